@@ -1,0 +1,30 @@
+"""Everything that programs and plain pages reach, put on one FastAPI application."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api import problems
+from api.feed import feed_routes
+from api.health import health_routes
+from api.rest import channel_routes, engine_routes, job_routes
+from api.sign_in import SignIn, sign_in_routes
+from engine.engine import Atlas
+
+
+def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
+    """The programs' door, the feed, health and sign-in; an unknown /api path is a JSON 404."""
+    problems.install(app)
+    for router in (job_routes(atlas), engine_routes(atlas), channel_routes(atlas)):
+        app.include_router(router)
+    for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):
+        app.include_router(router)
+
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def home() -> Response:
+        return RedirectResponse("/app")
+
+    @app.api_route(
+        "/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], include_in_schema=False
+    )
+    async def unknown(path: str, request: Request) -> Response:
+        return problems.problem(404, f"there is no {request.method} /api/{path}; see /api/openapi.json")

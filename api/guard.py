@@ -1,0 +1,137 @@
+"""Who may come in: host and origin, size, sign-in, and the headers every answer carries. Websockets included."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import problem
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+OPEN_PATHS = frozenset({"/login", "/healthz", "/readyz", "/static/theme.css", "/static/theme.js", "/favicon.ico"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; media-src 'self'; connect-src 'self'; frame-ancestors 'none'; "
+        "base-uri 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+SignedIn = Callable[[HTTPConnection], Awaitable[str | None]]
+
+
+class Guard:
+    """The outermost layer. `signed_in` gives the person's name, or None when sign-in is needed first."""
+
+    def __init__(self, app: ASGIApp, *, loopback: bool, signed_in: SignedIn) -> None:
+        self._app = app
+        self._loopback = loopback
+        self._signed_in = signed_in
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or answer it here."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refusal = await self._refusal(scope)
+        if refusal is None and scope["type"] == "http":
+            refusal, receive = await _bounded(scope, receive)
+        if refusal is None:
+            await self._app(scope, receive, _with_headers(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(scope, receive, _with_headers(send))
+
+    async def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if fault := self._foreign(scope, headers):
+            return problem(403, fault)
+        if scope["path"] in OPEN_PATHS:
+            return None
+        person = await self._signed_in(HTTPConnection(scope))
+        if person is not None:
+            scope.setdefault("state", {})["person"] = person
+            return None
+        if scope["type"] == "http" and scope["method"] in SAFE_METHODS and not _is_for_programs(scope["path"]):
+            return RedirectResponse(f"/login?next={quote(_target(scope))}", 303)
+        return problem(401, "Sign in first, at /login")
+
+    def _foreign(self, scope: Scope, headers: Headers) -> str | None:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if self._loopback and not is_loopback(host):
+            return f"Host must be this machine's own (127.0.0.1 or localhost), not {host!r}"
+        if origin is None or (scope["type"] == "http" and scope["method"] in SAFE_METHODS and not self._loopback):
+            return None
+        origin_host = urlsplit(origin).netloc
+        if (self._loopback and not is_loopback(origin_host)) or (not self._loopback and origin_host != host):
+            return f"Origin must be this page's own, not {origin!r}"
+        return None
+
+
+def is_loopback(netloc: str) -> bool:
+    """Whether a `host:port` names this machine."""
+    try:
+        name = urlsplit(f"//{netloc}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_for_programs(path: str) -> bool:
+    return path.startswith(("/api/", "/metrics", "/_nicegui"))
+
+
+def _target(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    path: str = scope["path"]
+    return f"{path}?{query}" if query else path
+
+
+async def _bounded(scope: Scope, receive: Receive) -> tuple[Response | None, Receive]:
+    """Refuse a body over the limit before anything reads it."""
+    too_large = problem(413, f"The body must have at most {MAX_BODY_BYTES:,} bytes")
+    headers = Headers(scope=scope)
+    declared = headers.get("content-length")
+    if declared is not None:
+        is_large = not declared.isdecimal() or int(declared) > MAX_BODY_BYTES
+        return (too_large if is_large else None), receive
+    if "transfer-encoding" not in headers:
+        return None, receive
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            return too_large, receive
+        if not message.get("more_body"):
+            return None, _replay(bytes(body), receive)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replayed
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

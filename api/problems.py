@@ -1,0 +1,94 @@
+"""Errors as `application/problem+json` (RFC 9457), each with a detail that a person can act on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from engine.errors import (
+    FieldError,
+    IdempotencyConflict,
+    InvalidInput,
+    JobRunnerError,
+    MoveNotAllowed,
+    NotFound,
+)
+from engine.faults import shown
+
+MEDIA_TYPE = "application/problem+json"
+_TITLES = {
+    400: "Bad request",
+    401: "Sign-in required",
+    403: "Refused",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    422: "Invalid input",
+    429: "Too many requests",
+    500: "Internal error",
+}
+
+
+def problem(status: int, detail: str, errors: Sequence[FieldError] = (), **more: Any) -> JSONResponse:
+    """A problem document; `errors` name the fields at fault."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+    }
+    document |= {"detail": detail, **more}
+    if errors:
+        document["errors"] = [{"field": error.field, "message": error.message} for error in errors]
+    return JSONResponse(document, status, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the engine and of FastAPI as a problem."""
+
+    @app.exception_handler(JobRunnerError)
+    async def on_engine_error(_: Request, error: JobRunnerError) -> JSONResponse:
+        match error:
+            case InvalidInput():
+                return problem(422, str(error), error.errors)
+            case NotFound():
+                return problem(404, str(error))
+            case MoveNotAllowed():
+                return problem(409, str(error), allowed=error.allowed)
+            case IdempotencyConflict():
+                return problem(409, str(error))
+            case _:
+                return problem(500, "The request failed; the log says why")
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [_fault(dict(detail)) for detail in error.errors()]
+        return problem(422, "; ".join(fault.message for fault in faults), faults)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
+        answer = problem(error.status_code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def on_bug(_: Request, __: Exception) -> JSONResponse:
+        return problem(500, "The request failed; the log says why")
+
+
+def _fault(detail: dict[str, Any]) -> FieldError:
+    path = [str(part) for part in detail["loc"] if part not in ("body", "query", "path", "header")]
+    field = ".".join(path) or "body"
+    said = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    match detail["type"]:
+        case "missing":
+            return FieldError(field, f"{field} is required")
+        case "extra_forbidden":
+            return FieldError(field, f"{field} is not a field of this request")
+        case "json_invalid":
+            return FieldError("body", f"the body must be JSON: {detail.get('ctx', {}).get('error', said)}")
+        case _:
+            return FieldError(field, f"{field} {said[:1].lower()}{said[1:]}, not {shown(detail.get('input'))}")

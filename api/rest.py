@@ -1,0 +1,204 @@
+"""The programs' door: jobs, job types and the engine as JSON under /api/v1."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from api import schemas
+from engine.commands import Commands
+from engine.engine import Atlas
+from engine.errors import FieldError, InvalidInput
+from engine.faults import shown
+from models.states import Category, Status
+
+MAX_LIMIT = 200
+JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+def job_routes(atlas: Atlas) -> APIRouter:
+    """Everything about jobs."""
+    commands, queries = atlas.commands, atlas.queries
+    router = APIRouter(prefix="/api/v1", tags=["jobs"])
+
+    @router.post("/jobs", status_code=201)
+    async def create_job(
+        body: schemas.JobRequest,
+        request: Request,
+        response: Response,
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    ) -> schemas.Job:
+        """Create a job; with an Idempotency-Key, the same request again answers 200 with the first job."""
+        fields = body.model_dump(exclude={"type", "payload"})
+        job_id, is_new = await commands.submit(body.type, body.payload, idempotency_key=idempotency_key, **fields)
+        response.status_code = 201 if is_new else 200
+        response.headers["Location"] = f"/api/v1/jobs/{job_id}"
+        return schemas.Job.of(await queries.job(job_id))
+
+    @router.get("/jobs")
+    async def list_jobs(
+        type: Annotated[list[str] | None, Query(description="a job type's key, or a category")] = None,
+        status: Annotated[list[str] | None, Query()] = None,
+        q: Annotated[str | None, Query(max_length=200)] = None,
+        created_by: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
+        cursor: Annotated[str | None, Query(max_length=20)] = None,
+    ) -> schemas.JobList:
+        """The newest jobs first."""
+        types, statuses = _types(atlas, _words(type)), _statuses(_words(status))
+        jobs, total = await queries.search(
+            types=types,
+            statuses=statuses,
+            text=q,
+            created_by=created_by,
+            before_id=_cursor(cursor),
+            limit=limit + 1,
+        )
+        more = jobs[limit - 1].id if len(jobs) > limit else None
+        items = [schemas.Job.of(job) for job in jobs[:limit]]
+        return schemas.JobList(items=items, next_cursor=str(more) if more else None, total=total)
+
+    @router.get("/jobs/{job_id}")
+    async def get_job(job_id: JobId) -> schemas.Job:
+        """One job."""
+        return schemas.Job.of(await queries.job(job_id))
+
+    @router.get("/jobs/{job_id}/attempts")
+    async def get_attempts(job_id: JobId) -> list[schemas.Attempt]:
+        """The job's tries, with log lines and effects, the first one first."""
+        attempts, effects = await queries.attempts(job_id), await queries.effects(job_id)
+        return [schemas.Attempt.of(attempt, effects) for attempt in attempts]
+
+    @router.get("/jobs/{job_id}/artifacts/{name}", response_class=FileResponse)
+    async def get_artifact(job_id: JobId, name: str) -> FileResponse:
+        """A file that the job made."""
+        path = await queries.artifact(job_id, name)
+        return FileResponse(path, filename=name, content_disposition_type="attachment")
+
+    _add_moves(router, atlas, commands)
+    return router
+
+
+def _add_moves(router: APIRouter, atlas: Atlas, commands: Commands) -> None:
+    async def moved(job_id: int) -> schemas.Job:
+        return schemas.Job.of(await atlas.queries.job(job_id))
+
+    def add(name: str, command: Callable[[int], Awaitable[None]]) -> None:
+        async def move(job_id: JobId) -> schemas.Job:
+            await command(job_id)
+            return await moved(job_id)
+
+        summary = (command.__doc__ or "").splitlines()[0]
+        router.post(f"/jobs/{{job_id}}/{name}", name=f"{name}_job", description=summary)(move)
+
+    for name in ("cancel", "pause", "resume", "retry", "approve"):
+        add(name, getattr(commands, name))
+
+    @router.post("/jobs/{job_id}/reject")
+    async def reject_job(job_id: JobId, body: schemas.Rejection | None = None) -> schemas.Job:
+        """Refuse a job that needs approval."""
+        await commands.reject(job_id, body.reason if body else None)
+        return await moved(job_id)
+
+    @router.post("/jobs/{job_id}/resolve")
+    async def resolve_job(job_id: JobId, body: schemas.Resolution) -> schemas.Job:
+        """Settle a job whose outcome is unknown: did it go out?"""
+        await commands.resolve(job_id, went_out=body.went_out)
+        return await moved(job_id)
+
+
+def engine_routes(atlas: Atlas) -> APIRouter:
+    """Job types and the engine."""
+    router = APIRouter(prefix="/api/v1", tags=["engine"])
+
+    @router.get("/job-types")
+    async def list_job_types() -> schemas.JobTypeList:
+        """Every job type, with its payload's JSON Schema."""
+        types = atlas.queries.job_types()
+        return schemas.JobTypeList(
+            items=[
+                schemas.JobType(
+                    type=job_type.key,
+                    label=job_type.label,
+                    description=job_type.description,
+                    category=job_type.category,
+                    icon=job_type.icon,
+                    effect=job_type.effect.value,
+                    payload_schema=job_type.payload.model_json_schema(),
+                )
+                for job_type in types
+            ]
+        )
+
+    @router.get("/engine")
+    async def get_engine() -> schemas.Engine:
+        """Whether Atlas is alive, and how busy."""
+        return schemas.Engine.of(await atlas.queries.engine())
+
+    return router
+
+
+def channel_routes(atlas: Atlas) -> APIRouter:
+    """Where posts go."""
+    administration = atlas.administration
+    router = APIRouter(prefix="/api/v1", tags=["channels"])
+
+    @router.get("/channels")
+    async def list_channels() -> schemas.ChannelList:
+        """Every channel, without credentials."""
+        return schemas.ChannelList(items=[schemas.Channel.of(c) for c in await atlas.queries.channels()])
+
+    @router.post("/channels", status_code=201)
+    async def connect_channel(body: schemas.ChannelRequest, response: Response) -> schemas.Channel:
+        """Connect a channel and test it; `fault` says why its server refuses, if it does."""
+        channel = await administration.connect_channel(body.name, body.kind, body.url, body.credentials)
+        response.headers["Location"] = f"/api/v1/channels/{channel.id}"
+        return schemas.Channel.of(channel)
+
+    @router.delete("/channels/{channel_id}", status_code=204)
+    async def remove_channel(channel_id: JobId) -> None:
+        """Forget a channel and its credentials."""
+        await administration.remove_channel(channel_id)
+
+    @router.post("/channels/{channel_id}/test")
+    async def test_channel(channel_id: JobId) -> schemas.Channel:
+        """Ask the channel's server who we are there."""
+        return schemas.Channel.of(await administration.test_channel(channel_id))
+
+    return router
+
+
+def _words(values: list[str] | None) -> list[str]:
+    return [word for value in values or [] for word in value.split(",") if word]
+
+
+def _types(atlas: Atlas, words: list[str]) -> list[str]:
+    types = {job_type.key: str(job_type.category) for job_type in atlas.queries.job_types()}
+    keys: list[str] = []
+    for word in words:
+        if word in types:
+            keys.append(word)
+        elif word in set(Category):
+            keys += [key for key, category in types.items() if category == word] or [""]
+        else:
+            known = ", ".join([*types, *Category])
+            raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(word)}")])
+    return keys
+
+
+def _statuses(words: list[str]) -> list[Status]:
+    for word in words:
+        if word not in set(Status):
+            known = ", ".join(Status)
+            raise InvalidInput([FieldError("status", f"status must be one of {known}, not {shown(word)}")])
+    return [Status(word) for word in words]
+
+
+def _cursor(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not cursor.isdecimal():
+        rule = "cursor must be the next_cursor of an earlier answer"
+        raise InvalidInput([FieldError("cursor", f"{rule}, not {shown(cursor)}")])
+    return int(cursor)

@@ -1,0 +1,199 @@
+"""What goes over the wire, named as in the contract. Times are RFC 3339 in UTC."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from engine.views import AttemptView, ChannelView, EffectView, EngineState, JobView
+
+
+class JobRequest(BaseModel):
+    """A job to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(examples=["EMAIL_SEND"])
+    payload: dict[str, Any] = Field(
+        examples=[{"to": "ada@example.org", "subject": "Numbers", "body": "Here **they** are."}]
+    )
+    priority: str = Field("medium", examples=["high"], description="high, medium or low")
+    name: str | None = None
+    run_at: AwareDatetime | None = Field(None, description="not before this moment")
+    created_by: str = Field("api", min_length=1, max_length=200)
+    requires_approval: bool = False
+
+
+class Resolution(BaseModel):
+    """A person's answer to "Did it go out?"."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    went_out: bool
+
+
+class Rejection(BaseModel):
+    """Why a job is rejected."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str | None = Field(None, max_length=2000)
+
+
+class ChannelRequest(BaseModel):
+    """A channel to connect; credentials are `{access_token}` or `{handle, app_password}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    kind: str = Field(examples=["mastodon"])
+    url: str = ""
+    credentials: dict[str, Any] = {}
+
+
+class Job(BaseModel):
+    """One job."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    type: str
+    category: str
+    name: str
+    summary: str
+    status: str
+    priority: str
+    progress: float
+    payload: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    waiting_for: str | None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    run_at: datetime | None
+    attempt: int
+    max_attempts: int
+    approval: str | None
+    outcome: str | None
+    allowed: list[str]
+
+    @classmethod
+    def of(cls, view: JobView) -> "Job":
+        """The job as programs see it."""
+        return cls.model_validate({**vars(view), "allowed": sorted(view.allowed)})
+
+
+class JobList(BaseModel):
+    """One stretch of a listing; `next_cursor` continues it, null at the end."""
+
+    items: list[Job]
+    next_cursor: str | None
+    total: int
+
+
+class LogLine(BaseModel):
+    """A line that an attempt logged."""
+
+    at: datetime
+    text: str
+
+
+class Effect(BaseModel):
+    """What the job did, or may have done, to the world."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    target: str
+    attempt: int
+    phase: str
+    identity: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class Attempt(BaseModel):
+    """One try of a job."""
+
+    number: int
+    engine: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    phase: str
+    error: str | None
+    log: list[LogLine]
+    effects: list[Effect]
+
+    @classmethod
+    def of(cls, view: AttemptView, effects: list[EffectView]) -> "Attempt":
+        """The attempt with the effects that it began last."""
+        lines = [LogLine(at=at, text=text) for at, text in view.log]
+        own = [Effect.model_validate(effect) for effect in effects if effect.attempt == view.number]
+        return cls.model_validate({**vars(view), "log": lines, "effects": own})
+
+
+class Channel(BaseModel):
+    """A channel; credentials are written, never read."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    kind: str
+    url: str
+    account: str | None
+    fault: str | None
+    tested_at: datetime | None
+    created_at: datetime
+    limits: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, view: ChannelView) -> "Channel":
+        """The channel as programs see it."""
+        return cls.model_validate(view)
+
+
+class ChannelList(BaseModel):
+    """Every channel."""
+
+    items: list[Channel]
+
+
+class JobType(BaseModel):
+    """A job type; `payload_schema` is the payload's JSON Schema."""
+
+    type: str
+    label: str
+    description: str
+    category: str
+    icon: str
+    effect: str
+    payload_schema: dict[str, Any]
+
+
+class JobTypeList(BaseModel):
+    """Every job type."""
+
+    items: list[JobType]
+
+
+class Engine(BaseModel):
+    """Whether Atlas is alive, and how busy."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    online: bool
+    last_beat_at: datetime | None
+    poll_seconds: float
+    concurrency: int
+    running: int
+    queued: int
+
+    @classmethod
+    def of(cls, state: EngineState) -> "Engine":
+        """The engine as programs see it."""
+        return cls.model_validate(state)

@@ -1,0 +1,166 @@
+"""What an administrator may do: connect, test and remove channels, and let people sign in."""
+
+import re
+from functools import cache
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from httpx import URL, InvalidURL
+from tortoise.exceptions import IntegrityError
+
+from engine import clock
+from engine.channels import FEED, KINDS, http_client, open_channel
+from engine.errors import AttemptError, FieldError, InvalidInput, NotFound
+from engine.events import Bus, ChannelsChanged
+from engine.faults import shown
+from engine.queries import channel_view
+from engine.settings import Settings
+from engine.vault import Vault
+from engine.views import ChannelView
+from models.channel import Channel
+from models.person import Person
+
+CREDENTIALS: dict[str, tuple[str, ...]] = {
+    "feed": (),
+    "mastodon": ("access_token",),
+    "bluesky": ("handle", "app_password"),
+}
+ADMINISTRATOR = "admin"
+MIN_PASSWORD = 8
+MAX_PASSWORD = 1000
+_NAME = re.compile(r"[^\W_][\w .@-]{0,63}")
+_hasher = PasswordHasher()
+
+
+class Administration:
+    """Channels and people."""
+
+    def __init__(self, settings: Settings, bus: Bus) -> None:
+        self._bus = bus
+        secret = settings.secret_key
+        self._vault = Vault(secret.get_secret_value() if secret else "")
+
+    async def ensure_feed(self) -> None:
+        """Give a new database its built-in feed; one that was removed on purpose stays removed."""
+        if not await Channel.exists():
+            await self.connect_channel(FEED, FEED)
+
+    async def connect_channel(
+        self, name: str, kind: str, url: str = "", credentials: dict[str, Any] | None = None
+    ) -> ChannelView:
+        """Store a channel, its credentials encrypted, and ask its server who it is.
+
+        A server that refuses does not undo this: the fault is shown with the channel, and can be tested again.
+
+        Raises:
+            InvalidInput: a field breaks a rule, or the name is taken.
+        """
+        credentials = credentials or {}
+        faults = [*_name_faults(name), *_kind_faults(kind, url, credentials)]
+        if faults:
+            raise InvalidInput(faults)
+        sealed = self._vault.seal(credentials) if credentials else None
+        try:
+            row = await Channel.create(
+                name=name, kind=kind, url=url.rstrip("/"), credentials=sealed, created_at=clock.now()
+            )
+        except IntegrityError:
+            fault = FieldError("name", f"name must be new, and there is a channel {name!r} already")
+            raise InvalidInput([fault]) from None
+        return await self.test_channel(row.id)
+
+    async def remove_channel(self, channel_id: int) -> None:
+        """Forget a channel and its credentials; what was posted stays posted.
+
+        Raises:
+            NotFound: there is no such channel.
+        """
+        if not await Channel.filter(id=channel_id).delete():
+            raise NotFound("channel", channel_id)
+        self._bus.publish(ChannelsChanged())
+
+    async def test_channel(self, channel_id: int) -> ChannelView:
+        """Ask the channel's server who we are there; the answer, or the exact fault, is kept and returned.
+
+        Raises:
+            NotFound: there is no such channel.
+        """
+        row = await Channel.get_or_none(id=channel_id)
+        if row is None:
+            raise NotFound("channel", channel_id)
+        changes: dict[str, Any] = {"tested_at": clock.now(), "fault": None}
+        try:
+            async with http_client() as http:
+                account = await open_channel(row, self._vault, http).check()
+            changes |= {"account": account.name, "limits": vars(account.limits)}
+        except AttemptError as fault:
+            changes["fault"] = str(fault)
+        await Channel.filter(id=channel_id).update(**changes)
+        self._bus.publish(ChannelsChanged())
+        return channel_view(await Channel.get(id=channel_id))
+
+    async def create_administrator(self, password: str) -> None:
+        """Let `admin` sign in with this password, instead of any former one.
+
+        Raises:
+            InvalidInput: the password is too short or too long.
+        """
+        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            rule = f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters, not {len(password)}"
+            raise InvalidInput([FieldError("password", rule)])
+        hashed = _hasher.hash(password)
+        if not await Person.filter(name=ADMINISTRATOR).update(password_hash=hashed):
+            await Person.create(name=ADMINISTRATOR, password_hash=hashed, created_at=clock.now())
+
+    async def may_sign_in(self, name: str, password: str) -> bool:
+        """Whether the password is this person's; takes as long for a name that does not exist."""
+        person = await Person.get_or_none(name=name)
+        expected = person.password_hash if person else _nobody()
+        try:
+            _hasher.verify(expected, password[:MAX_PASSWORD])
+        except VerificationError:
+            return False
+        return person is not None
+
+    async def password_stamp(self, name: str) -> str | None:
+        """Changes with the person's password, so that sessions begun with a former one end; None for nobody."""
+        person = await Person.get_or_none(name=name)
+        return person.password_hash[-16:] if person else None
+
+
+@cache
+def _nobody() -> str:
+    """A hash to compare with when the name does not exist, so that this takes as long."""
+    return _hasher.hash("nobody")
+
+
+def _name_faults(name: str) -> list[FieldError]:
+    if _NAME.fullmatch(name):
+        return []
+    rule = "name must have 1 to 64 letters, digits, spaces or . _ @ -, beginning with a letter or digit"
+    return [FieldError("name", f"{rule}, not {shown(name)}")]
+
+
+def _kind_faults(kind: str, url: str, credentials: dict[str, Any]) -> list[FieldError]:
+    if kind not in KINDS:
+        return [FieldError("kind", f"kind must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {shown(kind)}")]
+    faults = []
+    if kind != FEED and not _is_web_address(url):
+        faults.append(FieldError("url", f"url must be like https://social.example, not {shown(url)}"))
+    for key in CREDENTIALS[kind]:
+        value = credentials.get(key)
+        if not isinstance(value, str) or not 0 < len(value) <= 2000:
+            faults.append(FieldError(f"credentials.{key}", f"{key} is required, as text of at most 2,000 characters"))
+    for key in credentials.keys() - set(CREDENTIALS[kind]):
+        known = ", ".join(CREDENTIALS[kind]) or "none"
+        faults.append(FieldError(f"credentials.{key}", f"{key} is not used by {kind}; it takes {known}"))
+    return faults
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parsed = URL(url)
+    except (InvalidURL, TypeError):
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host) and not parsed.userinfo and len(url) <= 500

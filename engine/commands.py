@@ -1,0 +1,325 @@
+"""What anyone may do. Pages and API call these; nothing else writes on somebody's behalf."""
+
+import asyncio
+import hashlib
+import json
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from tortoise.exceptions import IntegrityError
+from tortoise.expressions import F
+
+from engine import clock
+from engine.channels.mail_header import header_fault
+from engine.errors import (
+    FieldError,
+    IdempotencyConflict,
+    InvalidInput,
+    JobRunnerError,
+    MoveNotAllowed,
+    NotFound,
+)
+from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
+from engine.faults import field_errors, shown
+from engine.jobs import AnyJobType, Registry
+from engine.settings import Settings
+from models.attempt import Attempt
+from models.effect import Effect
+from models.job import Job
+from models.states import (
+    ALLOWED_FROM,
+    UNKNOWN,
+    Approval,
+    Move,
+    Phase,
+    Priority,
+    Status,
+    allowed_moves,
+)
+
+MAX_NAME = 200
+STOP_WAIT_SECONDS = 3.0
+LATEST_START = timedelta(days=366)
+
+
+class Commands:
+    """Writes, each one conditional statement and one event."""
+
+    def __init__(self, settings: Settings, registry: Registry, bus: Bus) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._bus = bus
+
+    async def submit(
+        self,
+        type_key: str,
+        payload: dict[str, Any],
+        *,
+        priority: str = "medium",
+        name: str | None = None,
+        run_at: datetime | None = None,
+        created_by: str = "local",
+        requires_approval: bool = False,
+        idempotency_key: str | None = None,
+    ) -> tuple[int, bool]:
+        """Create a queued job; returns its id, and whether it is new (False: the key was used for the same body).
+
+        Raises:
+            InvalidInput: a field breaks a rule; fields of the payload are named `payload.…`.
+            IdempotencyConflict: the key was used for another body.
+        """
+        asked = [
+            type_key,
+            payload,
+            priority,
+            name,
+            run_at and run_at.isoformat(),
+            created_by,
+            requires_approval,
+        ]
+        request_hash = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        if idempotency_key and (first := await self._first(idempotency_key, request_hash)):
+            return first, False
+        job = await self._accept(type_key, payload, priority, name, created_by, run_at)
+        job.approval = Approval.PENDING if requires_approval else None
+        job.idempotency_key, job.request_hash = idempotency_key, request_hash
+        try:
+            await job.save(force_create=True)
+        except IntegrityError:  # another request with this key came first
+            if not idempotency_key or not (first := await self._first(idempotency_key, request_hash)):
+                raise
+            return first, False
+        self._bus.publish(JobChanged(job.id))
+        return job.id, True
+
+    async def cancel(self, job_id: int) -> None:
+        """Final. A running attempt is stopped; returns once it has told what had already happened.
+
+        Raises:
+            MoveNotAllowed: the job is over.
+        """
+        ended = _Ended(self._bus, job_id)
+        try:
+            changes = {"status": Status.CANCELLED, "finished_at": clock.now(), "pause_requested": False}
+            await self._move_or_refuse(job_id, Move.CANCEL, changes)
+            self._bus.publish(StopAsked(job_id, Move.CANCEL))
+            if await Attempt.exists(job_id=job_id, outcome=None):
+                await ended.wait(STOP_WAIT_SECONDS)
+        finally:
+            ended.close()
+
+    async def pause(self, job_id: int) -> None:
+        """A queued job pauses at once, a running one at its next safe point.
+
+        Raises:
+            MoveNotAllowed: the job is neither queued nor running.
+        """
+        queued, running = Job.filter(status=Status.QUEUED), Job.filter(status=Status.RUNNING)
+        for _ in range(2):  # it may start, or go back to the queue, between the two updates
+            if await self._move(job_id, Move.PAUSE, {"status": Status.PAUSED}, queued):
+                return
+            if await self._move(job_id, Move.PAUSE, {"pause_requested": True}, running):
+                self._bus.publish(StopAsked(job_id, Move.PAUSE))
+                return
+        raise await self._refusal(job_id, Move.PAUSE)
+
+    async def resume(self, job_id: int) -> None:
+        """Back to the queue.
+
+        Raises:
+            MoveNotAllowed: the job is not paused.
+        """
+        await self._move_or_refuse(job_id, Move.RESUME, {"status": Status.QUEUED})
+
+    async def retry(self, job_id: int) -> None:
+        """A failed job goes back to the queue, with one more attempt if it has used them all.
+
+        Raises:
+            MoveNotAllowed: the job has not failed, or a person must first say whether it went out.
+        """
+        await self._requeue(job_id, Move.RETRY, Job.filter(outcome=None))
+
+    async def approve(self, job_id: int) -> None:
+        """Let a job that needs approval be executed.
+
+        Raises:
+            MoveNotAllowed: the job does not wait for approval.
+        """
+        await self._decide(job_id, Move.APPROVE, {"approval": Approval.APPROVED})
+
+    async def reject(self, job_id: int, reason: str | None = None) -> None:
+        """Refuse a job that needs approval; it is cancelled, with the reason.
+
+        Raises:
+            MoveNotAllowed: the job does not wait for approval.
+        """
+        error = f"Rejected: {reason}" if reason else "Rejected"
+        ended = {"status": Status.CANCELLED, "finished_at": clock.now(), "error": error}
+        await self._decide(job_id, Move.REJECT, {"approval": Approval.REJECTED, **ended})
+
+    async def resolve(self, job_id: int, *, went_out: bool) -> None:
+        """A person says whether an unknown effect happened: yes completes the job, no sends it back to the queue.
+
+        When other effects of the job are still open, yes sends it back to the queue too, to do just those.
+
+        Raises:
+            MoveNotAllowed: the job's outcome is not unknown.
+        """
+        unknown = Job.filter(outcome=UNKNOWN)
+        job = await unknown.get_or_none(id=job_id, status=Status.FAILED)
+        if job is None:
+            raise await self._refusal(job_id, Move.RESOLVE)
+        settled = Effect.filter(job_id=job_id, phase=Phase.SENDING)
+        if not went_out:
+            await settled.update(phase=Phase.FAILED, error="A person said that it did not go out")
+            await self._requeue(job_id, Move.RESOLVE, unknown)
+            return
+        await settled.update(phase=Phase.DONE, result={"message": "A person said that it went out"})
+        if not await self._everything_done(job):
+            await self._requeue(job_id, Move.RESOLVE, unknown)
+            return
+        result = {**(job.result or {}), "message": "Went out, as a person confirmed"}
+        changes = {
+            "status": Status.COMPLETED,
+            "outcome": None,
+            "error": None,
+            "progress": 100,
+            "result": result,
+        }
+        await self._move_or_refuse(job_id, Move.RESOLVE, changes, unknown)
+
+    # -- helpers ---------------------------------------------------------------------------------------------
+
+    async def _accept(
+        self,
+        type_key: str,
+        payload: dict[str, Any],
+        priority: str,
+        name: str | None,
+        created_by: str,
+        run_at: datetime | None,
+    ) -> Job:
+        job_type = self._job_type(type_key)
+        faults = _request_faults(priority, name, created_by, run_at)
+        accepted: Any = None
+        try:
+            accepted = await job_type.accept(job_type.payload.model_validate(payload), self._settings)
+        except ValidationError as error:
+            faults += _under_payload(field_errors(error, job_type.payload))
+        except InvalidInput as error:
+            faults += _under_payload(error.errors)
+        if faults:
+            raise InvalidInput(faults)
+        now = clock.now()
+        return Job(
+            type=type_key,
+            category=job_type.category,
+            name=(name or "").strip() or job_type.label,
+            summary=job_type.summary(accepted)[:300],
+            priority=Priority[priority.upper()],
+            payload=accepted.model_dump(mode="json", exclude_defaults=True),
+            created_by=created_by,
+            created_at=now,
+            run_at=run_at,
+            due_at=run_at or now,
+            max_attempts=job_type.retry.attempts,
+        )
+
+    def _job_type(self, key: str) -> AnyJobType:
+        try:
+            return self._registry.get(key)
+        except NotFound:
+            known = ", ".join(job_type.key for job_type in self._registry)
+            raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(key)}")]) from None
+
+    async def _first(self, key: str, request_hash: str) -> int | None:
+        first: Job | None = await Job.get_or_none(idempotency_key=key)
+        if first is None:
+            return None
+        if first.request_hash != request_hash:
+            raise IdempotencyConflict(key)
+        return int(first.id)
+
+    async def _everything_done(self, job: Job) -> bool:
+        job_type = self._registry.find(job.type)
+        wanted = set(job_type.targets(job_type.payload.model_validate(job.payload))) if job_type else set()
+        done = await Effect.filter(job_id=job.id, phase=Phase.DONE).values_list("target", flat=True)
+        return wanted <= set(done)
+
+    async def _decide(self, job_id: int, move: Move, changes: dict[str, Any]) -> None:
+        pending = Job.filter(approval=Approval.PENDING)
+        await self._move_or_refuse(job_id, move, changes, pending)
+
+    async def _requeue(self, job_id: int, move: Move, rows: Any) -> None:
+        again = {
+            "status": Status.QUEUED,
+            "due_at": clock.now(),
+            "outcome": None,
+            "finished_at": None,
+            "error": None,
+        }
+        spent = rows.filter(attempt__gte=F("max_attempts"))
+        more = {**again, "max_attempts": F("attempt") + 1}
+        if not await self._move(job_id, move, more, spent):
+            await self._move_or_refuse(job_id, move, again, rows)
+
+    async def _move(self, job_id: int, move: Move, changes: dict[str, Any], rows: Any = None) -> bool:
+        """One conditional update; whether this call was the one that moved the job."""
+        rows = Job.all() if rows is None else rows
+        moved = await rows.filter(id=job_id, status__in=list(ALLOWED_FROM[move])).update(**changes)
+        if moved:
+            self._bus.publish(JobChanged(job_id))
+        return bool(moved)
+
+    async def _move_or_refuse(self, job_id: int, move: Move, changes: dict[str, Any], rows: Any = None) -> None:
+        if not await self._move(job_id, move, changes, rows):
+            raise await self._refusal(job_id, move)
+
+    async def _refusal(self, job_id: int, move: Move) -> JobRunnerError:
+        job = await Job.get_or_none(id=job_id)
+        if job is None:
+            return NotFound("job", job_id)
+        allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome)
+        reason = " and whose outcome is unknown" if job.outcome == UNKNOWN else ""
+        return MoveNotAllowed(move, job.status, allowed - {move}, reason)
+
+
+class _Ended:
+    """Waits until a job's attempt has told what came of it."""
+
+    def __init__(self, bus: Bus, job_id: int) -> None:
+        self._job_id = job_id
+        self._happened = asyncio.Event()
+        self.close = bus.subscribe(self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, AttemptEnded) and event.job_id == self._job_id:
+            self._happened.set()
+
+    async def wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._happened.wait()
+
+
+def _request_faults(priority: str, name: str | None, created_by: str, run_at: datetime | None) -> list[FieldError]:
+    faults = []
+    for field, value in (("name", name or ""), ("created_by", created_by)):
+        if fault := header_fault(value):
+            faults.append(FieldError(field, f"{field} {fault}"))
+    words = [p.word for p in reversed(Priority)]
+    if priority not in words:
+        faults.append(FieldError("priority", f"priority must be high, medium or low, not {shown(priority)}"))
+    if name and len(name) > MAX_NAME:
+        faults.append(FieldError("name", f"name must have at most {MAX_NAME} characters, not {len(name):,}"))
+    if run_at and run_at.tzinfo is None:
+        faults.append(FieldError("run_at", f"run_at must have a time zone, as in {run_at.isoformat()}Z"))
+    elif run_at and run_at > clock.now() + LATEST_START:
+        faults.append(FieldError("run_at", f"run_at must be within a year from now, not {run_at.isoformat()}"))
+    return faults
+
+
+def _under_payload(errors: list[FieldError]) -> list[FieldError]:
+    return [FieldError(f"payload.{error.field}" if error.field else "payload", error.message) for error in errors]

@@ -1,0 +1,108 @@
+"""Every error that the engine raises, as a tree.
+
+JobRunnerError
+├── InvalidInput          what was asked for breaks a rule; one message per field
+├── NotFound              there is no such thing
+├── MoveNotAllowed        the job's state does not allow the move
+├── IdempotencyConflict   the key was used before, for something else
+├── SettingsError         a setting cannot be used; the start stops
+├── AttemptError          how a job type's run() says that the attempt did not succeed
+│   ├── PermanentError    it certainly did not happen, and trying again will not help
+│   ├── TransientError    it certainly did not happen, and may work later
+│   └── OutcomeUnknown    nobody knows whether it happened; a person decides
+└── AttemptStopped        raised inside run() at a safe point; job types let it pass
+    ├── PauseAsked
+    └── LeaseLost         the attempt is over: cancelled, or rescued by another engine
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from models.states import Move, Status
+
+
+class JobRunnerError(Exception):
+    """The root; `str(error)` is a sentence for a person."""
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One fault in the input: the field's path in the payload and a sentence that names rule and value."""
+
+    field: str
+    message: str
+
+
+class InvalidInput(JobRunnerError):
+    """What was asked for breaks a rule."""
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = list(errors)
+        super().__init__("; ".join(error.message for error in self.errors))
+
+
+class NotFound(JobRunnerError):
+    """There is no such thing."""
+
+    def __init__(self, kind: str, name: object) -> None:
+        super().__init__(f"there is no {kind} {name}")
+
+
+class MoveNotAllowed(JobRunnerError):
+    """The job's state does not allow the move; says which moves it does allow."""
+
+    def __init__(self, move: Move, status: Status, allowed: Iterable[Move], reason: str = "") -> None:
+        self.allowed = sorted(allowed)
+        choices = ", ".join(self.allowed) or "nothing more"
+        super().__init__(f"cannot {move} a job that is {status}{reason}; allowed now: {choices}")
+
+
+class IdempotencyConflict(JobRunnerError):
+    """The idempotency key was used before, for something else."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency-Key {key!r} was used before with another body; use a new key for a new job")
+
+
+class SettingsError(JobRunnerError):
+    """A setting cannot be used; names the variable, the fault and what is accepted."""
+
+
+class AttemptError(JobRunnerError):
+    """The attempt did not succeed; `result` keeps what did happen (posts on other channels, say)."""
+
+    def __init__(self, message: str, *, result: dict[str, Any] | None = None) -> None:
+        self.result = result
+        super().__init__(message)
+
+
+class PermanentError(AttemptError):
+    """It certainly did not happen, and trying again will not help."""
+
+
+class TransientError(AttemptError):
+    """It certainly did not happen and may work later, not before `retry_after` if the server named a time."""
+
+    def __init__(
+        self, message: str, *, retry_after: timedelta | None = None, result: dict[str, Any] | None = None
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, result=result)
+
+
+class OutcomeUnknown(AttemptError):
+    """Nobody knows whether it happened: the connection was lost while the world was being spoken to."""
+
+
+class AttemptStopped(JobRunnerError):
+    """Raised inside `run()` at a safe point; job types let it pass."""
+
+
+class PauseAsked(AttemptStopped):
+    """Somebody asked for a pause."""
+
+
+class LeaseLost(AttemptStopped):
+    """The attempt is over: its job was cancelled, or rescued by another engine."""

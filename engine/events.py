@@ -1,0 +1,82 @@
+"""Small typed events: the engine tells what happened and knows no page."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.states import Move
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobChanged:
+    """A job was created or moved."""
+
+    job_id: int
+
+
+@dataclass(frozen=True)
+class JobProgressed:
+    """A running job came further; `percent` is 0 to 100."""
+
+    job_id: int
+    percent: float
+
+
+@dataclass(frozen=True)
+class JobLogged:
+    """An attempt logged a line."""
+
+    job_id: int
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    """Somebody cancelled or paused a job that may be running."""
+
+    job_id: int
+    move: Move
+
+
+@dataclass(frozen=True)
+class AttemptEnded:
+    """An attempt is over and what came of it is stored."""
+
+    job_id: int
+
+
+@dataclass(frozen=True)
+class ChannelsChanged:
+    """A channel was connected, tested or removed."""
+
+
+@dataclass(frozen=True)
+class EngineChanged:
+    """An engine started, stopped or took up work."""
+
+
+Event = JobChanged | JobProgressed | JobLogged | StopAsked | AttemptEnded | ChannelsChanged | EngineChanged
+Handler = Callable[[Event], None]
+
+
+class Bus:
+    """Hands each event to every subscriber, in the publisher's own turn of the loop."""
+
+    def __init__(self) -> None:
+        self._handlers: list[Handler] = []
+
+    def subscribe(self, handler: Handler) -> Callable[[], None]:
+        """Call `handler` for every event from now on; returns how to end it."""
+        self._handlers.append(handler)
+        return lambda: self._handlers.remove(handler)
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody; a subscriber's fault is logged and reaches nobody else."""
+        for handler in tuple(self._handlers):
+            try:
+                handler(event)
+            except Exception:
+                log.exception("a subscriber failed on %s", event)

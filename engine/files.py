@@ -1,0 +1,41 @@
+"""Files that people and agents attach, kept once under the hash of their content."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif"}
+_MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
+
+
+def image_kind(content: bytes) -> str | None:
+    """The file ending, told by the content's first bytes; None if it is no picture we take."""
+    for signature, kind in _SIGNATURES.items():
+        if content.startswith(signature):
+            return kind
+    return "webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
+
+
+def media_type(name: str) -> str:
+    """The media type of a kept file, told by its ending."""
+    return _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+
+
+async def keep(folder: Path, content: bytes, ending: str) -> str:
+    """Store the content and return its name, `<sha256>.<ending>`; the same content is stored once."""
+    name = f"{hashlib.sha256(content).hexdigest()}.{ending}"
+    await asyncio.to_thread(_write, folder / name, content)
+    return name
+
+
+def _write(path: Path, content: bytes) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    with unfinished.open("wb") as writer:
+        writer.write(content)
+        writer.flush()
+        os.fsync(writer.fileno())
+    unfinished.rename(path)

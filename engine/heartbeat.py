@@ -1,0 +1,68 @@
+"""Tells the database that this engine lives, and renews the leases of what it runs."""
+
+import asyncio
+import logging
+import os
+import socket
+from datetime import timedelta
+
+from engine import clock
+from engine.events import Bus, EngineChanged
+from engine.executor import Executor
+from engine.settings import Settings
+from models.engine_record import EngineRecord
+from models.job import Job
+from models.states import Status
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 3.0
+
+
+class Heartbeat:
+    """Beats every three seconds; an engine silent for ten counts as offline."""
+
+    def __init__(self, settings: Settings, engine_id: str, executor: Executor, bus: Bus) -> None:
+        self._settings = settings
+        self._engine_id = engine_id
+        self._executor = executor
+        self._bus = bus
+
+    async def register(self) -> None:
+        """Make this engine known."""
+        now = clock.now()
+        await EngineRecord.create(
+            id=self._engine_id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            concurrency=self._settings.concurrency,
+            poll_seconds=self._settings.poll_seconds,
+            started_at=now,
+            last_beat_at=now,
+        )
+        self._bus.publish(EngineChanged())
+
+    async def run(self) -> None:
+        """Beat for ever; a beat that fails is logged, and pages see the engine go offline."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self._beat()
+            except Exception:
+                log.exception("a heartbeat failed; the next one is in %g s", BEAT_SECONDS)
+
+    async def retire(self) -> None:
+        """Say that this engine stopped on purpose."""
+        await EngineRecord.filter(id=self._engine_id).update(stopped_at=clock.now(), running=0)
+
+    async def _beat(self) -> None:
+        now = clock.now()
+        running = list(self._executor.running)
+        await EngineRecord.filter(id=self._engine_id).update(last_beat_at=now, running=len(running))
+        if running:
+            expires = now + timedelta(seconds=self._settings.lease_seconds)
+            mine = Job.filter(engine_id=self._engine_id, status=Status.RUNNING, id__in=running)
+            await mine.update(lease_expires_at=expires)
+            held = set(await mine.values_list("id", flat=True))
+            for job_id in set(running) - held:
+                self._executor.stop(job_id)

@@ -1,0 +1,53 @@
+"""The registry: every job type that is built in, or comes with an installed package."""
+
+import logging
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from typing import Any
+
+from engine.errors import NotFound
+from engine.jobs.base import JobType
+from engine.jobs.email_send import EmailSend
+from engine.jobs.social_post import SocialPost
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINT = "job_runner.jobs"
+
+AnyJobType = JobType[Any]
+
+
+class Registry:
+    """Job types by key."""
+
+    def __init__(self, types: Iterable[AnyJobType]) -> None:
+        self._types = {job_type.key: job_type for job_type in types}
+
+    def __iter__(self) -> Any:
+        return iter(self._types.values())
+
+    def get(self, key: str) -> AnyJobType:
+        """The type with this key.
+
+        Raises:
+            NotFound: naming the types that exist.
+        """
+        try:
+            return self._types[key]
+        except KeyError:
+            raise NotFound("job type", f"{key!r}; there are {', '.join(self._types)}") from None
+
+    def find(self, key: str) -> AnyJobType | None:
+        """The type with this key, or None: old jobs may outlive their type."""
+        return self._types.get(key)
+
+
+def load_registry() -> Registry:
+    """The built-in types and those of installed packages; one that cannot be loaded is logged and left out."""
+    types: list[AnyJobType] = [EmailSend(), SocialPost()]
+    for entry in entry_points(group=ENTRY_POINT):
+        try:
+            types.append(entry.load()())
+        except Exception:
+            log.exception("the job type %s of an installed package cannot be loaded", entry.name)
+    return Registry(types)

@@ -1,0 +1,117 @@
+"""What a job type is: one class that is its form, its validation, its card and its work."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.retry import RetryPolicy
+from engine.settings import Settings
+from models.states import Category
+
+
+class EffectKind(Enum):
+    """Whether the work may simply be done again."""
+
+    IRREVERSIBLE = "irreversible"
+    REPEATABLE = "repeatable"
+
+
+class Payload(BaseModel):
+    """The base of every payload model: unknown fields are refused, text is kept as it was written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+P = TypeVar("P", bound=Payload)
+
+
+@dataclass(frozen=True)
+class ResultLine:
+    """A finished job's result in one line, with a link if there is something to see."""
+
+    text: str
+    url: str | None = None
+
+
+class Context(Protocol):
+    """What a running job may ask of the engine."""
+
+    job_id: int
+    settings: Settings
+
+    async def progress(self, percent: float) -> None:
+        """Tell how far the work is, 0 to 100. A safe point: may raise `AttemptStopped`."""
+        ...
+
+    async def log(self, text: str) -> None:
+        """Add a line to the attempt's log."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """A safe point: raises `AttemptStopped` when the job was paused, cancelled or rescued."""
+        ...
+
+    def artifact(self, name: str) -> Path:
+        """Where to write a file that the job makes; its folder exists."""
+        ...
+
+    async def already_done(self, target: str) -> dict[str, Any] | None:
+        """What an earlier attempt's effect on this target gave, or None."""
+        ...
+
+    async def effect(
+        self,
+        target: str,
+        identity: dict[str, Any],
+        perform: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """Do what cannot be taken back, once per target over all attempts.
+
+        `sending` and the identity are committed before `perform` is called with the identity first stored for
+        this target. When an earlier attempt has already done it, its result is returned and nothing is called.
+        """
+        ...
+
+
+class JobType(ABC, Generic[P]):
+    """One job type. Subclass it in a file of `engine/jobs/`, or under the entry point `job_runner.jobs`."""
+
+    key: ClassVar[str]
+    label: ClassVar[str]
+    description: ClassVar[str]
+    icon: ClassVar[str] = "task_alt"
+    category: ClassVar[Category] = Category.TASK
+    effect: ClassVar[EffectKind] = EffectKind.REPEATABLE
+    retry: ClassVar[RetryPolicy] = RetryPolicy()
+    time_limit_seconds: ClassVar[float] = 3600
+    by_hand: ClassVar[bool] = True
+    payload: type[P]
+
+    def summary(self, payload: P) -> str:
+        """The line that tells a job from its neighbours."""
+        return ""
+
+    def result_line(self, result: dict[str, Any]) -> ResultLine:
+        """The result in one line."""
+        return ResultLine(str(result.get("message", "Done")))
+
+    def targets(self, payload: P) -> tuple[str, ...]:
+        """The effects that a completed job has had, by target; empty for repeatable work."""
+        return ()
+
+    async def accept(self, payload: P, settings: Settings) -> P:
+        """Checks that need more than the payload, and files moved to where they are kept.
+
+        Raises:
+            InvalidInput: naming the field, the rule and the value.
+        """
+        return payload
+
+    @abstractmethod
+    async def run(self, payload: P, context: Context) -> dict[str, Any]:
+        """Do the work and return its result."""

@@ -1,0 +1,127 @@
+"""EMAIL_SEND: one message to its recipients, through the configured mail server or into the outbox."""
+
+import socket
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from engine import clock
+from engine.channels import outbox, smtp
+from engine.channels.mail import Mail, build, new_message_id
+from engine.errors import FieldError, InvalidInput
+from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
+from engine.jobs.fields import Addresses, SingleLine, TextBlock
+from engine.settings import Settings
+from models.states import Category
+
+TARGET = "mail"
+MAX_RECIPIENTS = 100
+
+
+class EmailPayload(Payload):
+    """What a message needs; the body is Markdown."""
+
+    to: Annotated[Addresses, Field(title="Recipient", min_length=1, max_length=MAX_RECIPIENTS)]
+    cc: Annotated[Addresses, Field(title="Cc", max_length=MAX_RECIPIENTS)] = []  # noqa: RUF012 (pydantic copies it)
+    bcc: Annotated[Addresses, Field(title="Bcc", max_length=MAX_RECIPIENTS)] = []  # noqa: RUF012
+    subject: Annotated[SingleLine, Field(title="Subject", min_length=1, max_length=300)]
+    body: Annotated[
+        TextBlock, Field(title="Body", min_length=1, max_length=200_000, json_schema_extra={"multiline": True})
+    ]
+
+
+class EmailSend(JobType[EmailPayload]):
+    """Sends multipart text and HTML; the Message-ID is stored before the server is spoken to."""
+
+    key = "EMAIL_SEND"
+    label = "Send email"
+    description = "Send an email through the platform"
+    icon = "mail"
+    category = Category.TASK
+    effect = EffectKind.IRREVERSIBLE
+    time_limit_seconds = 300
+    payload = EmailPayload
+
+    def summary(self, payload: EmailPayload) -> str:
+        """First recipient, how many more, and the subject."""
+        more = len(payload.to) + len(payload.cc) + len(payload.bcc) - 1
+        recipients = f"{payload.to[0]} and {more} more" if more else payload.to[0]
+        return f"{recipients} · {payload.subject}"
+
+    def result_line(self, result: dict[str, Any]) -> ResultLine:
+        """What the server accepted, and the Message-ID."""
+        return ResultLine(f"{result['message']} · {result['message_id']}")
+
+    def targets(self, payload: EmailPayload) -> tuple[str, ...]:
+        """One message, one effect."""
+        return (TARGET,)
+
+    async def accept(self, payload: EmailPayload, settings: Settings) -> EmailPayload:
+        """Refuse more recipients than one message may have."""
+        count = len({*payload.to, *payload.cc, *payload.bcc})
+        if count > MAX_RECIPIENTS:
+            fault = f"Recipient, Cc and Bcc together must have at most {MAX_RECIPIENTS} addresses, not {count}"
+            raise InvalidInput([FieldError("to", fault)])
+        return payload
+
+    async def run(self, payload: EmailPayload, context: Context) -> dict[str, Any]:
+        """Connect first, where every fault is certain; then send, once."""
+        sender = sender_address(context.settings)
+        mail = Mail(sender, tuple(payload.to), tuple(payload.cc), tuple(payload.bcc), payload.subject, payload.body)
+        identity = {"message_id": new_message_id(sender), "date": clock.now().isoformat()}
+        server = mail_server(context.settings)
+        if server is None:
+            return await context.effect(TARGET, identity, lambda kept: _save(mail, kept, context.settings))
+        await context.log(f"Connecting to {server.host}, port {server.port}")
+        async with smtp.connect(server) as session:
+            return await context.effect(TARGET, identity, lambda kept: _send(mail, kept, session))
+
+
+async def _save(mail: Mail, identity: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    message = build(mail, identity["message_id"], datetime.fromisoformat(identity["date"]))
+    path = await outbox.save(settings.outbox_dir, message, identity["message_id"], bcc=mail.bcc)
+    return {"message": outbox.SAVED, "message_id": identity["message_id"], "file": path.name}
+
+
+async def _send(mail: Mail, identity: dict[str, Any], session: smtp.Session) -> dict[str, Any]:
+    message = build(mail, identity["message_id"], datetime.fromisoformat(identity["date"]))
+    delivery = await session.send(message, mail.sender, mail.recipients)
+    return {
+        "message": _delivery_sentence(delivery),
+        "message_id": identity["message_id"],
+        "accepted": list(delivery.accepted),
+        "refused": delivery.refused,
+    }
+
+
+def _delivery_sentence(delivery: smtp.Delivery) -> str:
+    total = len(delivery.accepted) + len(delivery.refused)
+    if not delivery.refused:
+        return "Sent to 1 recipient" if total == 1 else f"Sent to {total} recipients"
+    refused = "; ".join(f"{address} ({answer})" for address, answer in delivery.refused.items())
+    return f"Sent to {len(delivery.accepted)} of {total} recipients; refused: {refused}"
+
+
+def sender_address(settings: Settings) -> str:
+    """The configured sender, else one on this machine."""
+    if settings.smtp_from:
+        return settings.smtp_from
+    if settings.smtp_username and "@" in settings.smtp_username:
+        return settings.smtp_username
+    return f"job-runner@{socket.getfqdn() or 'localhost'}"
+
+
+def mail_server(settings: Settings) -> smtp.SmtpServer | None:
+    """The configured mail server, or None: then mail goes to the outbox."""
+    if not settings.smtp_host:
+        return None
+    default_port = {"starttls": 587, "tls": 465, "none": 25}[settings.smtp_security]
+    password = settings.smtp_password
+    return smtp.SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port or default_port,
+        username=settings.smtp_username,
+        password=password.get_secret_value() if password else None,
+        security=settings.smtp_security,
+    )

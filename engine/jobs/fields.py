@@ -1,0 +1,96 @@
+"""Field types that payloads share: mail addresses, single lines, images."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from engine.channels.mail import body_fault
+from engine.channels.mail_header import address_fault, header_fault
+from engine.faults import shown
+
+
+def _address(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be an e-mail address, not {shown(value)}")
+    if fault := header_fault(value):
+        raise ValueError(fault)
+    try:
+        address = validate_email(value.strip(), check_deliverability=False, globally_deliverable=False).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"must be an e-mail address like ada@example.org, not {shown(value)} ({error})") from None
+    if fault := address_fault(address):
+        raise ValueError(f"must be an address that mail servers take: {fault}")
+    return address
+
+
+def _as_list(value: Any) -> Any:
+    if isinstance(value, str):
+        return [part for part in (piece.strip() for piece in value.replace(";", ",").split(",")) if part]
+    return value
+
+
+def _unique(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _text_block(value: str) -> str:
+    if fault := body_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+def _single_line(value: str) -> str:
+    if fault := header_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+
+Addresses = Annotated[
+    list[Address],
+    BeforeValidator(_as_list),
+    AfterValidator(_unique),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "email"},
+                {"type": "array", "items": {"type": "string", "format": "email"}, "maxItems": 100},
+            ]
+        }
+    ),
+]
+"""One address, several separated by commas, or a list; at most 100, each once."""
+
+SingleLine = Annotated[str, AfterValidator(_single_line)]
+"""Text that becomes a header: no line break, raw or after RFC 2047 decoding."""
+
+
+TextBlock = Annotated[str, AfterValidator(_text_block)]
+"""Text of any number of lines."""
+
+
+class ImageInput(BaseModel):
+    """An attached picture: given as base64 `data`, kept as `file`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str | None = Field(None, description="PNG, JPEG, GIF or WebP, base64", repr=False)
+    file: str | None = Field(None, pattern=r"^[0-9a-f]{64}\.(png|jpg|gif|webp)$", description="an image stored before")
+    alt: Annotated[TextBlock, Field(min_length=1, max_length=1500)]
+
+    def content(self) -> bytes | None:
+        """The decoded picture, None when it is already stored.
+
+        Raises:
+            ValueError: `data` is not base64.
+        """
+        if self.data is None:
+            return None
+        try:
+            return base64.b64decode(self.data, validate=True)
+        except binascii.Error:
+            raise ValueError("must be base64") from None

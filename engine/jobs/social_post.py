@@ -1,0 +1,183 @@
+"""SOCIAL_POST: one text, with images, to one or more named channels; each channel gets it once."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from engine import files
+from engine.channels import http_client, known_limits, open_channel
+from engine.channels.base import Image, Post, length_fault
+from engine.errors import (
+    AttemptError,
+    FieldError,
+    InvalidInput,
+    OutcomeUnknown,
+    PermanentError,
+    TransientError,
+)
+from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
+from engine.jobs.fields import ImageInput, TextBlock
+from engine.settings import Settings
+from engine.vault import Vault
+from models.channel import Channel as ChannelRow
+from models.states import Category
+
+MAX_IMAGE_BYTES = 2_000_000
+_SEVERITY = (OutcomeUnknown, TransientError, PermanentError)
+
+
+def _each_once(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in names))
+
+
+ChannelNames = Annotated[list[str], AfterValidator(_each_once)]
+
+
+class SocialPayload(Payload):
+    """What a post needs; a channel is named as in Settings."""
+
+    text: Annotated[
+        TextBlock, Field(title="Text", min_length=1, max_length=20_000, json_schema_extra={"multiline": True})
+    ]
+    channels: Annotated[
+        ChannelNames,
+        Field(title="Channels", min_length=1, max_length=20, json_schema_extra={"choices": "channels"}),
+    ]
+    images: Annotated[list[ImageInput], Field(title="Images", max_length=4, json_schema_extra={"upload": "image"})] = []  # noqa: RUF012 (pydantic copies it)
+
+
+class SocialPost(JobType[SocialPayload]):
+    """Publishes to each channel in turn; one channel's failure hides no other's success."""
+
+    key = "SOCIAL_POST"
+    label = "Publish post"
+    description = "Publish a social media post"
+    icon = "share"
+    category = Category.SOCIAL
+    effect = EffectKind.IRREVERSIBLE
+    time_limit_seconds = 600
+    payload = SocialPayload
+
+    def summary(self, payload: SocialPayload) -> str:
+        """Where to, and the first words."""
+        words = " ".join(payload.text.split())
+        return f"{', '.join(payload.channels)} · {words[:200]}"
+
+    def result_line(self, result: dict[str, Any]) -> ResultLine:
+        """The channels that have it, with the first post's link."""
+        posts = result.get("posts", [])
+        url = posts[0]["url"] if posts else None
+        return ResultLine(str(result.get("message", "")), url)
+
+    def targets(self, payload: SocialPayload) -> tuple[str, ...]:
+        """One effect a channel."""
+        return tuple(payload.channels)
+
+    async def accept(self, payload: SocialPayload, settings: Settings) -> SocialPayload:
+        """Every channel exists, the text fits each, and images are kept by content."""
+        rows = await _rows(payload.channels)
+        faults = [*_unknown_channels(payload, rows), *_too_long(payload, list(rows.values()))]
+        images = [await _keep_image(image, i, faults, settings) for i, image in enumerate(payload.images)]
+        if faults:
+            raise InvalidInput(faults)
+        return payload.model_copy(update={"images": images})
+
+    async def run(self, payload: SocialPayload, context: Context) -> dict[str, Any]:
+        """Post to every channel, then tell all of what happened."""
+        post = Post(payload.text, tuple(_image(image, context.settings) for image in payload.images))
+        rows = await _rows(payload.channels)
+        posts: list[dict[str, Any]] = []
+        faults: dict[str, AttemptError] = {}
+        async with http_client() as http:
+            for number, name in enumerate(payload.channels):
+                await context.progress(100 * number / len(payload.channels))
+                try:
+                    posts.append(await _post_to(rows.get(name), name, post, context, http))
+                except AttemptError as fault:
+                    await context.log(f"{name}: {fault}")
+                    faults[name] = fault
+        return _verdict(posts, faults)
+
+
+async def _post_to(row: ChannelRow | None, name: str, post: Post, context: Context, http: Any) -> dict[str, Any]:
+    if earlier := await context.already_done(name):
+        return earlier
+    if row is None:
+        raise PermanentError(f"the channel {name} does not exist any more; connect it again in Settings")
+    secret = context.settings.secret_key
+    channel = open_channel(row, Vault(secret.get_secret_value() if secret else ""), http)
+    await context.log(f"Posting to {name} ({row.kind})")
+
+    async def perform(identity: dict[str, Any]) -> dict[str, Any]:
+        posted = await channel.publish(prepared, identity)
+        return {"channel": name, "url": posted.url, "id": posted.id}
+
+    prepared = await channel.prepare(post)
+    return await context.effect(name, channel.new_identity(), perform)
+
+
+def _verdict(posts: list[dict[str, Any]], faults: dict[str, AttemptError]) -> dict[str, Any]:
+    names = ", ".join(post["channel"] for post in posts)
+    result = {"message": f"Posted to {names}" if posts else "Posted nowhere yet", "posts": posts}
+    if not faults:
+        return result
+    told = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+    message = f"Posted to {names}, but not everywhere. {told}" if posts else told
+    for severity in _SEVERITY:
+        for fault in faults.values():
+            if isinstance(fault, TransientError) and severity is TransientError:
+                raise TransientError(message, retry_after=fault.retry_after, result=result)
+            if isinstance(fault, severity):
+                raise severity(message, result=result)
+    raise AssertionError("every fault has a severity")
+
+
+async def _rows(names: list[str]) -> dict[str, ChannelRow]:
+    return {row.name: row for row in await ChannelRow.filter(name__in=names)}
+
+
+def _unknown_channels(payload: SocialPayload, rows: dict[str, ChannelRow]) -> list[FieldError]:
+    missing = [name for name in payload.channels if name not in rows]
+    return [
+        FieldError("channels", f"Channels must be connected in Settings first; there is no channel {name!r}")
+        for name in missing
+    ]
+
+
+def _too_long(payload: SocialPayload, rows: list[ChannelRow]) -> list[FieldError]:
+    vault = Vault("limits need no secrets")
+    faults = []
+    for row in rows:
+        limits = known_limits(row)
+        if limits is None:
+            continue
+        bare = ChannelRow(name=row.name, kind=row.kind, url=row.url)
+        length = open_channel(bare, vault, None).length(payload.text, limits)  # type: ignore[arg-type]
+        if fault := length_fault(row.name, payload.text, length, limits):
+            faults.append(FieldError("text", fault))
+    return faults
+
+
+async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], settings: Settings) -> ImageInput:
+    field = f"images.{index}"
+    try:
+        content = image.content()
+    except ValueError as error:
+        faults.append(FieldError(f"{field}.data", f"Images {index + 1} {error}"))
+        return image
+    if content is None:
+        if image.file is None or not (settings.files_dir / image.file).is_file():
+            faults.append(FieldError(field, f"Images {index + 1} must have data, or name a stored file"))
+        return image
+    kind = files.image_kind(content)
+    if kind is None or len(content) > MAX_IMAGE_BYTES:
+        rule = f"must be a PNG, JPEG, GIF or WebP of at most {MAX_IMAGE_BYTES:,} bytes, not {len(content):,} bytes"
+        faults.append(FieldError(field, f"Images {index + 1} {rule}{'' if kind else ' of something else'}"))
+        return image
+    name = await files.keep(settings.files_dir, content, kind)
+    return ImageInput(file=name, alt=image.alt)
+
+
+def _image(image: ImageInput, settings: Settings) -> Image:
+    path = settings.files_dir / str(image.file)
+    return Image(path, files.media_type(path.name), image.alt)

@@ -1,0 +1,73 @@
+"""How an attempt ended, decided purely: exception in, frozen value out. The executor writes it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from engine.errors import AttemptError, OutcomeUnknown, PauseAsked, TransientError
+from engine.retry import RetryPolicy
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The work is done."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """It certainly did not happen, and is not tried again by itself."""
+
+    error: str
+    result: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """It certainly did not happen, and is tried again after the delay."""
+
+    error: str
+    delay: timedelta
+    result: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Nobody knows whether it happened; only a person may repeat it."""
+
+    error: str
+    result: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Paused:
+    """It stopped at a safe point because somebody asked."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """The engine is shutting down and puts the work back."""
+
+
+Outcome = Completed | Failed | Retrying | Unknown | Paused | Released
+
+
+def decide(error: Exception, *, attempt: int, max_attempts: int, policy: RetryPolicy) -> Outcome:
+    """What an exception out of a job type's `run()` means."""
+    match error:
+        case PauseAsked():
+            return Paused()
+        case OutcomeUnknown():
+            return Unknown(str(error), error.result)
+        case TransientError() if attempt < max_attempts:
+            return Retrying(str(error), policy.delay(attempt, retry_after=error.retry_after), error.result)
+        case TransientError():
+            tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
+            return Failed(f"Gave up after {tries}: {error}", error.result)
+        case AttemptError():
+            return Failed(str(error), error.result)
+        case TimeoutError():
+            return Failed("It ran longer than its time limit")
+        case _:
+            return Failed(f"The job stopped on an unexpected {type(error).__name__}: {error}")

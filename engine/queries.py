@@ -1,0 +1,296 @@
+"""What anyone may look at. Nothing here writes."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tortoise.expressions import Q
+from tortoise.functions import Count
+
+from engine import clock
+from engine.errors import NotFound
+from engine.jobs import AnyJobType, Registry
+from engine.settings import Settings
+from engine.views import (
+    AttemptView,
+    ChannelView,
+    EffectView,
+    EngineState,
+    EngineView,
+    FeedPost,
+    JobView,
+    Page,
+)
+from engine.waiting import waiting_for
+from models.attempt import Attempt, LogLine
+from models.channel import Channel, FeedEntry
+from models.effect import Effect
+from models.engine_record import EngineRecord
+from models.job import Job
+from models.person import Person
+from models.states import ACTIVE, Approval, Phase, Status, allowed_moves
+
+PAGE_SIZE = 15
+OFFLINE_AFTER = timedelta(seconds=10)
+FEED_LENGTH = 50
+
+
+class Queries:
+    """Reads for pages and API."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._registry = registry
+
+    # -- jobs ------------------------------------------------------------------------------------------------
+
+    async def job(self, job_id: int) -> JobView:
+        """One job.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        if found := await self.jobs([job_id]):
+            return found[0]
+        raise NotFound("job", job_id)
+
+    async def jobs(self, ids: Collection[int]) -> list[JobView]:
+        """The jobs with these ids, newest first; ids that do not exist are left out."""
+        return await self._views(await Job.filter(id__in=list(ids)).order_by("-id"))
+
+    async def active_page(self, category: str | None = None, number: int = 1) -> Page:
+        """Everything neither completed nor cancelled, newest first."""
+        return await self._page(Q(status__in=list(ACTIVE)), category, number, "-id")
+
+    async def completed_page(self, category: str | None = None, number: int = 1) -> Page:
+        """Completed jobs, the latest completion first."""
+        return await self._page(Q(status=Status.COMPLETED), category, number, "-finished_at")
+
+    async def awaiting_approval(self) -> list[JobView]:
+        """Jobs that a person has to approve or reject, oldest first."""
+        waiting = Job.filter(status__in=[Status.QUEUED, Status.PAUSED], approval=Approval.PENDING)
+        return await self._views(await waiting.order_by("id").limit(100))
+
+    async def running(self) -> list[JobView]:
+        """What runs now, the latest started first."""
+        return await self._views(await Job.filter(status=Status.RUNNING).order_by("-started_at").limit(100))
+
+    async def failed(self) -> list[JobView]:
+        """The latest failures, newest first."""
+        return await self._views(await Job.filter(status=Status.FAILED).order_by("-id").limit(10))
+
+    async def counts_by_category(self) -> Counter[str]:
+        """How many jobs the Jobs page shows under each filter; cancelled ones are not shown."""
+        shown = Job.exclude(status=Status.CANCELLED).annotate(n=Count("id")).group_by("category")
+        return Counter({row["category"]: row["n"] for row in await shown.values("category", "n")})
+
+    async def counts_by_status(self) -> Counter[str]:
+        """How many jobs stand where."""
+        rows = await Job.annotate(n=Count("id")).group_by("status").values("status", "n")
+        return Counter({str(row["status"]): row["n"] for row in rows})
+
+    async def search(
+        self,
+        *,
+        types: Sequence[str] = (),
+        statuses: Sequence[Status] = (),
+        text: str | None = None,
+        created_by: str | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
+    ) -> tuple[list[JobView], int]:
+        """The newest jobs that match, and how many match in all; `before_id` continues a listing."""
+        where = Q()
+        if types:
+            where &= Q(type__in=list(types))
+        if statuses:
+            where &= Q(status__in=list(statuses))
+        if created_by:
+            where &= Q(created_by=created_by)
+        if text:
+            where &= Q(name__icontains=text) | Q(summary__icontains=text) | Q(error__icontains=text)
+        total = await Job.filter(where).count()
+        if before_id is not None:
+            where &= Q(id__lt=before_id)
+        return await self._views(await Job.filter(where).order_by("-id").limit(limit)), total
+
+    async def attempts(self, job_id: int) -> list[AttemptView]:
+        """Every try of a job, the first one first.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        await self._must_exist(job_id)
+        effects = await Effect.filter(job_id=job_id)
+        lines = await LogLine.filter(job_id=job_id).order_by("id")
+        return [
+            AttemptView(
+                number=attempt.number,
+                engine=attempt.engine_id,
+                started_at=attempt.started_at,
+                finished_at=attempt.finished_at,
+                outcome=attempt.outcome,
+                phase=_phase([effect for effect in effects if effect.attempt == attempt.number]),
+                error=attempt.error,
+                log=tuple((line.at, line.text) for line in lines if line.attempt == attempt.number),
+            )
+            for attempt in await Attempt.filter(job_id=job_id).order_by("number")
+        ]
+
+    async def effects(self, job_id: int) -> list[EffectView]:
+        """What a job did, or may have done, to the world."""
+        rows = await Effect.filter(job_id=job_id).order_by("id")
+        return [
+            EffectView(e.target, e.attempt, e.phase, e.identity, e.result, e.error, e.started_at, e.finished_at)
+            for e in rows
+        ]
+
+    async def artifact(self, job_id: int, name: str) -> Path:
+        """A file that a job made.
+
+        Raises:
+            NotFound: there is no such job or file.
+        """
+        await self._must_exist(job_id)
+        path = self._settings.artifacts_dir / str(job_id) / name
+        if name != path.name or name.startswith(".") or not path.is_file():
+            raise NotFound("artifact", f"{name!r} of job {job_id}")
+        return path
+
+    def artifact_names(self, job_id: int) -> list[str]:
+        """The files that a job made."""
+        folder = self._settings.artifacts_dir / str(job_id)
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+    # -- the rest --------------------------------------------------------------------------------------------
+
+    def job_types(self) -> list[AnyJobType]:
+        """Every job type, built in or installed."""
+        return list(self._registry)
+
+    def job_type(self, key: str) -> AnyJobType | None:
+        """The type with this key, None for a job that outlived it."""
+        return self._registry.find(key)
+
+    async def engine(self) -> EngineState:
+        """Whether any engine is alive, by the heartbeat in the database."""
+        records = await EngineRecord.filter(stopped_at=None).order_by("-last_beat_at")
+        alive = [r for r in records if clock.now() - r.last_beat_at < OFFLINE_AFTER]
+        latest = records[0] if records else await EngineRecord.all().order_by("-last_beat_at").first()
+        return EngineState(
+            online=bool(alive),
+            last_beat_at=latest.last_beat_at if latest else None,
+            poll_seconds=alive[0].poll_seconds if alive else self._settings.poll_seconds,
+            concurrency=sum(record.concurrency for record in alive),
+            running=await Job.filter(status=Status.RUNNING).count(),
+            queued=await Job.filter(status=Status.QUEUED).count(),
+        )
+
+    async def engines(self) -> list[EngineView]:
+        """Every engine that has not retired, the latest started first."""
+        now = clock.now()
+        return [
+            EngineView(
+                host=record.host,
+                pid=record.pid,
+                online=now - record.last_beat_at < OFFLINE_AFTER,
+                running=record.running,
+                concurrency=record.concurrency,
+                last_beat_at=record.last_beat_at,
+            )
+            for record in await EngineRecord.filter(stopped_at=None).order_by("-started_at")
+        ]
+
+    async def channels(self) -> list[ChannelView]:
+        """Every channel, by name, without secrets."""
+        return [channel_view(row) for row in await Channel.all().order_by("name")]
+
+    async def feed(self) -> list[FeedPost]:
+        """The newest posts on the built-in feed."""
+        return [_feed_post(row) for row in await FeedEntry.all().order_by("-published_at").limit(FEED_LENGTH)]
+
+    async def feed_post(self, entry_id: str) -> FeedPost:
+        """One post on the built-in feed.
+
+        Raises:
+            NotFound: there is no such post.
+        """
+        if entry := await FeedEntry.get_or_none(id=entry_id):
+            return _feed_post(entry)
+        raise NotFound("post", entry_id)
+
+    async def has_people(self) -> bool:
+        """Whether anybody can sign in."""
+        return await Person.exists()
+
+    # -- helpers ---------------------------------------------------------------------------------------------
+
+    async def _page(self, where: Q, category: str | None, number: int, order: str) -> Page:
+        rows = Job.filter(where & Q(category=category) if category else where)
+        total = await rows.count()
+        pages = max(1, -(-total // PAGE_SIZE))
+        number = max(1, min(number, pages))
+        found = await rows.order_by(order, "-id").offset((number - 1) * PAGE_SIZE).limit(PAGE_SIZE)
+        return Page(tuple(await self._views(found)), number, pages, total)
+
+    async def _views(self, rows: Sequence[Job]) -> list[JobView]:
+        if not rows:
+            return []
+        state = await self.engine() if any(row.status is Status.QUEUED for row in rows) else None
+        return [_view(row, state) for row in rows]
+
+    async def _must_exist(self, job_id: int) -> None:
+        if not await Job.exists(id=job_id):
+            raise NotFound("job", job_id)
+
+
+def channel_view(row: Channel) -> ChannelView:
+    """A channel's row without its secrets."""
+    return ChannelView(
+        id=row.id,
+        name=row.name,
+        kind=row.kind,
+        url=row.url,
+        account=row.account,
+        fault=row.fault,
+        tested_at=row.tested_at,
+        created_at=row.created_at,
+        limits=row.limits,
+    )
+
+
+def _feed_post(row: FeedEntry) -> FeedPost:
+    return FeedPost(row.id, row.channel, row.text, tuple(row.images), row.published_at)
+
+
+def _view(row: Job, state: EngineState | None) -> JobView:
+    copied: dict[str, Any] = {
+        name: getattr(row, name)
+        for name in JobView.__dataclass_fields__
+        if name not in ("priority", "waiting_for", "allowed")
+    }
+    waits = (
+        None
+        if state is None
+        else waiting_for(
+            status=row.status,
+            approval=row.approval,
+            due_at=row.due_at,
+            attempt=row.attempt,
+            now=clock.now(),
+            engine_online=state.online,
+            free_slots=state.concurrency - state.running,
+            poll_seconds=state.poll_seconds,
+        )
+    )
+    allowed = frozenset(allowed_moves(row.status, approval=row.approval, outcome=row.outcome))
+    return JobView(priority=row.priority.word, waiting_for=waits, allowed=allowed, **copied)
+
+
+def _phase(effects: Sequence[Effect]) -> str:
+    phases = {effect.phase for effect in effects}
+    if Phase.SENDING in phases:
+        return "sending"
+    return "done" if Phase.DONE in phases else "none"

@@ -1,0 +1,131 @@
+"""Settings from the environment (prefix `JOB_RUNNER_`), each checked before anything starts."""
+
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.errors import SettingsError
+
+PREFIX = "JOB_RUNNER_"
+
+
+class Settings(BaseSettings):
+    """What can be set; every value has a default, and times are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    poll_seconds: Annotated[float, Field(ge=0.05, le=3600)] = 5
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
+    smtp_host: str | None = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_from: str | None = None
+    admin_password: SecretStr | None = None
+    secret_key: SecretStr | None = None
+
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if url and not url.startswith("sqlite://"):
+            raise ValueError("must begin with sqlite:// (PostgreSQL is not supported yet)")
+        return url
+
+    @field_validator("admin_password")
+    @classmethod
+    def _long_enough(cls, password: SecretStr | None) -> SecretStr | None:
+        if password and len(password.get_secret_value()) < 8:
+            raise ValueError("must have at least 8 characters")
+        return password
+
+    @property
+    def database(self) -> str:
+        """The database's URL: the one that was set, else the file in the data folder."""
+        return self.database_url or f"sqlite://{self.data_dir.absolute() / 'job-runner.db'}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the pages."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Where messages go when no mail server is configured."""
+        return self.data_dir / "outbox"
+
+    @property
+    def files_dir(self) -> Path:
+        """Where attached files are kept, named by their content."""
+        return self.data_dir / "files"
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Where the files that jobs make are kept, a folder a job."""
+        return self.data_dir / "artifacts"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment, make the data folder usable and the secret key present.
+
+    Raises:
+        SettingsError: one line that names the variable, the fault and what is accepted.
+    """
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_fault(dict(detail)) for detail in error.errors())) from None
+    _make_usable(settings.data_dir)
+    if settings.secret_key is None:
+        key = _kept_secret(settings.data_dir / "secret.key")
+        settings = settings.model_copy(update={"secret_key": SecretStr(key)})
+    return settings
+
+
+def _fault(detail: dict[str, Any]) -> str:
+    name = PREFIX + str(detail["loc"][0]).upper()
+    rule = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    value = "" if "PASSWORD" in name or "SECRET" in name else f", not {detail['input']!r}"
+    return f"{name} {rule}{value}"
+
+
+def _make_usable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}DATA_DIR must be a folder that this user may write, not {str(folder)!r}: {error.strerror}"
+        ) from None
+
+
+def _kept_secret(file: Path) -> str:
+    try:
+        if not file.exists():
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as writer:
+                writer.write(secrets.token_urlsafe(48))
+        return file.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"the secret key in {file} must be readable by this user: {error.strerror}; or set {PREFIX}SECRET_KEY"
+        ) from None

@@ -1,0 +1,132 @@
+"""What callers get to see: frozen values, read from rows once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from models.states import Move, Status
+
+
+@dataclass(frozen=True)
+class JobView:
+    """One job as pages and programs see it; times are aware, in UTC."""
+
+    id: int
+    type: str
+    category: str
+    name: str
+    summary: str
+    status: Status
+    priority: str
+    progress: float
+    payload: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    outcome: str | None
+    approval: str | None
+    waiting_for: str | None
+    pause_requested: bool
+    created_by: str
+    created_at: datetime
+    run_at: datetime | None
+    due_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempt: int
+    max_attempts: int
+    allowed: frozenset[Move]
+
+    def time_left(self, now: datetime) -> timedelta | None:
+        """How long the running job will still take if it goes on as it did; None when nobody can tell yet."""
+        if self.status is not Status.RUNNING or self.started_at is None or self.progress < 1:
+            return None
+        spent = now - self.started_at
+        return spent * ((100 - self.progress) / self.progress)
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """Whether anything executes jobs, and how busy it is."""
+
+    online: bool
+    last_beat_at: datetime | None
+    poll_seconds: float
+    concurrency: int
+    running: int
+    queued: int
+
+
+@dataclass(frozen=True)
+class EngineView:
+    """One engine."""
+
+    host: str
+    pid: int
+    online: bool
+    running: int
+    concurrency: int
+    last_beat_at: datetime
+
+
+@dataclass(frozen=True)
+class FeedPost:
+    """A post on the built-in feed; images are `{file, alt}`."""
+
+    id: str
+    channel: str
+    text: str
+    images: tuple[dict[str, str], ...]
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    """One try, with what it logged; `phase` is how far its effects came."""
+
+    number: int
+    engine: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    phase: str
+    error: str | None
+    log: tuple[tuple[datetime, str], ...]
+
+
+@dataclass(frozen=True)
+class EffectView:
+    """What a job did, or may have done, to the world."""
+
+    target: str
+    attempt: int
+    phase: str
+    identity: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ChannelView:
+    """A channel without its secrets."""
+
+    id: int
+    name: str
+    kind: str
+    url: str
+    account: str | None
+    fault: str | None
+    tested_at: datetime | None
+    created_at: datetime
+    limits: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list; `number` counts from 1 and never exceeds `pages`, which is at least 1."""
+
+    jobs: tuple[JobView, ...]
+    number: int
+    pages: int
+    total: int

@@ -1,0 +1,124 @@
+"""Composition root: settings → database → engine → API → pages → serve."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import add_routes
+from api.guard import Guard
+from api.sign_in import SignIn
+from engine.engine import Atlas
+from engine.errors import SettingsError
+from engine.settings import Settings, load_settings
+from models.database import DatabaseError, close_database, open_database
+
+USAGE = "usage: python main.py [serve | worker]"
+BAD_START = 2
+GRACEFUL_SECONDS = 3
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; a start that cannot succeed is one line and exit code 2."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("tortoise", "uvicorn.error", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        match list(arguments):
+            case [] | ["serve"]:
+                serve(load_settings())
+            case ["worker"]:
+                raise SettingsError("a worker needs PostgreSQL: set JOB_RUNNER_DATABASE_URL to postgres://…")
+            case _:
+                raise SettingsError(USAGE)
+    except (SettingsError, DatabaseError) as fault:
+        sys.stderr.write(f"job-runner: {fault}\n")
+        return BAD_START
+    return 0
+
+
+def serve(settings: Settings) -> None:
+    """Pages, API and engine in this one process, until SIGTERM or Ctrl-C."""
+    asyncio.run(_check_database(settings))
+    listener = _listen(settings)
+    application = build(settings)
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,  # a page's client id is in the websocket's query, and whoever reads it can act
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        proxy_headers=False,
+    )
+    host, port = listener.getsockname()[:2]
+    logging.getLogger("job_runner").info("Job Runner is at http://%s:%s", f"[{host}]" if ":" in host else host, port)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def build(settings: Settings) -> Guard:
+    """The whole application."""
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.data_dir.absolute() / "pages"))
+    from ui.app import add_pages  # NiceGUI reads its storage path when it is imported
+
+    atlas = Atlas(settings)
+    sign_in = SignIn(atlas)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await open_database(settings.database)
+        await atlas.start()
+        await sign_in.prepare()
+        live.start()
+        yield
+        await live.stop()
+        await atlas.stop()
+        await close_database()
+
+    app = FastAPI(
+        title="Job Runner",
+        version=_version(),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    add_routes(app, atlas, sign_in)
+    live = add_pages(app, atlas)
+    return Guard(app, loopback=settings.is_loopback, signed_in=sign_in.person)
+
+
+async def _check_database(settings: Settings) -> None:
+    """Find out what is wrong before anything serves."""
+    await open_database(settings.database)
+    await close_database()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"cannot listen at {settings.host}, port {settings.port}: {error.strerror or error}; "
+            "set JOB_RUNNER_HOST and JOB_RUNNER_PORT to a free address"
+        ) from None
+    return listener
+
+
+def _version() -> str:
+    project = Path(__file__).with_name("pyproject.toml")
+    lines = project.read_text().splitlines() if project.exists() else []
+    return next((line.split('"')[1] for line in lines if line.startswith("version = ")), "0")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

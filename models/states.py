@@ -1,0 +1,108 @@
+"""What a job is and may become: statuses, named sets of them, and the moves that each allows."""
+
+from enum import IntEnum, StrEnum
+
+
+class Status(StrEnum):
+    """Where a job stands; the words people see are these, capitalised."""
+
+    QUEUED = "queued"  # submit, resume, retry and rescue bring a job here; the engine claims it
+    RUNNING = "running"  # the engine brings it here; an outcome, a pause or a cancel takes it out
+    COMPLETED = "completed"  # final
+    PAUSED = "paused"  # a person brings it here; resume or cancel takes it out
+    FAILED = "failed"  # the engine brings it here; retry, resolve or cancel (dismiss) takes it out
+    CANCELLED = "cancelled"  # final
+
+
+ACTIVE = frozenset({Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.FAILED})
+TERMINAL = frozenset({Status.COMPLETED, Status.CANCELLED})
+
+
+class Move(StrEnum):
+    """What a person or a program may ask of an existing job."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    APPROVE = "approve"
+    REJECT = "reject"
+    RESOLVE = "resolve"
+
+
+ALLOWED_FROM: dict[Move, frozenset[Status]] = {
+    Move.CANCEL: ACTIVE,
+    Move.PAUSE: frozenset({Status.QUEUED, Status.RUNNING}),
+    Move.RESUME: frozenset({Status.PAUSED}),
+    Move.RETRY: frozenset({Status.FAILED}),
+    Move.APPROVE: frozenset({Status.QUEUED, Status.PAUSED}),
+    Move.REJECT: frozenset({Status.QUEUED, Status.PAUSED}),
+    Move.RESOLVE: frozenset({Status.FAILED}),
+}
+
+
+class Priority(IntEnum):
+    """Higher is claimed first."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+    @property
+    def word(self) -> str:
+        """The word that programs use: low, medium or high."""
+        return self.name.lower()
+
+
+class Category(StrEnum):
+    """The type filter's words."""
+
+    VIDEO = "video"
+    ANIMATION = "animation"
+    SOCIAL = "social"
+    DOCUMENT = "document"
+    TASK = "task"
+
+
+class Approval(StrEnum):
+    """A job without the facet needs no approval."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class Phase(StrEnum):
+    """How far an effect on the world has come."""
+
+    SENDING = "sending"  # committed before the world is spoken to
+    DONE = "done"  # it happened
+    FAILED = "failed"  # it certainly did not happen
+
+
+class AttemptOutcome(StrEnum):
+    """How one attempt ended; an attempt without an outcome is under way."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    RETRYING = "retrying"
+    UNKNOWN = "unknown"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    LOST = "lost"  # its engine ended or stopped renewing the lease
+
+
+UNKNOWN = "unknown"
+"""A job's outcome while nobody knows whether its effect happened."""
+
+
+def allowed_moves(status: Status, *, approval: str | None = None, outcome: str | None = None) -> set[Move]:
+    """Every move that a job in this state accepts."""
+    moves = {move for move, statuses in ALLOWED_FROM.items() if status in statuses}
+    if approval != Approval.PENDING:
+        moves -= {Move.APPROVE, Move.REJECT}
+    if outcome == UNKNOWN:
+        moves -= {Move.RETRY}
+    else:
+        moves -= {Move.RESOLVE}
+    return moves

@@ -1,0 +1,121 @@
+"""A real Job Runner in a process of its own, on a free port, with its own data folder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGIN = ROOT / "tests" / "plugin"
+START_SECONDS = 30.0
+
+
+class JobRunner:
+    """`with JobRunner(folder) as runner: runner.url …`; its output is shown when it dies."""
+
+    def __init__(self, data_dir: Path, **settings: object) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._settings = {"DATA_DIR": data_dir, "PORT": self.port, **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """Everything that it has printed."""
+        file = self.data_dir.parent / f"{self.data_dir.name}.log"
+        return file.read_text() if file.exists() else ""
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "main.py"], cwd=ROOT, env=environment(self._settings), stdout=log, stderr=log
+            )
+        self._wait_until_it_answers()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """SIGKILL, and the exit code."""
+        return self._end(signal.SIGKILL)
+
+    def submit(self, type_key: str, payload: Mapping[str, Any] | None = None, **more: Any) -> int:
+        """Create a job through the API, and return its id."""
+        answer = self.http.post("/api/v1/jobs", json={"type": type_key, "payload": payload or {}, **more})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def job(self, job_id: int) -> dict[str, Any]:
+        """A job as the API tells it."""
+        document: dict[str, Any] = self.http.get(f"/api/v1/jobs/{job_id}").json()
+        return document
+
+    def _end(self, how: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        code = self._process.wait(timeout=30)
+        self._process = None
+        return code
+
+    def _wait_until_it_answers(self) -> None:
+        assert self._process
+        transport = httpx.HTTPTransport(retries=0)
+        with httpx.Client(transport=transport, timeout=1) as client:
+            for _ in range(int(START_SECONDS / 0.05)):
+                if self._process.poll() is not None:
+                    raise RuntimeError(f"Job Runner ended with {self._process.returncode}:\n{self.output}")
+                try:
+                    if client.get(f"{self.url}/healthz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    _pause()
+        raise RuntimeError(f"Job Runner did not answer within {START_SECONDS:g} s:\n{self.output}")
+
+
+def environment(settings: Mapping[str, object]) -> dict[str, str]:
+    """This process's environment with these settings, the test job types, and nothing left of other settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOB_RUNNER_")}
+    chosen = {f"JOB_RUNNER_{name}": str(value) for name, value in settings.items()}
+    return {**kept, "PYTHONPATH": str(PLUGIN), "PYTHONUNBUFFERED": "1", **chosen}
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _pause() -> None:
+    """Give the process a moment before it is asked again."""
+    signal.sigtimedwait([], 0.05)

@@ -1,0 +1,74 @@
+"""The people's door: one single-page application under /app."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import FastAPI
+from nicegui import PageArguments, ui
+from nicegui import app as nicegui_app
+
+from engine.engine import Atlas
+from ui.layout import Shell
+from ui.live import Live, View
+from ui.pages.agents import AgentsPage
+from ui.pages.approvals import ApprovalsPage
+from ui.pages.dashboard import DashboardPage
+from ui.pages.job import JobPage
+from ui.pages.jobs import JobsPage
+from ui.pages.settings import SettingsPage
+from ui.theme import FAVICON, HEAD
+
+ROOT = "/app"
+RECONNECT_SECONDS = 30.0
+
+MakeView = Callable[[Shell, PageArguments], View]
+
+PAGES: dict[str, MakeView] = {
+    "/": DashboardPage,
+    "/jobs": JobsPage,
+    "/jobs/{id}": JobPage,
+    "/approvals": ApprovalsPage,
+    "/agents": AgentsPage,
+    "/settings": SettingsPage,
+}
+
+
+def add_pages(app: FastAPI, atlas: Atlas) -> Live:
+    """Put the pages on the application; returns what keeps them up to date."""
+    live = Live(atlas)
+    for name in ("theme.css", "theme.js"):
+        nicegui_app.add_static_file(local_file=Path(__file__).with_name(name), url_path=f"/static/{name}")
+
+    @ui.page(ROOT)
+    @ui.page(f"{ROOT}/{{_:path}}")
+    async def single_page() -> None:
+        await _open(atlas, live)
+
+    ui.run_with(
+        app,
+        title="Job Runner",
+        favicon=FAVICON,
+        dark=None,
+        language="en-US",
+        reconnect_timeout=RECONNECT_SECONDS,
+    )
+    return live
+
+
+async def _open(atlas: Atlas, live: Live) -> None:
+    ui.add_head_html(HEAD)
+    person = ui.context.client.request.state.person
+    shell = Shell(atlas, live, person, signed_in=person != "local")
+    is_first = True
+
+    def routed(make: MakeView) -> Callable[[PageArguments], Awaitable[None] | None]:
+        def build(arguments: PageArguments) -> Awaitable[None] | None:
+            make(shell, arguments)
+            return None if is_first else shell.refresh(live.reader())
+
+        return build
+
+    with shell.frame:
+        ui.sub_pages({path: routed(make) for path, make in PAGES.items()}, root_path=ROOT)
+    is_first = False
+    await shell.refresh(live.reader())

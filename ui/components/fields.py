@@ -1,0 +1,195 @@
+"""Form fields made from a payload model's fields: text, lines of text, addresses, channels, images."""
+
+import base64
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from nicegui import events, ui
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from engine.engine import Atlas
+from engine.jobs.social_post import MAX_IMAGE_BYTES
+from models.states import Priority
+from ui.components.node import Node, icon_button
+
+
+@dataclass(frozen=True)
+class Label:
+    """The parts of a field that are not its input; `target` is the id that the input must have."""
+
+    target: str
+    root: Node
+    fault: Node
+
+
+@contextmanager
+def labelled(title: str, *, optional: bool = False, help_text: str = "") -> Iterator[Label]:
+    """A label above, what is yielded into, help under it, and the place for its fault."""
+    target = f"field-{uuid.uuid4().hex[:8]}"
+    with Node("div", "", "form-field") as root:
+        with Node("div", "", "label"):
+            label = Node("label", title)
+            label.props["for"] = target
+            if optional:
+                Node("span", " (optional)", "optional")
+        fault = Node("div", "", "fault", role="alert", id=f"{target}-fault")
+        yield Label(target, root, fault)
+        Node("div", help_text, "help")
+        fault.move(root)
+
+
+class Field(ABC):
+    """One payload property in the form."""
+
+    def __init__(self, title: str, *, optional: bool, help_text: str = "") -> None:
+        with labelled(title, optional=optional, help_text=help_text) as self._label:
+            self._input = self._build(self._label.target)
+        self.is_faulty = False
+
+    @abstractmethod
+    def _build(self, target: str) -> Any: ...
+
+    def value(self) -> Any:
+        """What was entered, as the payload wants it."""
+        return self._input.value
+
+    def clear(self) -> None:
+        """Forget what was entered."""
+        self._input.set_value("")
+
+    def show_fault(self, text: str) -> None:
+        """Write the fault beside the field; an empty text clears it."""
+        self.is_faulty = bool(text)
+        self._label.root.change(classes="form-field faulty" if text else "form-field")
+        self._label.fault.change(text=text)
+        self._input.props[":aria-invalid"] = "true" if text else "false"
+        self._input.props["aria-describedby"] = f"{self._label.target}-fault"
+
+    def focus(self) -> None:
+        """Move the keyboard here."""
+        self._input.run_method("focus")
+
+    async def reload(self, atlas: Atlas) -> None:
+        """Fetch what may be chosen, if anything."""
+        return
+
+
+class TextField(Field):
+    """A line, or with `multiline` several."""
+
+    def __init__(self, title: str, *, multiline: bool, **more: Any) -> None:
+        self._multiline = multiline
+        super().__init__(title, **more)
+
+    def _build(self, target: str) -> Any:
+        node = ui.textarea() if self._multiline else ui.input()
+        return node.props(
+            f"outlined dense for={target}" + (" autogrow input-style=min-height:96px" if self._multiline else "")
+        )
+
+
+class ChannelsField(Field):
+    """Any of the connected channels."""
+
+    def _build(self, target: str) -> Any:
+        return ui.select([], multiple=True, value=[]).props(f"outlined dense use-chips for={target}")
+
+    def clear(self) -> None:
+        """Keep the choice: the next post mostly goes to the same places."""
+
+    async def reload(self, atlas: Atlas) -> None:
+        """Offer what is connected; with nothing chosen yet, the first one."""
+        names = [channel.name for channel in await atlas.queries.channels()]
+        chosen = [name for name in self._input.value if name in names]
+        self._input.set_options(names, value=chosen or names[:1])
+
+
+class ImagesField(Field):
+    """Up to four pictures, each with the text for people who cannot see it."""
+
+    def __init__(self, title: str, **more: Any) -> None:
+        self._images: list[tuple[str, Any, Node]] = []
+        super().__init__(title, **more)
+
+    def _build(self, target: str) -> Any:
+        self._list = Node("div", "", "upload-list")
+        upload = ui.upload(on_upload=self._on_upload, auto_upload=True, multiple=True, max_file_size=MAX_IMAGE_BYTES)
+        upload.props(f'accept="image/png,image/jpeg,image/gif,image/webp" flat bordered label="Add images" id={target}')
+        upload.on(
+            "rejected",
+            lambda: self.show_fault(f"Images must be pictures of at most {MAX_IMAGE_BYTES:,} bytes"),
+        )
+        return upload
+
+    async def _on_upload(self, event: events.UploadEventArguments) -> None:
+        content = await event.file.read()
+        self._input.reset()
+        if len(content) > MAX_IMAGE_BYTES:
+            self.show_fault(
+                f"Images must have at most {MAX_IMAGE_BYTES:,} bytes, {event.file.name} has {len(content):,}"
+            )
+            return
+        self.show_fault("")
+        with self._list, Node("div", "", "list-row") as row:
+            alt = ui.input(placeholder=f"Describe {event.file.name} for people who cannot see it")
+            alt.props("outlined dense").classes("grow").props["aria-label"] = f"Description of {event.file.name}"
+            entry = (base64.b64encode(content).decode(), alt, row)
+            icon_button(f"Remove {event.file.name}", "close").on("click", lambda: self._remove(entry), args=[])
+        self._images.append(entry)
+
+    def _remove(self, entry: tuple[str, Any, Node]) -> None:
+        self._images.remove(entry)
+        entry[2].delete()
+
+    def value(self) -> Any:
+        """Each picture with its description."""
+        return [{"data": data, "alt": alt.value or ""} for data, alt, _ in self._images]
+
+    def clear(self) -> None:
+        """Forget the pictures."""
+        for entry in list(self._images):
+            self._remove(entry)
+
+    def focus(self) -> None:
+        """The fault is announced; there is no one input to go to."""
+
+
+class PriorityField:
+    """High, Medium or Low, as a group of radio buttons."""
+
+    def __init__(self) -> None:
+        self.value = Priority.MEDIUM.word
+        self._buttons: dict[str, Node] = {}
+        with Node("div", "", "form-field"):
+            Node("div", "Priority", "label")
+            with Node("div", "", "segmented", role="radiogroup", aria_label="Priority"):
+                for priority in reversed(Priority):
+                    self._buttons[priority.word] = self._button(priority.word)
+
+    def _button(self, word: str) -> Node:
+        checked = "true" if word == self.value else "false"
+        node = Node("button", word.capitalize(), "", type="button", role="radio", aria_checked=checked)
+        return node.on("click", lambda: self._choose(word), args=[])
+
+    def _choose(self, word: str) -> None:
+        self.value = word
+        for name, node in self._buttons.items():
+            node.change(aria_checked="true" if name == word else "false")
+
+
+def field_for(name: str, model: type[BaseModel], atlas: Atlas) -> Field:
+    """The field for one payload property, told by its schema."""
+    info: FieldInfo = model.model_fields[name]
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    title = info.title or name.replace("_", " ").capitalize()
+    common: dict[str, Any] = {"optional": not info.is_required(), "help_text": info.description or ""}
+    if extra.get("choices") == "channels":
+        return ChannelsField(title, **common)
+    if extra.get("upload") == "image":
+        return ImagesField(title, **common)
+    return TextField(title, multiline=bool(extra.get("multiline")), **common)

@@ -1,0 +1,30 @@
+"""The type filter: pills with counts, the chosen one filled."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from models.states import Category
+from ui.components.node import Node
+from ui.present import count
+from ui.theme import CATEGORIES
+
+
+class Filters:
+    """`on_choose` is called with the category, None for All."""
+
+    def __init__(self, on_choose: Callable[[str | None], Awaitable[None]]) -> None:
+        self._pills: dict[Category | None, tuple[Node, Node]] = {}
+        with Node("div", "", "filters", role="group", aria_label="Type"):
+            for category, label in CATEGORIES.items():
+                pill = Node("button", "", "pill", type="button", aria_label=label, aria_pressed="false")
+                pill.on("click", lambda _, chosen=category: on_choose(chosen), args=[])
+                with pill:
+                    Node("span", label)
+                    self._pills[category] = (pill, Node("span", "", "pill-count"))
+
+    def show(self, chosen: str | None, counts: Counter[str]) -> None:
+        """Fill the chosen pill, and write the counts."""
+        for category, (pill, number) in self._pills.items():
+            total = counts.total() if category is None else counts[category]
+            pill.change(aria_pressed="true" if category == chosen else "false", title=f"{total:,} jobs")
+            number.change(text=count(total))

@@ -1,0 +1,98 @@
+"""The New Job dialog: a form made from the payload model of the chosen type."""
+
+from typing import Any
+
+from nicegui import ui
+
+from engine.errors import InvalidInput, JobRunnerError
+from engine.jobs import AnyJobType
+from ui.components.dialogs import dialog_frame
+from ui.components.fields import Field, PriorityField, field_for, labelled
+from ui.components.node import Node, button
+from ui.layout import Shell
+
+
+class NewJobDialog:
+    """Built when first opened; keeps what was typed until it is submitted."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._atlas = shell.atlas
+        self._types = {t.key: t for t in shell.atlas.queries.job_types() if t.by_hand}
+        self._fields: dict[str, Field] = {}
+        self._dialog: ui.dialog | None = None
+        self._slot = ui.element("div").classes("dialog-slot")
+
+    async def open(self) -> None:
+        """Show the form; channels that were connected meanwhile are offered."""
+        if self._dialog is None:
+            with self._slot:
+                self._dialog = await self._build()
+        for field in self._fields.values():
+            await field.reload(self._atlas)
+        self._dialog.open()
+
+    async def _build(self) -> ui.dialog:
+        with dialog_frame("New Job") as (dialog, body):
+            with body:
+                options = {t.key: f"{t.key} — {t.description}" for t in self._types.values()}
+                with labelled("Job type") as label:
+                    self._type = ui.select(options, value=next(iter(options)), on_change=self._on_type)
+                    self._type.props(f"outlined dense for={label.target} popup-content-class=type-menu")
+                self._form = Node("div", "", "form-fields")
+                self._priority = PriorityField()
+                self._fault = Node("p", "", "fault-text", role="alert")
+            with Node("div", "", "dialog-actions"):
+                button("Close").on("click", dialog.close, args=[])
+                button("Submit", "primary").on("click", self._submit, args=[])
+        await self._show_fields()
+        return dialog
+
+    async def _on_type(self) -> None:
+        await self._show_fields()
+
+    async def _show_fields(self) -> None:
+        job_type = self._types[self._type.value]
+        self._form.clear()
+        with self._form:
+            self._fields = {
+                name: field_for(name, job_type.payload, self._atlas) for name in job_type.payload.model_fields
+            }
+        for field in self._fields.values():
+            await field.reload(self._atlas)
+
+    async def _submit(self) -> None:
+        job_type = self._types[self._type.value]
+        self._show_faults({})
+        try:
+            await self._atlas.commands.submit(
+                job_type.key, self._payload(), priority=self._priority.value, created_by=self._shell.person
+            )
+        except InvalidInput as error:
+            self._show_faults({fault.field: fault.message for fault in error.errors})
+            return
+        except JobRunnerError as error:
+            self._fault.change(text=str(error))
+            return
+        self._finish(job_type)
+
+    def _finish(self, job_type: AnyJobType) -> None:
+        for field in self._fields.values():
+            field.clear()
+        if self._dialog:
+            self._dialog.close()
+        seconds = self._atlas.settings.poll_seconds
+        ui.notify(f"{job_type.label}: queued. Atlas looks every {seconds:g} s.", type="positive", position="bottom")
+
+    def _payload(self) -> dict[str, Any]:
+        values = {name: field.value() for name, field in self._fields.items()}
+        return {name: value for name, value in values.items() if value not in (None, "", [])}
+
+    def _show_faults(self, faults: dict[str, str]) -> None:
+        left = dict(faults)
+        for name, field in self._fields.items():
+            own = [key for key in left if key.removeprefix("payload.").split(".")[0] == name]
+            field.show_fault("; ".join(left.pop(key) for key in own))
+        self._fault.change(text="; ".join(left.values()))
+        if first := next((field for field in self._fields.values() if field.is_faulty), None):
+            first.focus()

@@ -1,0 +1,154 @@
+"""The frame of every page: sidebar, header, engine indicator; one per open browser tab."""
+
+from collections.abc import Mapping, Sequence
+
+from nicegui import ui
+
+from engine import clock
+from engine.engine import Atlas
+from engine.views import EngineState, JobView
+from ui.components.job_card import show_time
+from ui.components.node import Node, icon_button
+from ui.live import Live, Reader, View
+from ui.theme import NAVIGATION
+
+MODES: dict[str, tuple[bool | None, str, str]] = {
+    "auto": (None, "brightness_auto", "Colours: as the system"),
+    "light": (False, "light_mode", "Colours: light"),
+    "dark": (True, "dark_mode", "Colours: dark"),
+}
+MODE_COOKIE = "job_runner_mode"
+
+
+class Shell:
+    """One open tab. Holds the view that is shown, and passes on what `Live` tells."""
+
+    def __init__(self, atlas: Atlas, live: Live, person: str, *, signed_in: bool) -> None:
+        self.atlas = atlas
+        self.live = live
+        self.person = person
+        self.view: View | None = None
+        self._links: dict[str, Node] = {}
+        ui.context.client.layout.classes("shell")
+        Node("a", "Skip to the content", "skip-link", href="#content")
+        self._sidebar(signed_in)
+        self._header()
+        with Node("main", "", "content", id="content", tabindex="-1"), Node("div", "", "content-inner"):
+            self._banner = Node("div", "", "banner", role="alert", hidden=True)
+            with self._banner:
+                self._banner_text = Node("span")
+                self._banner_time = Node("time")
+            self.frame = Node("div", "", "content-frame")
+        ui.context.client.sub_pages_router.on_path_changed(self._on_address)
+        live.join(self)
+        ui.context.client.on_delete(lambda: live.leave(self))
+        if live.engine:
+            self.on_engine(live.engine)
+
+    def show(self, title: str, path: str, view: View) -> None:
+        """A view takes the page: title and sidebar follow."""
+        self.view = view
+        self._title.change(text=title)
+        ui.page_title(f"{title} · Job Runner" if title != "Job Runner" else title)
+        for href, link in self._links.items():
+            here = path == href or (href != "/app" and path.startswith(href))
+            link.change(aria_current="page" if here else None)
+
+    # -- what Live tells -------------------------------------------------------------------------------------
+
+    def on_jobs(self, jobs: Sequence[JobView]) -> None:
+        """Pass on."""
+        if self.view:
+            self.view.on_jobs(jobs)
+
+    def on_progress(self, percents: Mapping[int, float]) -> None:
+        """Pass on."""
+        if self.view and percents:
+            self.view.on_progress(percents)
+
+    def on_log(self, job_ids: set[int]) -> bool:
+        """Pass on."""
+        return bool(self.view and self.view.on_log(job_ids))
+
+    async def refresh(self, reader: Reader) -> None:
+        """Count what waits for a person, and let the view read again."""
+        self._needs_person.change(text=str(len(await reader.awaiting_approval()) or ""))
+        if self.view:
+            await self.view.refresh(reader)
+
+    def on_engine(self, state: EngineState) -> None:
+        """Show whether anything executes jobs."""
+        word = "Atlas online" if state.online else "Atlas offline"
+        self._engine.change(word, "engine" if state.online else "engine offline")
+        self._banner.change(hidden=True if state.online else None)
+        since = state.last_beat_at
+        self._banner_text.change(text="The engine is offline, so nothing runs." + (" Last seen" if since else ""))
+        show_time(self._banner_time, since, clock.now(), show="ago")
+
+    def _on_address(self, address: str) -> None:
+        if self.view:
+            self.view.on_address(address)
+
+    # -- parts -----------------------------------------------------------------------------------------------
+
+    def _sidebar(self, signed_in: bool) -> None:
+        with Node("nav", "", "sidebar", aria_label="Main", id="sidebar", popover="auto"):
+            with Node("a", "", "brand", href="/app", aria_label="Job Runner, home"):
+                Node("span", "", "mark", data_icon="play_arrow")
+                Node("span", "Job Runner")
+            for name, href, icon in NAVIGATION:
+                with Node("a", "", "nav-link", href=href) as self._links[href]:
+                    Node("span", name, data_icon=icon)
+                    if name == "Approvals":
+                        self._needs_person = Node("span", "", "nav-count")
+            if signed_in:
+                with Node("form", "", "", method="post", action="/logout"):
+                    Node("button", f"Sign out {self.person}", "button plain", data_icon="logout")
+
+    def _header(self) -> None:
+        with Node("header", "", "topbar"):
+            icon_button("Open the menu", "menu", popovertarget="sidebar").classes("menu-button")
+            self._title = Node("h1", "Job Runner")
+            Node("span", "", "spacer")
+            self._engine = Node("div", "Atlas …", "engine", role="status", aria_label="Engine")
+            self._mode_switch()
+
+    def _mode_switch(self) -> None:
+        mode = ui.context.client.request.cookies.get(MODE_COOKIE, "auto")
+        dark = ui.dark_mode(MODES.get(mode, MODES["auto"])[0])
+        switch = icon_button("", "")
+
+        def show(name: str) -> None:
+            value, icon, label = MODES[name]
+            dark.set_value(value)
+            switch.change(data_icon=icon, aria_label=label, title=label)
+
+        def turn() -> None:
+            nonlocal mode
+            names = list(MODES)
+            mode = names[(names.index(mode) + 1) % len(names)] if mode in MODES else "auto"
+            show(mode)
+            ui.run_javascript(f"document.cookie = '{MODE_COOKIE}={mode}; path=/; max-age=31536000; samesite=lax'")
+
+        show(mode if mode in MODES else "auto")
+        switch.on("click", turn, args=[])
+
+
+class StillView:
+    """A view with nothing to patch; subclass and override what moves."""
+
+    def on_jobs(self, jobs: Sequence[JobView]) -> None:
+        """Nothing shown changes."""
+
+    def on_progress(self, percents: Mapping[int, float]) -> None:
+        """Nothing shown moves."""
+
+    def on_log(self, job_ids: set[int]) -> bool:
+        """No log is shown."""
+        return False
+
+    async def refresh(self, reader: Reader) -> None:
+        """Nothing to read."""
+
+    def on_address(self, address: str) -> None:
+        """The address says nothing more than which view to show."""

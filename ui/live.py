@@ -1,0 +1,243 @@
+"""Engine events → batched patches to open pages.
+
+What changed is collected and flushed every quarter of a second: a patch goes only to the cards that a page shows.
+When a job enters, leaves or changes a list, pages read their lists again, and those that show the same share one
+read. Every ten seconds everything is read again, so that a missed event heals.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Protocol, TypeVar
+
+from engine.engine import Atlas
+from engine.events import ChannelsChanged, Event, JobChanged, JobLogged, JobProgressed
+from engine.queries import Queries
+from engine.views import EngineState, EngineView, JobView, Page
+from models.states import Status
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.25
+COLLECT_SECONDS = 0.03
+REFRESH_SECONDS = 10.0
+ENGINE_SECONDS = 2.0
+MAX_REMEMBERED = 20_000
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Reads shared by all pages of one flush: each question is asked once."""
+
+    def __init__(self, queries: Queries) -> None:
+        self.queries = queries
+        self._answers: dict[object, asyncio.Future[object]] = {}
+
+    async def active_page(self, category: str | None, number: int) -> Page:
+        """One page of the active jobs."""
+        return await self._once(("active", category, number), lambda: self.queries.active_page(category, number))
+
+    async def completed_page(self, category: str | None, number: int) -> Page:
+        """One page of the completed jobs."""
+        return await self._once(("done", category, number), lambda: self.queries.completed_page(category, number))
+
+    async def counts(self) -> Counter[str]:
+        """Jobs by category."""
+        return await self._once("counts", self.queries.counts_by_category)
+
+    async def statuses(self) -> Counter[str]:
+        """Jobs by status."""
+        return await self._once("statuses", self.queries.counts_by_status)
+
+    async def awaiting_approval(self) -> list[JobView]:
+        """Jobs that need approval."""
+        return await self._once("approvals", self.queries.awaiting_approval)
+
+    async def failed(self) -> list[JobView]:
+        """The latest failures."""
+        return await self._once("failed", self.queries.failed)
+
+    async def running(self) -> list[JobView]:
+        """What runs now."""
+        return await self._once("running", self.queries.running)
+
+    async def engines(self) -> list[EngineView]:
+        """Every engine that lately beat."""
+        return await self._once("engines", self.queries.engines)
+
+    async def _once(self, key: object, read: Callable[[], Awaitable[T]]) -> T:
+        if key not in self._answers:
+            self._answers[key] = asyncio.ensure_future(read())
+        return await self._answers[key]  # type: ignore[return-value]
+
+
+class View(Protocol):
+    """What a view implements to stay up to date."""
+
+    def on_jobs(self, jobs: Sequence[JobView]) -> None:
+        """These jobs changed; patch those that are shown."""
+
+    def on_progress(self, percents: Mapping[int, float]) -> None:
+        """These running jobs came further."""
+
+    def on_log(self, job_ids: set[int]) -> bool:
+        """These jobs logged; True asks for a refresh."""
+
+    async def refresh(self, reader: Reader) -> None:
+        """Read again what is shown."""
+
+    def on_address(self, address: str) -> None:
+        """The browser's address changed within the tab."""
+
+
+class Tab(Protocol):
+    """An open tab: the frame around a tab."""
+
+    def on_jobs(self, jobs: Sequence[JobView]) -> None:
+        """These jobs changed."""
+
+    def on_progress(self, percents: Mapping[int, float]) -> None:
+        """These running jobs came further."""
+
+    def on_log(self, job_ids: set[int]) -> bool:
+        """These jobs logged; True asks for a refresh."""
+
+    async def refresh(self, reader: Reader) -> None:
+        """Read again what is shown."""
+
+    def on_engine(self, state: EngineState) -> None:
+        """The engine went on- or offline."""
+
+
+class Live:
+    """One for the process; pages come and go."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+        self._tabs: set[Tab] = set()
+        self._changed: set[int] = set()
+        self._logged: set[int] = set()
+        self._percents: dict[int, float] = {}
+        self._sections: dict[int, tuple[str, Status]] = {}
+        self._asking: set[Tab] = set()
+        self._stale = False
+        self._something = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self.engine: EngineState | None = None
+
+    def start(self) -> None:
+        """Listen to the engine."""
+        self._unsubscribe = self._atlas.bus.subscribe(self._on_event)
+        loops = (self._flushing(), self._refreshing(), self._watching_engine())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def stop(self) -> None:
+        """Tell pages nothing more."""
+        self._unsubscribe()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def join(self, tab: Tab) -> None:
+        """Keep this tab up to date."""
+        self._tabs.add(tab)
+
+    def leave(self, tab: Tab) -> None:
+        """Its page is gone."""
+        self._tabs.discard(tab)
+
+    def ask_refresh(self, tab: Tab) -> None:
+        """Let this tab read again with the next flush."""
+        self._asking.add(tab)
+        self._something.set()
+
+    def reader(self) -> Reader:
+        """For a page's first read."""
+        return Reader(self._atlas.queries)
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case JobChanged(job_id):
+                self._changed.add(job_id)
+            case JobProgressed(job_id, percent):
+                self._percents[job_id] = percent
+            case JobLogged(job_id):
+                self._logged.add(job_id)
+            case ChannelsChanged():
+                self._stale = True
+            case _:
+                return
+        self._something.set()
+
+    async def _flushing(self) -> None:
+        flushed = 0.0
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(max(COLLECT_SECONDS, flushed + FLUSH_SECONDS - monotonic()))
+            flushed = monotonic()
+            self._something.clear()
+            await self._guarded(self._flush())
+
+    async def _refreshing(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self._guarded(self._refresh_all())
+
+    async def _watching_engine(self) -> None:
+        while True:
+            await self._guarded(self._tell_engine())
+            await asyncio.sleep(ENGINE_SECONDS)
+
+    async def _flush(self) -> None:
+        changed, self._changed = self._changed, set()
+        percents, self._percents = self._percents, {}
+        logged, self._logged = self._logged, set()
+        stale, self._stale = self._stale, False
+        if not self._tabs:
+            return
+        jobs = await self._atlas.queries.jobs(changed) if changed else []
+        if self._moved(jobs) or stale:
+            await self._refresh_all()
+        for tab in tuple(self._tabs):
+            with suppress(KeyError):  # the page was closed meanwhile
+                tab.on_jobs(jobs)
+                tab.on_progress(percents)
+        asking, self._asking = self._asking, set()
+        asking |= {tab for tab in tuple(self._tabs) if logged and tab.on_log(logged)}
+        await asyncio.gather(*(self._guarded(tab.refresh(self.reader())) for tab in asking & self._tabs))
+
+    def _moved(self, jobs: Sequence[JobView]) -> bool:
+        """Whether any of these jobs is new, or stands elsewhere than when it was last seen."""
+        moved = False
+        for job in jobs:
+            section = (job.category, job.status)
+            if self._sections.get(job.id) != section:
+                self._sections[job.id] = section
+                moved = True
+        while len(self._sections) > MAX_REMEMBERED:
+            del self._sections[next(iter(self._sections))]
+        return moved
+
+    async def _refresh_all(self) -> None:
+        reader = self.reader()
+        await asyncio.gather(*(self._guarded(tab.refresh(reader)) for tab in tuple(self._tabs)))
+
+    async def _tell_engine(self) -> None:
+        state = await self._atlas.queries.engine()
+        was, self.engine = self.engine, state
+        if was is None or was.online != state.online:
+            for tab in tuple(self._tabs):
+                tab.on_engine(state)
+            self._stale = True
+            self._something.set()
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("open pages could not be brought up to date; they read again in %g s", REFRESH_SECONDS)

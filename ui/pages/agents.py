@@ -1,0 +1,66 @@
+"""The Agent Watcher: the engines that execute jobs, and what each is doing now."""
+
+from collections.abc import Mapping
+
+from nicegui import PageArguments
+
+from engine import clock
+from ui.components.job_card import badge_node, show_badge, show_progress, time_node
+from ui.components.node import Node
+from ui.layout import Shell, StillView
+from ui.live import Reader
+from ui.present import Badge
+
+
+class AgentsPage(StillView):
+    """Atlas' engines, and the jobs under way."""
+
+    def __init__(self, shell: Shell, _: PageArguments) -> None:
+        self._shell = shell
+        self._bars: dict[int, Node] = {}
+        with Node("section", "", "panel", aria_label="Engines"):
+            Node("h2", "Engines")
+            self._engines = Node("div")
+        with Node("section", "", "panel", aria_label="Under way"):
+            Node("h2", "Under way")
+            self._running = Node("div")
+        shell.show("Agent Watcher", "/app/agents", self)
+
+    async def refresh(self, reader: Reader) -> None:
+        """Read engines and running jobs again."""
+        engines, running = await reader.engines(), await reader.running()
+        now = clock.now()
+        self._engines.clear()
+        with self._engines:
+            for engine in engines:
+                with Node("div", "", "list-row"):
+                    kind, word = ("completed", "Online") if engine.online else ("failed", "Offline")
+                    show_badge(badge_node(), Badge(kind, "check_circle" if engine.online else "error", word))
+                    with Node("div", "", "grow"):
+                        Node("strong", f"Atlas on {engine.host}, process {engine.pid}")
+                        with Node("span", "", "muted"):
+                            Node("span", f"{engine.running} of {engine.concurrency} slots busy · last beat ")
+                            time_node(engine.last_beat_at, now)
+            if not engines:
+                Node("span", "No engine has started on this database yet.", "muted")
+        self._running.clear()
+        self._bars.clear()
+        with self._running:
+            for job in running:
+                with Node("div", "", "list-row"), Node("div", "", "grow"):
+                    Node("a", job.name, href=f"/app/jobs/{job.id}")
+                    Node("span", job.summary, "muted")
+                    bar = Node("div", "", "progress", role="progressbar", aria_label=f"Progress of {job.name}")
+                    bar.change(aria_valuemin=0, aria_valuemax=100)
+                    show_progress(bar, job, now)
+                    self._bars[job.id] = bar
+            if not running:
+                Node("span", "No job is running.", "muted")
+
+    def on_progress(self, percents: Mapping[int, float]) -> None:
+        """Move the bars."""
+        for job_id in percents.keys() & self._bars.keys():
+            percent = percents[job_id]
+            words = f"{percent:.0f} %"
+            bar = self._bars[job_id]
+            bar.change(aria_valuenow=round(percent), aria_valuetext=words, style=f"--done: {percent:.1f}%")

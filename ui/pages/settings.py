@@ -1,0 +1,190 @@
+"""Settings: the channels where posts go, and how mail leaves."""
+
+from typing import Any
+
+from nicegui import PageArguments, ui
+
+from engine import clock
+from engine.administration import CREDENTIALS
+from engine.errors import InvalidInput, JobRunnerError
+from engine.views import ChannelView
+from ui.components.dialogs import confirm, dialog_frame
+from ui.components.fields import Label, labelled
+from ui.components.job_card import time_node
+from ui.components.node import Node, button
+from ui.layout import Shell, StillView
+from ui.live import Reader
+
+KIND_LABELS = {
+    "mastodon": "Mastodon-compatible",
+    "bluesky": "Bluesky / AT Protocol",
+    "feed": "Built-in Atom feed",
+}
+FIELD_LABELS = {"access_token": "Access token", "handle": "Handle", "app_password": "App password"}
+SECRET = frozenset({"access_token", "app_password"})
+HELP = {
+    "access_token": "From your server: Preferences → Development → New application, with the scopes read and write",
+    "app_password": "From Settings → App passwords; never your account's own password",
+    "handle": "As in ada.example.social, without @",
+}
+
+
+class SettingsPage(StillView):
+    """Channels with what is known of each, and the mail server."""
+
+    def __init__(self, shell: Shell, _: PageArguments) -> None:
+        self._shell = shell
+        self._administration = shell.atlas.administration
+        self._channels: list[ChannelView] | None = None
+        with Node("section", "", "panel", aria_label="Channels"):
+            with Node("div", "", "panel-head"):
+                Node("h2", "Channels")
+                button("Connect a channel", "primary", "add").on("click", self._connect, args=[])
+            self._list = Node("div")
+        with Node("section", "", "panel", aria_label="Mail"):
+            Node("h2", "Mail")
+            Node("p", self._mail(), "muted")
+        shell.show("Settings", "/app/settings", self)
+
+    async def refresh(self, reader: Reader) -> None:
+        """List the channels again if any changed."""
+        channels = await reader.queries.channels()
+        if channels == self._channels:
+            return
+        self._channels = channels
+        self._list.clear()
+        with self._list:
+            for channel in channels:
+                self._show(channel)
+            if not channels:
+                Node("p", "No channel is connected, so posts have nowhere to go.", "muted")
+
+    # -- parts -----------------------------------------------------------------------------------------------
+
+    def _show(self, channel: ChannelView) -> None:
+        with Node("div", "", "list-row", data_channel=channel.name):
+            with Node("div", "", "grow"):
+                Node("strong", channel.name)
+                where = f" · {channel.url}" if channel.url else ""
+                Node("span", f"{KIND_LABELS[channel.kind]}{where}", "muted")
+                if channel.fault:
+                    Node("span", channel.fault, "fault-text")
+                elif channel.account:
+                    Node("span", f"Posts as {channel.account}", "good-text")
+                if channel.tested_at:
+                    with Node("span", "", "muted"):
+                        Node("span", "Tested ")
+                        time_node(channel.tested_at, clock.now())
+            if channel.kind == "feed":
+                Node("a", "Open feed", "button", href="/feed.xml", target="_blank")
+            tested = button("Test connection", aria_label=f"Test connection of {channel.name}")
+            tested.on("click", lambda: self._test(channel), args=[])
+            removed = button("Remove", "", aria_label=f"Remove {channel.name}")
+            removed.on("click", lambda: self._ask_remove(channel), args=[])
+
+    def _mail(self) -> str:
+        settings = self._shell.atlas.settings
+        if not settings.smtp_host:
+            return (
+                f"No mail server is configured: messages are saved to {settings.outbox_dir}. Set JOB_RUNNER_SMTP_HOST."
+            )
+        return f"Mail leaves through {settings.smtp_host} ({settings.smtp_security})."
+
+    # -- what people do --------------------------------------------------------------------------------------
+
+    async def _test(self, channel: ChannelView) -> None:
+        try:
+            after = await self._administration.test_channel(channel.id)
+        except JobRunnerError as error:
+            ui.notify(str(error), type="negative", position="bottom")
+            return
+        if after.fault:
+            ui.notify(f"{channel.name}: {after.fault}", type="negative", position="bottom", multi_line=True)
+        else:
+            ui.notify(f"{channel.name}: connected, posts as {after.account}", type="positive", position="bottom")
+
+    def _ask_remove(self, channel: ChannelView) -> None:
+        async def remove() -> None:
+            try:
+                await self._administration.remove_channel(channel.id)
+            except JobRunnerError as error:
+                ui.notify(str(error), type="negative", position="bottom")
+                return
+            ui.notify(f"{channel.name} is removed", type="positive", position="bottom")
+
+        said = "Its credentials are forgotten. What was posted stays posted; queued posts to it will fail."
+        confirm(f"Remove {channel.name}?", [said], "Remove channel", "Keep channel", remove)
+
+    def _connect(self) -> None:
+        ConnectDialog(self._shell).open()
+
+
+class ConnectDialog:
+    """Name, kind, address and credentials of a new channel."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._administration = shell.atlas.administration
+        self._inputs: dict[str, tuple[Any, Label]] = {}
+        with dialog_frame("Connect a channel") as (self._dialog, body):
+            with body:
+                with labelled("Kind") as label:
+                    self._kind = ui.select(KIND_LABELS, value="mastodon", on_change=self._show_fields)
+                    self._kind.props(f"outlined dense for={label.target}")
+                self._form = Node("div", "", "form-fields")
+                self._fault = Node("p", "", "fault-text", role="alert")
+            with Node("div", "", "dialog-actions"):
+                button("Close").on("click", self._dialog.close, args=[])
+                button("Connect", "primary").on("click", self._submit, args=[])
+        self._dialog.on("hide", self._dialog.delete)
+        self._show_fields()
+
+    def open(self) -> None:
+        """Show the form."""
+        self._dialog.open()
+
+    def _show_fields(self) -> None:
+        kept = {name: node.value for name, (node, _) in self._inputs.items()}
+        self._form.clear()
+        self._inputs = {}
+        with self._form:
+            self._add("name", "Name", help_text="As it is called in the form for a new post")
+            if self._kind.value != "feed":
+                self._add("url", "Server address", help_text="As in https://social.example")
+            for key in CREDENTIALS[self._kind.value]:
+                self._add(f"credentials.{key}", FIELD_LABELS[key], help_text=HELP[key], secret=key in SECRET)
+        for name, value in kept.items():
+            if name in self._inputs:
+                self._inputs[name][0].set_value(value)
+
+    def _add(self, name: str, title: str, *, help_text: str, secret: bool = False) -> None:
+        with labelled(title, help_text=help_text) as label:
+            node = ui.input(password=secret).props(f"outlined dense for={label.target} autocomplete=off")
+        self._inputs[name] = (node, label)
+
+    async def _submit(self) -> None:
+        values = {name: node.value or "" for name, (node, _) in self._inputs.items()}
+        credentials = {k.removeprefix("credentials."): v for k, v in values.items() if k.startswith("credentials.")}
+        faults: dict[str, str] = {}
+        try:
+            channel = await self._administration.connect_channel(
+                values["name"].strip(), self._kind.value, values.get("url", "").strip(), credentials
+            )
+        except InvalidInput as error:
+            faults = {fault.field: fault.message for fault in error.errors}
+        for name, (_, label) in self._inputs.items():
+            text = faults.pop(name, "")
+            label.root.change(classes="form-field faulty" if text else "form-field")
+            label.fault.change(text=text)
+        self._fault.change(text="; ".join(faults.values()))
+        if any(label.fault._text for _, label in self._inputs.values()) or faults:
+            return
+        self._dialog.close()
+        if channel.fault:
+            ui.notify(
+                f"{channel.name} is stored, but: {channel.fault}",
+                type="warning",
+                position="bottom",
+                multi_line=True,
+            )
+        else:
+            ui.notify(f"{channel.name}: connected, posts as {channel.account}", type="positive", position="bottom")

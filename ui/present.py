@@ -1,0 +1,130 @@
+"""What a card says about a job: pure, from a view to words."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.views import JobView
+from models.states import UNKNOWN, Approval, Move, Status
+from ui.theme import FACETS, MOVES, STATUSES, Facet
+
+
+@dataclass(frozen=True)
+class Badge:
+    """Icon and word, in the colour of `kind`; `at` is a moment that the browser writes in local time."""
+
+    kind: str
+    icon: str
+    word: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button on a card; without a reason it is allowed."""
+
+    move: Move
+    label: str
+    icon: str
+    reason: str = ""
+
+
+def status_badge(job: JobView) -> Badge:
+    """Where the job stands."""
+    style = STATUSES[job.status]
+    return Badge(job.status, style.icon, job.status.capitalize())
+
+
+def facet_badge(job: JobView, now: datetime) -> Badge | None:
+    """The finer truth beside the status, if there is one that a person should know."""
+    if job.outcome == UNKNOWN:
+        return _facet(FACETS["unknown"])
+    if job.status in (Status.QUEUED, Status.PAUSED) and job.approval == Approval.PENDING:
+        return _facet(FACETS["approval"])
+    if job.status is Status.RUNNING and job.pause_requested:
+        return _facet(FACETS["pausing"])
+    if job.status is Status.QUEUED and job.due_at > now:
+        return _facet(FACETS["retrying" if job.attempt else "scheduled"], job.due_at)
+    return None
+
+
+def meta(job: JobView) -> list[str]:
+    """Priority, creator and attempt; the age stands between, and is the browser's to keep fresh."""
+    words = [f"by {job.created_by}"]
+    if job.attempt > 1 or (job.attempt and job.status is Status.FAILED):
+        words.append(f"attempt {job.attempt} of {job.max_attempts}")
+    return words
+
+
+def note(job: JobView, now: datetime) -> str:
+    """Why it failed or isn't running, in a sentence; a time that a facet already tells is not told twice."""
+    if job.outcome == UNKNOWN:
+        return f"Did it go out? {job.error or ''}"
+    if job.status is Status.QUEUED:
+        facet = facet_badge(job, now)
+        waits = "" if facet else job.waiting_for
+        return " — ".join(part for part in (job.error, waits) if part)
+    return job.error or ""
+
+
+def actions(job: JobView) -> list[Action]:
+    """The buttons of a card, in their order; what the state does not allow says why."""
+    if job.status is Status.PAUSED:
+        moves = [Move.RESUME, Move.CANCEL]
+    elif job.status is Status.FAILED:
+        moves = [Move.RETRY, Move.CANCEL]
+    elif job.status in (Status.QUEUED, Status.RUNNING):
+        moves = [Move.PAUSE, Move.CANCEL]
+    else:
+        moves = []
+    return [Action(move, MOVES[move].label, MOVES[move].icon, _reason(job, move)) for move in moves]
+
+
+def progress_words(percent: float, left: timedelta | None) -> str:
+    """How far, and how long it will still take."""
+    return f"{percent:.0f} %" + (f" · about {duration(left)} left" if left is not None else "")
+
+
+def duration(span: timedelta) -> str:
+    """A span in the words people use."""
+    seconds = span.total_seconds()
+    if seconds < 0.95:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    return f"{seconds / 86400:.0f} days"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, roughly, as the browser's own script says it."""
+    seconds = (now - moment).total_seconds()
+    if seconds < 0:
+        return f"in {duration(timedelta(seconds=-seconds))}"
+    if seconds < 5:
+        return "just now"
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {name} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def count(number: int) -> str:
+    """A count that fits a pill."""
+    return str(number) if number < 1000 else "999+"
+
+
+def _facet(facet: Facet, at: datetime | None = None) -> Badge:
+    return Badge(facet.kind, facet.icon, facet.word, at)
+
+
+def _reason(job: JobView, move: Move) -> str:
+    if move is Move.RETRY and job.outcome == UNKNOWN:
+        return "Say first whether it went out: open the job"
+    if move is Move.PAUSE and job.pause_requested:
+        return "It pauses at its next safe point"
+    if move not in job.allowed:
+        return f"A job that is {job.status} cannot {move}"
+    return ""

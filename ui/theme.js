@@ -1,0 +1,45 @@
+// Keeps times in the reader's own zone and words, without asking the server.
+(() => {
+  const units = [[86400, "d"], [3600, "h"], [60, "min"]];
+  const span = (s) => {
+    for (const [size, name] of units) if (s >= size) return `${Math.floor(s / size)} ${name}`;
+    return `${Math.floor(s)} s`;
+  };
+  const relative = (s) => (s < 0 ? `in ${span(-s)}` : s < 5 ? "just now" : `${span(s)} ago`);
+  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const write = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+  const tick = () => {
+    for (const time of document.querySelectorAll("time[datetime]")) {
+      const at = new Date(time.dateTime);
+      if (isNaN(at)) continue;
+      const local = exact.format(at);
+      if (time.title !== local) time.title = local;
+      const seconds = (Date.now() - at) / 1000;
+      if (time.dataset.show === "clock") write(time, (Math.abs(seconds) < 43200 ? clock : day).format(at));
+      else write(time, relative(seconds));
+    }
+  };
+  setInterval(tick, 1000);
+  document.addEventListener("DOMContentLoaded", tick);
+
+  // The sidebar is a popover on a phone: following a link closes it.
+  document.addEventListener("click", (event) => {
+    const nav = event.target.closest("nav.sidebar");
+    if (nav && event.target.closest("a") && nav.matches(":popover-open")) nav.hidePopover();
+  });
+
+  // "n" opens the form, unless somebody is typing.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "n" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable], .q-dialog")) return;
+    const button = document.querySelector("[data-shortcut=new-job]");
+    if (button) {
+      event.preventDefault();
+      button.click();
+    }
+  });
+})();

@@ -1,0 +1,90 @@
+"""Every colour, class and icon."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from models.states import Category, Move, Status
+
+
+@dataclass(frozen=True)
+class StatusStyle:
+    """How a status looks; its colours are the stylesheet's, under the status word."""
+
+    icon: str
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A finer truth beside the status."""
+
+    kind: str
+    icon: str
+    word: str
+
+
+@dataclass(frozen=True)
+class MoveStyle:
+    """A move's button: its name for everybody, and its icon."""
+
+    label: str
+    icon: str
+    done: str
+
+
+STATUSES = {
+    Status.QUEUED: StatusStyle("schedule"),
+    Status.RUNNING: StatusStyle("autorenew"),
+    Status.COMPLETED: StatusStyle("check_circle"),
+    Status.PAUSED: StatusStyle("pause_circle"),
+    Status.FAILED: StatusStyle("error"),
+    Status.CANCELLED: StatusStyle("block"),
+}
+
+FACETS = {
+    "unknown": Facet("unknown", "help", "Outcome unknown"),
+    "approval": Facet("approval", "front_hand", "Needs approval"),
+    "retrying": Facet("retrying", "replay", "Retrying"),
+    "scheduled": Facet("scheduled", "event", "Scheduled"),
+    "pausing": Facet("paused", "pause_circle", "Pausing"),
+}
+
+MOVES = {
+    Move.PAUSE: MoveStyle("Pause job", "pause", "paused"),
+    Move.RESUME: MoveStyle("Resume job", "play_arrow", "resumed"),
+    Move.RETRY: MoveStyle("Retry job", "replay", "queued again"),
+    Move.CANCEL: MoveStyle("Cancel job", "close", "cancelled"),
+    Move.APPROVE: MoveStyle("Approve job", "check", "approved"),
+    Move.REJECT: MoveStyle("Reject job", "front_hand", "rejected"),
+}
+
+CATEGORIES = {
+    None: "All",
+    Category.VIDEO: "Video",
+    Category.ANIMATION: "Animation",
+    Category.SOCIAL: "Social",
+    Category.DOCUMENT: "Document",
+    Category.TASK: "Task",
+}
+
+NAVIGATION = (
+    ("Dashboard", "/app", "space_dashboard"),
+    ("Jobs", "/app/jobs", "work_outline"),
+    ("Approvals", "/app/approvals", "front_hand"),
+    ("Agents", "/app/agents", "smart_toy"),
+    ("Settings", "/app/settings", "settings"),
+)
+
+_FILES = [Path(__file__).with_name(name).read_bytes() for name in ("theme.css", "theme.js")]
+VERSION = sha256(b"".join(_FILES)).hexdigest()[:12]
+"""Changes with the files, so that browsers may keep them for ever."""
+
+HEAD = (
+    f'<link rel="stylesheet" href="/static/theme.css?v={VERSION}">'
+    f'<script defer src="/static/theme.js?v={VERSION}"></script>'
+)
+
+FAVICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" '
+    'fill="#4F46E5"/><path d="M12 9l11 7-11 7z" fill="#fff"/></svg>'
+)
