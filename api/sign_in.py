@@ -12,9 +12,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 
-from engine.administration import ADMINISTRATOR, MIN_PASSWORD, Administration
+from engine.administration import ADMINISTRATOR, Administration
 from engine.engine import Atlas
 from engine.errors import InvalidInput
+from engine.settings import MIN_PASSWORD
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from engine.errors import AttemptError, FieldError, InvalidInput, NotFound
 from engine.events import Bus, ChannelsChanged
 from engine.faults import shown
 from engine.queries import channel_view
-from engine.settings import Settings
+from engine.settings import MAX_PASSWORD, MIN_PASSWORD, Settings
 from engine.vault import Vault
 from engine.views import ChannelView
 from models.channel import Channel
@@ -27,8 +27,6 @@ CREDENTIALS: dict[str, tuple[str, ...]] = {
     "bluesky": ("handle", "app_password"),
 }
 ADMINISTRATOR = "admin"
-MIN_PASSWORD = 8
-MAX_PASSWORD = 1000
 _NAME = re.compile(r"[^\W_][\w .@-]{0,63}")
 _hasher = PasswordHasher()
 

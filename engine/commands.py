@@ -42,6 +42,7 @@ from models.states import (
 MAX_NAME = 200
 STOP_WAIT_SECONDS = 3.0
 LATEST_START = timedelta(days=366)
+EARLIEST_YEAR = 1970  # what passed is due now, but the year 1 has no place in every time zone
 
 
 class Commands:
@@ -316,7 +317,7 @@ def _request_faults(priority: str, name: str | None, created_by: str, run_at: da
         faults.append(FieldError("name", f"name must have at most {MAX_NAME} characters, not {len(name):,}"))
     if run_at and run_at.tzinfo is None:
         faults.append(FieldError("run_at", f"run_at must have a time zone, as in {run_at.isoformat()}Z"))
-    elif run_at and run_at > clock.now() + LATEST_START:
+    elif run_at and (run_at.year < EARLIEST_YEAR or run_at > clock.now() + LATEST_START):
         faults.append(FieldError("run_at", f"run_at must be within a year from now, not {run_at.isoformat()}"))
     return faults
 

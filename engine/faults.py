@@ -52,7 +52,8 @@ def _rule(detail: dict[str, Any]) -> str:
             return f"must have at least {context['min_length']:,} entries, not {context['actual_length']}"
         case "too_long":
             unit = "characters" if isinstance(value, str) else "entries"
-            return f"must have at most {context['max_length']:,} {unit}, not {context['actual_length'] or 'more'}"
+            length = f"{context['actual_length']:,}" if context["actual_length"] else "more"
+            return f"must have at most {context['max_length']:,} {unit}, not {length}"
         case "string_type":
             return f"must be text, not {shown(value)}"
         case "list_type":

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif"}
@@ -33,7 +34,7 @@ def _write(path: Path, content: bytes) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    unfinished = path.with_suffix(f".{uuid.uuid4().hex}.part")
     with unfinished.open("wb") as writer:
         writer.write(content)
         writer.flush()

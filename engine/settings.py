@@ -9,9 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from engine.channels.mail_header import address_fault
 from engine.errors import SettingsError
 
 PREFIX = "JOB_RUNNER_"
+MIN_PASSWORD = 8
+MAX_PASSWORD = 1000
+_KEPT_TO_OURSELVES = ("PASSWORD", "SECRET", "DATABASE_URL")  # values that no message repeats
 
 
 class Settings(BaseSettings):
@@ -47,9 +51,19 @@ class Settings(BaseSettings):
     @field_validator("admin_password")
     @classmethod
     def _long_enough(cls, password: SecretStr | None) -> SecretStr | None:
-        if password and len(password.get_secret_value()) < 8:
-            raise ValueError("must have at least 8 characters")
+        length = len(password.get_secret_value()) if password else MIN_PASSWORD
+        if length < MIN_PASSWORD:
+            raise ValueError(f"must have at least {MIN_PASSWORD} characters")
+        if length > MAX_PASSWORD:
+            raise ValueError(f"must have at most {MAX_PASSWORD:,} characters")
         return password
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _one_address(cls, sender: str | None) -> str | None:
+        if sender and address_fault(sender):
+            raise ValueError("must be an address like jobs@example.org or Job Runner <jobs@example.org>")
+        return sender
 
     @property
     def database(self) -> str:
@@ -102,7 +116,7 @@ def load_settings(**overrides: Any) -> Settings:
 def _fault(detail: dict[str, Any]) -> str:
     name = PREFIX + str(detail["loc"][0]).upper()
     rule = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    value = "" if "PASSWORD" in name or "SECRET" in name else f", not {detail['input']!r}"
+    value = "" if any(word in name for word in _KEPT_TO_OURSELVES) else f", not {detail['input']!r}"
     return f"{name} {rule}{value}"
 
 
@@ -124,7 +138,9 @@ def _kept_secret(file: Path) -> str:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as writer:
                 writer.write(secrets.token_urlsafe(48))
-        return file.read_text().strip()
+        if key := file.read_text().strip():
+            return key
+        raise SettingsError(f"the secret key in {file} is empty; remove the file to get a new one, or restore it")
     except OSError as error:
         raise SettingsError(
             f"the secret key in {file} must be readable by this user: {error.strerror}; or set {PREFIX}SECRET_KEY"

@@ -5,11 +5,12 @@ from datetime import datetime
 from models.database import connection, stored_time
 from models.job import Job
 
+# INDEXED BY: left alone, SQLite takes the index on status and sorts the whole queue at every look.
 _CLAIM = """
 UPDATE job SET status = 'running', attempt = attempt + 1, progress = 0, error = NULL, outcome = NULL,
     started_at = ?, finished_at = NULL, engine_id = ?, lease_token = ?, lease_expires_at = ?
 WHERE id IN (
-    SELECT id FROM job
+    SELECT id FROM job INDEXED BY idx_job_claim
     WHERE status = 'queued' AND due_at <= ? AND (approval IS NULL OR approval = 'approved')
     ORDER BY priority DESC, created_at, id LIMIT ?
 )

@@ -26,9 +26,10 @@ class DatabaseError(Exception):
 
 
 def configuration(url: str) -> dict[str, Any]:
-    """Tortoise's configuration for a database URL."""
+    """Tortoise's configuration for a database URL, whose path is taken as it is: `#`, `?` and `%` are letters."""
+    file = {"engine": "tortoise.backends.sqlite", "credentials": {"file_path": url.removeprefix("sqlite://")}}
     return {
-        "connections": {"default": url},
+        "connections": {"default": file},
         "apps": {
             "models": {
                 "models": list(MODELS),
@@ -55,7 +56,7 @@ async def open_database(url: str) -> None:
     try:
         if not url.startswith("sqlite://"):
             raise DatabaseError(f"the database URL must begin with sqlite://, not {url.split('://')[0]}://")
-        _refuse_newer(Path(url.removeprefix("sqlite://").split("?")[0]))
+        _refuse_newer(Path(url.removeprefix("sqlite://")))
         await migrate(config=config)
         await Tortoise.close_connections()
         await Tortoise.init(config=config, _enable_global_fallback=True)
@@ -83,9 +84,10 @@ def stored_time(moment: datetime) -> str:
 def _refuse_newer(file: Path) -> None:
     """Refuse a database that migrations unknown here have touched: this version would damage it."""
     if not file.exists():
+        sqlite3.connect(file).close()  # says at once when that cannot be; the ORM would wait for ever
         return
     known = {path.stem for path in (Path(__file__).parent / "migrations").glob("[0-9]*.py")}
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as reader:
+    with sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True) as reader:
         try:
             applied = {row[0] for row in reader.execute("SELECT name FROM tortoise_migrations")}
         except sqlite3.OperationalError as error:

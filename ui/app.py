@@ -20,6 +20,7 @@ from ui.theme import FAVICON, HEAD
 
 ROOT = "/app"
 RECONNECT_SECONDS = 30.0
+RESPONSE_SECONDS = 60.0  # after a restart every open page asks at once; each gets its turn
 
 MakeView = Callable[[Shell, PageArguments], View]
 
@@ -39,8 +40,8 @@ def add_pages(app: FastAPI, atlas: Atlas) -> Live:
     for name in ("theme.css", "theme.js"):
         nicegui_app.add_static_file(local_file=Path(__file__).with_name(name), url_path=f"/static/{name}")
 
-    @ui.page(ROOT)
-    @ui.page(f"{ROOT}/{{_:path}}")
+    @ui.page(ROOT, response_timeout=RESPONSE_SECONDS)
+    @ui.page(f"{ROOT}/{{_:path}}", response_timeout=RESPONSE_SECONDS)
     async def single_page() -> None:
         await _open(atlas, live)
 

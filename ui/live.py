@@ -8,14 +8,16 @@ read. Every ten seconds everything is read again, so that a missed event heals.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic
 from typing import Protocol, TypeVar
 
+from engine import clock
 from engine.engine import Atlas
 from engine.events import ChannelsChanged, Event, JobChanged, JobLogged, JobProgressed
-from engine.queries import Queries
+from engine.queries import OFFLINE_AFTER, Queries
 from engine.views import EngineState, EngineView, JobView, Page
 from models.states import Status
 
@@ -125,15 +127,22 @@ class Live:
         self._sections: dict[int, tuple[str, Status]] = {}
         self._asking: set[Tab] = set()
         self._stale = False
-        self._something = asyncio.Event()
+        self._something_changed = asyncio.Event()
+        self._something_moved_on = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
+        self._reading: asyncio.Future[EngineState] | None = None
         self.engine: EngineState | None = None
 
     def start(self) -> None:
         """Listen to the engine."""
         self._unsubscribe = self._atlas.bus.subscribe(self._on_event)
-        loops = (self._flushing(), self._refreshing(), self._watching_engine())
+        loops = (
+            self._flushing(self._something_changed, self._flush_changes),
+            self._flushing(self._something_moved_on, self._flush_progress),
+            self._refreshing(),
+            self._watching_engine(),
+        )
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
@@ -154,7 +163,7 @@ class Live:
     def ask_refresh(self, tab: Tab) -> None:
         """Let this tab read again with the next flush."""
         self._asking.add(tab)
-        self._something.set()
+        self._something_changed.set()
 
     def reader(self) -> Reader:
         """For a page's first read."""
@@ -166,22 +175,24 @@ class Live:
                 self._changed.add(job_id)
             case JobProgressed(job_id, percent):
                 self._percents[job_id] = percent
+                self._something_moved_on.set()
+                return
             case JobLogged(job_id):
                 self._logged.add(job_id)
             case ChannelsChanged():
                 self._stale = True
             case _:
                 return
-        self._something.set()
+        self._something_changed.set()
 
-    async def _flushing(self) -> None:
+    async def _flushing(self, something: asyncio.Event, flush: Callable[[], Awaitable[None]]) -> None:
         flushed = 0.0
         while True:
-            await self._something.wait()
+            await something.wait()
             await asyncio.sleep(max(COLLECT_SECONDS, flushed + FLUSH_SECONDS - monotonic()))
             flushed = monotonic()
-            self._something.clear()
-            await self._guarded(self._flush())
+            something.clear()
+            await self._guarded(flush())
 
     async def _refreshing(self) -> None:
         while True:
@@ -193,10 +204,16 @@ class Live:
             await self._guarded(self._tell_engine())
             await asyncio.sleep(ENGINE_SECONDS)
 
-    async def _flush(self) -> None:
-        changed, self._changed = self._changed, set()
+    async def _flush_progress(self) -> None:
         percents, self._percents = self._percents, {}
+        for tab in tuple(self._tabs):
+            with _fault_of_one_tab():
+                tab.on_progress(percents)
+
+    async def _flush_changes(self) -> None:
+        changed, self._changed = self._changed, set()
         logged, self._logged = self._logged, set()
+        asking, self._asking = self._asking, set()
         stale, self._stale = self._stale, False
         if not self._tabs:
             return
@@ -204,11 +221,10 @@ class Live:
         if self._moved(jobs) or stale:
             await self._refresh_all()
         for tab in tuple(self._tabs):
-            with suppress(KeyError):  # the page was closed meanwhile
+            with _fault_of_one_tab():
                 tab.on_jobs(jobs)
-                tab.on_progress(percents)
-        asking, self._asking = self._asking, set()
-        asking |= {tab for tab in tuple(self._tabs) if logged and tab.on_log(logged)}
+                if logged and tab.on_log(logged):
+                    asking.add(tab)
         await asyncio.gather(*(self._guarded(tab.refresh(self.reader())) for tab in asking & self._tabs))
 
     def _moved(self, jobs: Sequence[JobView]) -> bool:
@@ -228,16 +244,38 @@ class Live:
         await asyncio.gather(*(self._guarded(tab.refresh(reader)) for tab in tuple(self._tabs)))
 
     async def _tell_engine(self) -> None:
-        state = await self._atlas.queries.engine()
+        state = await self._engine_state()
         was, self.engine = self.engine, state
         if was is None or was.online != state.online:
             for tab in tuple(self._tabs):
-                tab.on_engine(state)
+                with _fault_of_one_tab():
+                    tab.on_engine(state)
             self._stale = True
-            self._something.set()
+            self._something_changed.set()
+
+    async def _engine_state(self) -> EngineState:
+        """What the database says; while it does not answer, what is known with the time that has passed since."""
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._atlas.queries.engine())
+        done, _ = await asyncio.wait({self._reading}, timeout=ENGINE_SECONDS if self.engine else None)
+        if done or self.engine is None:
+            reading, self._reading = self._reading, None
+            return await reading
+        beat = self.engine.last_beat_at
+        is_late = beat is None or clock.now() - beat >= OFFLINE_AFTER
+        return replace(self.engine, online=False) if is_late else self.engine
 
     async def _guarded(self, work: Awaitable[None]) -> None:
         try:
             await work
         except Exception:
             log.exception("open pages could not be brought up to date; they read again in %g s", REFRESH_SECONDS)
+
+
+@contextmanager
+def _fault_of_one_tab() -> Iterator[None]:
+    """A tab that cannot be patched, because it is just being closed for example, must not cost the others theirs."""
+    try:
+        yield
+    except Exception:
+        log.exception("an open page could not be patched; it reads again in %g s", REFRESH_SECONDS)

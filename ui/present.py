@@ -81,7 +81,17 @@ def actions(job: JobView) -> list[Action]:
 
 def progress_words(percent: float, left: timedelta | None) -> str:
     """How far, and how long it will still take."""
-    return f"{percent:.0f} %" + (f" · about {duration(left)} left" if left is not None else "")
+    return f"{percent:.0f} %" + (f" · about {roughly(left)} left" if left is not None else "")
+
+
+def roughly(span: timedelta) -> str:
+    """A span that is only an estimate, so in steps that do not flicker."""
+    seconds = span.total_seconds()
+    if seconds < 90:
+        step = 5 if seconds > 10 else 1
+        return f"{max(step, round(seconds / step) * step)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{round(minutes / 60)} h"
 
 
 def duration(span: timedelta) -> str:

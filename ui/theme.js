@@ -32,6 +32,18 @@
     if (nav && event.target.closest("a") && nav.matches(":popover-open")) nav.hidePopover();
   });
 
+  // Arrow keys choose within a group of radio buttons.
+  document.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const group = step && event.target.closest("[role=radiogroup]");
+    if (!group) return;
+    const radios = [...group.querySelectorAll("[role=radio]")];
+    const next = radios[(radios.indexOf(event.target) + step + radios.length) % radios.length];
+    event.preventDefault();
+    next.focus();
+    next.click();
+  });
+
   // "n" opens the form, unless somebody is typing.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "n" || event.ctrlKey || event.metaKey || event.altKey) return;

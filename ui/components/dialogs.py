@@ -26,8 +26,11 @@ def dialog_frame(title: str, *, narrow: bool = False) -> Iterator[tuple[ui.dialo
 def confirm(
     title: str, sentences: list[str], verb: str, keep: str, on_confirm: OnConfirm, *, danger: bool = True
 ) -> None:
-    """Ask; the button repeats the verb, Escape means no, and the dialog goes away with the answer."""
-    with dialog_frame(title, narrow=True) as (dialog, body):
+    """Ask; the button repeats the verb, Escape means no, and the dialog goes away with the answer.
+
+    It hangs on the page, not on what was pressed: that may be drawn anew, or leave, while the question stands.
+    """
+    with ui.context.client.content, dialog_frame(title, narrow=True) as (dialog, body):
         with body:
             for sentence in sentences:
                 Node("p", sentence)

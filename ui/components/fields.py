@@ -58,9 +58,8 @@ class Field(ABC):
         """What was entered, as the payload wants it."""
         return self._input.value
 
-    def clear(self) -> None:
-        """Forget what was entered."""
-        self._input.set_value("")
+    def take_over(self, former: "Field") -> None:
+        """Begin with what is worth keeping from the form that was submitted before; usually nothing."""
 
     def show_fault(self, text: str) -> None:
         """Write the fault beside the field; an empty text clears it."""
@@ -99,8 +98,10 @@ class ChannelsField(Field):
     def _build(self, target: str) -> Any:
         return ui.select([], multiple=True, value=[]).props(f"outlined dense use-chips for={target}")
 
-    def clear(self) -> None:
+    def take_over(self, former: Field) -> None:
         """Keep the choice: the next post mostly goes to the same places."""
+        if isinstance(former, ChannelsField):
+            self._input.set_options(former._input.options, value=former._input.value)
 
     async def reload(self, atlas: Atlas) -> None:
         """Offer what is connected; with nothing chosen yet, the first one."""
@@ -150,11 +151,6 @@ class ImagesField(Field):
         """Each picture with its description."""
         return [{"data": data, "alt": alt.value or ""} for data, alt, _ in self._images]
 
-    def clear(self) -> None:
-        """Forget the pictures."""
-        for entry in list(self._images):
-            self._remove(entry)
-
     def focus(self) -> None:
         """The fault is announced; there is no one input to go to."""
 
@@ -174,12 +170,13 @@ class PriorityField:
     def _button(self, word: str) -> Node:
         checked = "true" if word == self.value else "false"
         node = Node("button", word.capitalize(), "", type="button", role="radio", aria_checked=checked)
+        node.change(tabindex="0" if word == self.value else "-1")
         return node.on("click", lambda: self._choose(word), args=[])
 
     def _choose(self, word: str) -> None:
         self.value = word
         for name, node in self._buttons.items():
-            node.change(aria_checked="true" if name == word else "false")
+            node.change(aria_checked="true" if name == word else "false", tabindex="0" if name == word else "-1")
 
 
 def field_for(name: str, model: type[BaseModel], atlas: Atlas) -> Field:

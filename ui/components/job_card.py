@@ -28,56 +28,66 @@ class JobCard:
 
     def __init__(self, job: JobView, icon: str, now: datetime, on_action: OnAction) -> None:
         self.job = job
+        self._shown: JobView | None = None
         self._on_action = on_action
         self._buttons: dict[str, Node] = {}
-        with Node("article", "", "job-card", aria_label=job.name, data_job_id=str(job.id)) as self.root:
-            Node("span", "", "type-icon", data_icon=icon)
-            with Node("div", "", "card-body"):
-                with Node("div", "", "card-title"):
-                    Node("a", job.name, "card-name", href=f"/app/jobs/{job.id}", title=job.name)
-                    self._status = badge_node()
-                    self._facet = badge_node()
-                    self._facet_time = Node("time", "", "badge-time")
-                Node("div", job.summary, "card-summary", title=job.summary)
-                with Node("div", "", "card-meta"):
-                    Node("span", job.priority.capitalize(), f"priority-{job.priority}")
-                    time_node(job.created_at, now)
-                    self._meta = Node("span")
-                self._note = Node("div", "", "card-note")
-                self._progress = Node(
-                    "div",
-                    "",
-                    "progress",
-                    role="progressbar",
-                    aria_valuemin=0,
-                    aria_valuemax=100,
-                    aria_label="Progress",
-                )
+        self._facet: FacetBadge | None = None
+        self._note: Node | None = None
+        self._progress: Node | None = None
+        with Node("article", "", "job-card", aria_label=job.name, data_job_id=str(job.id), data_icon=icon) as self.root:
+            with Node("div", "", "card-title") as self._title:
+                Node("a", job.name, "card-name", href=f"/app/jobs/{job.id}", title=job.name)
+                self._status = badge_node()
+            Node("div", job.summary, "card-summary", title=job.summary)
+            with Node("div", "", "card-meta"):
+                Node("span", job.priority.capitalize(), f"priority-{job.priority}")
+                time_node(job.created_at, now)
+                self._meta = Node("span")
             self._actions = Node("div", "", "card-actions")
         self.show(job, now)
 
     def show(self, job: JobView, now: datetime) -> None:
-        """Bring the card up to date."""
-        self.job = job
+        """Bring the card up to date; what shows it already costs nothing, but time alone changes a queued one."""
+        if job == self._shown and job.status is not Status.QUEUED:
+            return
+        self.job = self._shown = job
         facet = facet_badge(job, now)
         kind = facet.kind if facet else ""
         self.root.change(classes=f"job-card {job.status} {kind}".strip())
         show_badge(self._status, status_badge(job))
-        show_badge(self._facet, facet)
-        show_time(self._facet_time, facet.at if facet else None)
+        self._show_facet(facet)
         self._meta.change(text=" · ".join(meta(job)))
-        said = note(job, now)
-        self._note.change(text=said, title=said or None)
+        self._show_note(note(job, now))
         self.progress(job.progress, now)
         self._show_actions(actions(job))
 
     def progress(self, percent: float, now: datetime) -> None:
         """Glide to the new value: one element, one patch."""
         if self.job.status is not Status.RUNNING:
-            self._progress.change(hidden=True)
+            if self._progress:
+                self._progress.change(hidden=True)
             return
+        if self._progress is None:
+            with self.root:
+                self._progress = progress_node("Progress")
         self.job = replace(self.job, progress=percent)
         show_progress(self._progress, self.job, now)
+
+    # What most cards never show is made when it is first needed: elements are what a page's speed is paid in.
+
+    def _show_facet(self, facet: Badge | None) -> None:
+        if facet and self._facet is None:
+            with self._title:
+                self._facet = FacetBadge()
+        if self._facet:
+            self._facet.show(facet)
+
+    def _show_note(self, text: str) -> None:
+        if text and self._note is None:
+            with self.root:
+                self._note = Node("div", "", "card-note")
+        if self._note:
+            self._note.change(text=text, title=text or None)
 
     def _show_actions(self, wanted: list[Action]) -> None:
         for move in self._buttons.keys() - {action.move for action in wanted}:
@@ -106,17 +116,15 @@ class JobRow:
     def __init__(self, job: JobView, icon: str, now: datetime, result: tuple[str, str | None]) -> None:
         self.job = job
         text, url = result
-        with Node("article", "", "job-row", aria_label=job.name, data_job_id=str(job.id)) as self.root:
-            Node("span", "", "type-icon", data_icon=icon)
+        with Node("article", "", "job-row", aria_label=job.name, data_job_id=str(job.id), data_icon=icon) as self.root:
             with Node("div", "", "row-what"):
                 Node("a", job.name, "card-name", href=f"/app/jobs/{job.id}", title=job.name)
                 Node("div", job.summary, "card-summary", title=job.summary)
             show_badge(badge_node(), status_badge(job))
-            with Node("div", "", "row-result"):
-                if url:
-                    Node("a", text, title=text, href=url, target="_blank", rel="noopener")
-                else:
-                    Node("span", text, title=text)
+            if url:
+                Node("a", text, "row-result", title=text, href=url, target="_blank", rel="noopener")
+            else:
+                Node("span", text, "row-result", title=text)
             Node("span", _took(job), "row-duration")
             time_node(job.finished_at or job.created_at, now)
 
@@ -125,6 +133,11 @@ class JobRow:
 
     def progress(self, percent: float, now: datetime) -> None:
         """Nothing to do."""
+
+
+def progress_node(label: str) -> Node:
+    """An empty bar, for `show_progress`."""
+    return Node("div", "", "progress", role="progressbar", aria_label=label, aria_valuemin=0, aria_valuemax=100)
 
 
 def show_progress(node: Node, job: JobView, now: datetime) -> None:
@@ -149,6 +162,22 @@ def show_badge(node: Node, badge: Badge | None) -> None:
         node.change(hidden=True)
     else:
         node.change(badge.word, f"badge tone-{badge.kind}", data_icon=badge.icon, hidden=None)
+
+
+class FacetBadge:
+    """A badge with a moment in it, as in "Retrying 14:03:10"."""
+
+    def __init__(self) -> None:
+        self._root = badge_node()
+        with self._root:
+            self._word, self._time = Node("span"), Node("time")
+
+    def show(self, badge: Badge | None) -> None:
+        """Write the badge, or hide it."""
+        show_badge(self._root, replace(badge, word="") if badge else None)
+        if badge:
+            self._word.change(badge.word)
+            show_time(self._time, badge.at)
 
 
 def time_node(moment: datetime, now: datetime, *, show: str = "ago") -> Node:

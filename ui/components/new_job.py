@@ -21,6 +21,7 @@ class NewJobDialog:
         self._types = {t.key: t for t in shell.atlas.queries.job_types() if t.by_hand}
         self._fields: dict[str, Field] = {}
         self._dialog: ui.dialog | None = None
+        self._is_submitting = self._is_submitted = False
         self._slot = ui.element("div").classes("dialog-slot")
 
     async def open(self) -> None:
@@ -28,6 +29,8 @@ class NewJobDialog:
         if self._dialog is None:
             with self._slot:
                 self._dialog = await self._build()
+        elif self._is_submitted:
+            await self._show_fields()
         for field in self._fields.values():
             await field.reload(self._atlas)
         self._dialog.open()
@@ -53,15 +56,28 @@ class NewJobDialog:
 
     async def _show_fields(self) -> None:
         job_type = self._types[self._type.value]
+        former = self._fields if self._is_submitted else {}
+        self._is_submitted = False
         self._form.clear()
         with self._form:
             self._fields = {
                 name: field_for(name, job_type.payload, self._atlas) for name in job_type.payload.model_fields
             }
-        for field in self._fields.values():
+        for name, field in self._fields.items():
+            if name in former:
+                field.take_over(former[name])
             await field.reload(self._atlas)
 
     async def _submit(self) -> None:
+        if self._is_submitting or self._is_submitted:  # a second click creates no second job
+            return
+        self._is_submitting = True
+        try:
+            await self._create()
+        finally:
+            self._is_submitting = False
+
+    async def _create(self) -> None:
         job_type = self._types[self._type.value]
         self._show_faults({})
         try:
@@ -77,8 +93,9 @@ class NewJobDialog:
         self._finish(job_type)
 
     def _finish(self, job_type: AnyJobType) -> None:
-        for field in self._fields.values():
-            field.clear()
+        # The fields are made anew when the form is next opened: a browser that closes a dialog while it empties a
+        # field keeps what was typed there.
+        self._is_submitted = True
         if self._dialog:
             self._dialog.close()
         seconds = self._atlas.settings.poll_seconds

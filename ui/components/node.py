@@ -11,11 +11,9 @@ class Node(ui.element):
     def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
         super().__init__(tag)
         self._text = text or None
-        if classes:
-            self.classes.extend(classes.split())
-        if attributes:
-            with self.props.suspend_updates():
-                self.props.update({name.replace("_", "-"): value for name, value in attributes.items()})
+        # A new element is sent whole, so nobody needs to observe how its attributes came to be.
+        list.extend(self.classes, classes.split())
+        dict.update(self.props, {name.replace("_", "-"): value for name, value in attributes.items()})
 
     def change(self, text: str | None = None, classes: str | None = None, **attributes: Any) -> Self:
         """Patch what differs; a browser that shows it already is told nothing. None removes an attribute."""

@@ -1,11 +1,13 @@
 """The Agent Watcher: the engines that execute jobs, and what each is doing now."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from nicegui import PageArguments
 
 from engine import clock
-from ui.components.job_card import badge_node, show_badge, show_progress, time_node
+from engine.views import JobView
+from ui.components.job_card import badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.node import Node
 from ui.layout import Shell, StillView
 from ui.live import Reader
@@ -17,7 +19,7 @@ class AgentsPage(StillView):
 
     def __init__(self, shell: Shell, _: PageArguments) -> None:
         self._shell = shell
-        self._bars: dict[int, Node] = {}
+        self._bars: dict[int, tuple[Node, JobView]] = {}
         with Node("section", "", "panel", aria_label="Engines"):
             Node("h2", "Engines")
             self._engines = Node("div")
@@ -50,17 +52,14 @@ class AgentsPage(StillView):
                 with Node("div", "", "list-row"), Node("div", "", "grow"):
                     Node("a", job.name, href=f"/app/jobs/{job.id}")
                     Node("span", job.summary, "muted")
-                    bar = Node("div", "", "progress", role="progressbar", aria_label=f"Progress of {job.name}")
-                    bar.change(aria_valuemin=0, aria_valuemax=100)
+                    bar = progress_node(f"Progress of {job.name}")
                     show_progress(bar, job, now)
-                    self._bars[job.id] = bar
+                    self._bars[job.id] = (bar, job)
             if not running:
                 Node("span", "No job is running.", "muted")
 
     def on_progress(self, percents: Mapping[int, float]) -> None:
         """Move the bars."""
         for job_id in percents.keys() & self._bars.keys():
-            percent = percents[job_id]
-            words = f"{percent:.0f} %"
-            bar = self._bars[job_id]
-            bar.change(aria_valuenow=round(percent), aria_valuetext=words, style=f"--done: {percent:.1f}%")
+            bar, job = self._bars[job_id]
+            show_progress(bar, replace(job, progress=percents[job_id]), clock.now())

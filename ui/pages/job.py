@@ -1,6 +1,7 @@
 """One job: what it is, where it stands, what it did, and every attempt with its log."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from nicegui import PageArguments, ui
 
@@ -8,7 +9,7 @@ from engine import clock
 from engine.errors import JobRunnerError, NotFound
 from engine.views import AttemptView, EffectView, JobView
 from models.states import UNKNOWN, Move, Status
-from ui.components.job_card import badge_node, show_badge, show_progress, time_node
+from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.moves import move, press
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
@@ -65,12 +66,7 @@ class JobPage(StillView):
     def on_progress(self, percents: Mapping[int, float]) -> None:
         """Move the bar."""
         if self._bar and self._job and self._id in percents:
-            percent = percents[self._id]
-            self._bar.change(
-                aria_valuenow=round(percent),
-                aria_valuetext=f"{percent:.0f} %",
-                style=f"--done: {percent:.1f}%",
-            )
+            show_progress(self._bar, replace(self._job, progress=percents[self._id]), clock.now())
 
     def on_log(self, job_ids: set[int]) -> bool:
         """New lines are shown as they come."""
@@ -79,7 +75,7 @@ class JobPage(StillView):
     # -- parts -----------------------------------------------------------------------------------------------
 
     def _show_missing(self) -> None:
-        ui.context.client.status_code = 404
+        self._body.client.status_code = 404
         self._body.clear()
         with self._body, Node("div", "", "empty"):
             Node("strong", "There is no such job")
@@ -111,7 +107,7 @@ class JobPage(StillView):
         with Node("div", "", "job-head"):
             Node("h2", job.name)
             show_badge(badge_node(), status_badge(job))
-            show_badge(badge_node(), facet_badge(job, clock.now()))
+            FacetBadge().show(facet_badge(job, clock.now()))
             Node("span", "", "spacer")
             for action in actions(job):
                 pressed = button(action.label, "", action.icon)
@@ -131,8 +127,7 @@ class JobPage(StillView):
         said = note(job, clock.now())
         if job.status is Status.RUNNING:
             with _panel("Progress"):
-                self._bar = Node("div", "", "progress", role="progressbar", aria_label="Progress")
-                self._bar.change(aria_valuemin=0, aria_valuemax=100)
+                self._bar = progress_node("Progress")
                 show_progress(self._bar, job, clock.now())
         elif said and job.outcome != UNKNOWN:
             with _panel("Why it failed" if job.status is Status.FAILED else "Where it stands"):

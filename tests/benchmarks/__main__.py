@@ -1,0 +1,26 @@
+"""Run every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine]`."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.benchmarks import engine, live, pages, start
+
+BENCHMARKS: dict[str, Callable[[Path], None]] = {
+    "start": start.run,
+    "pages": pages.run,
+    "live": live.run,
+    "engine": engine.run,
+}
+
+
+def main(names: list[str]) -> None:
+    """Each in a folder of its own, which is gone afterwards."""
+    for name in names or list(BENCHMARKS):
+        with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
+            BENCHMARKS[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

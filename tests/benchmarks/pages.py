@@ -1,0 +1,50 @@
+"""What a page of 15 cards costs, and the memory with one page open."""
+
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+
+from tests.benchmarks.sockets import open_pages
+from tests.benchmarks.table import line, spread, title
+from tests.support.server import JobRunner
+
+ROUNDS = 40
+
+
+def run(folder: Path) -> None:
+    """Fifteen cards first, then fifteen finished rows below them as well."""
+    title("Pages")
+    with JobRunner(folder / "data", POLL_SECONDS=0.2) as runner:
+        _measure(runner, "empty page")
+        for number in range(15):
+            runner.submit("EMAIL_SEND", _mail(number), run_at="2027-06-01T08:00:00Z")
+        _measure(runner, "page of 15 cards", "under 80 ms")
+        for _ in range(15):
+            runner.submit("TEST_NOOP")
+        while runner.http.get("/api/v1/jobs?status=completed").json()["total"] < 15:
+            pass
+        _measure(runner, "page of 15 cards and 15 rows")
+    with JobRunner(folder / "data") as runner, open_pages(runner.url, 1):
+        line("memory with one page open", f"{_memory(runner):.0f} MB", "under 150 MB")
+
+
+def _measure(runner: JobRunner, name: str, bound: str = "") -> None:
+    process = psutil.Process(runner.pid)
+    runner.http.get("/app/jobs").raise_for_status()
+    times, before = [], sum(process.cpu_times()[:2])
+    for _ in range(ROUNDS):
+        began = perf_counter()
+        runner.http.get("/app/jobs").raise_for_status()
+        times.append(1000 * (perf_counter() - began))
+    cpu = 1000 * (sum(process.cpu_times()[:2]) - before) / ROUNDS
+    line(f"{name}: answer", spread(times), bound)
+    line(f"{name}: processor time", f"{cpu:.0f} ms")
+
+
+def _memory(runner: JobRunner) -> float:
+    return float(psutil.Process(runner.pid).memory_info().rss) / 1e6
+
+
+def _mail(number: int) -> dict[str, str]:
+    return {"to": f"ada{number}@example.org", "subject": f"Numbers of week {number}", "body": "Here they are."}
