@@ -14,7 +14,7 @@ from engine.channels import FEED, KINDS, http_client, open_channel
 from engine.errors import AttemptError, FieldError, InvalidInput, NotFound
 from engine.events import Bus, ChannelsChanged
 from engine.faults import shown
-from engine.queries import channel_view
+from engine.rows import channel_view
 from engine.settings import MAX_PASSWORD, MIN_PASSWORD, Settings
 from engine.vault import Vault
 from engine.views import ChannelView

@@ -1,30 +1,24 @@
 """What anyone may do. Pages and API call these; nothing else writes on somebody's behalf."""
 
 import asyncio
-import hashlib
-import json
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
 from engine import clock
-from engine.channels.mail_header import header_fault
 from engine.errors import (
-    FieldError,
     IdempotencyConflict,
-    InvalidInput,
     JobRunnerError,
     MoveNotAllowed,
     NotFound,
 )
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
-from engine.faults import field_errors, shown
-from engine.jobs import AnyJobType, Registry
+from engine.jobs import Registry
 from engine.settings import Settings
+from engine.submission import Submission
 from models.attempt import Attempt
 from models.effect import Effect
 from models.job import Job
@@ -34,14 +28,11 @@ from models.states import (
     Approval,
     Move,
     Phase,
-    Priority,
     Status,
     allowed_moves,
 )
 
-MAX_NAME = 200
 STOP_WAIT_SECONDS = 3.0
-LATEST_START = timedelta(days=366)
 EARLIEST_YEAR = 1970  # what passed is due now, but the year 1 has no place in every time zone
 
 
@@ -71,20 +62,11 @@ class Commands:
             InvalidInput: a field breaks a rule; fields of the payload are named `payload.…`.
             IdempotencyConflict: the key was used for another body.
         """
-        asked = [
-            type_key,
-            payload,
-            priority,
-            name,
-            run_at and run_at.isoformat(),
-            created_by,
-            requires_approval,
-        ]
-        request_hash = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval)
+        request_hash = asked.fingerprint()
         if idempotency_key and (first := await self._first(idempotency_key, request_hash)):
             return first, False
-        job = await self._accept(type_key, payload, priority, name, created_by, run_at)
-        job.approval = Approval.PENDING if requires_approval else None
+        job = await asked.accept(self._registry, self._settings)
         job.idempotency_key, job.request_hash = idempotency_key, request_hash
         try:
             await job.save(force_create=True)
@@ -193,48 +175,6 @@ class Commands:
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
-    async def _accept(
-        self,
-        type_key: str,
-        payload: dict[str, Any],
-        priority: str,
-        name: str | None,
-        created_by: str,
-        run_at: datetime | None,
-    ) -> Job:
-        job_type = self._job_type(type_key)
-        faults = _request_faults(priority, name, created_by, run_at)
-        accepted: Any = None
-        try:
-            accepted = await job_type.accept(job_type.payload.model_validate(payload), self._settings)
-        except ValidationError as error:
-            faults += _under_payload(field_errors(error, job_type.payload))
-        except InvalidInput as error:
-            faults += _under_payload(error.errors)
-        if faults:
-            raise InvalidInput(faults)
-        now = clock.now()
-        return Job(
-            type=type_key,
-            category=job_type.category,
-            name=(name or "").strip() or job_type.label,
-            summary=job_type.summary(accepted)[:300],
-            priority=Priority[priority.upper()],
-            payload=accepted.model_dump(mode="json", exclude_defaults=True),
-            created_by=created_by,
-            created_at=now,
-            run_at=run_at,
-            due_at=run_at or now,
-            max_attempts=job_type.retry.attempts,
-        )
-
-    def _job_type(self, key: str) -> AnyJobType:
-        try:
-            return self._registry.get(key)
-        except NotFound:
-            known = ", ".join(job_type.key for job_type in self._registry)
-            raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(key)}")]) from None
-
     async def _first(self, key: str, request_hash: str) -> int | None:
         first: Job | None = await Job.get_or_none(idempotency_key=key)
         if first is None:
@@ -303,24 +243,3 @@ class _Ended:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._happened.wait()
-
-
-def _request_faults(priority: str, name: str | None, created_by: str, run_at: datetime | None) -> list[FieldError]:
-    faults = []
-    for field, value in (("name", name or ""), ("created_by", created_by)):
-        if fault := header_fault(value):
-            faults.append(FieldError(field, f"{field} {fault}"))
-    words = [p.word for p in reversed(Priority)]
-    if priority not in words:
-        faults.append(FieldError("priority", f"priority must be high, medium or low, not {shown(priority)}"))
-    if name and len(name) > MAX_NAME:
-        faults.append(FieldError("name", f"name must have at most {MAX_NAME} characters, not {len(name):,}"))
-    if run_at and run_at.tzinfo is None:
-        faults.append(FieldError("run_at", f"run_at must have a time zone, as in {run_at.isoformat()}Z"))
-    elif run_at and (run_at.year < EARLIEST_YEAR or run_at > clock.now() + LATEST_START):
-        faults.append(FieldError("run_at", f"run_at must be within a year from now, not {run_at.isoformat()}"))
-    return faults
-
-
-def _under_payload(errors: list[FieldError]) -> list[FieldError]:
-    return [FieldError(f"payload.{error.field}" if error.field else "payload", error.message) for error in errors]

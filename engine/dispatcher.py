@@ -30,6 +30,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Look until told to stop."""
         while not self._stopping:
+            self._slot_freed.clear()  # before the look: a slot that is freed during it is looked at next
             try:
                 await self._look()
             except Exception:
@@ -81,9 +82,6 @@ class Dispatcher:
         return jobs
 
     async def _until_next_look(self) -> None:
-        self._slot_freed.clear()
-        if self._stopping:
-            return
         try:
             async with asyncio.timeout(self._settings.poll_seconds):
                 await self._slot_freed.wait()

@@ -48,6 +48,8 @@ class Atlas:
     async def stop(self) -> None:
         """Claim nothing more, let what runs finish for a while, put the rest back."""
         self._dispatcher.stop()
+        if self._duties:
+            await asyncio.wait(self._duties[:1])  # a look that is under way hands over what it has claimed
         await self._dispatcher.drain()
         for duty in self._duties:
             duty.cancel()

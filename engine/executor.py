@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from engine import clock
 from engine.context import AttemptContext, Lease
-from engine.errors import LeaseLost, OutcomeUnknown, PermanentError
+from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.jobs import AnyJobType, Registry
 from engine.outcomes import Completed, Failed, Outcome, Paused, Released, Retrying, Unknown, decide
@@ -66,13 +66,15 @@ class Executor:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
         lease = Lease(job.id, job.attempt, job.lease_token or "")
         running = RunningAttempt(AttemptContext(lease, self._settings, self._bus))
+        self.stop(job.id)  # an earlier attempt whose lease ran out may still be at it
         self.running[job.id] = running
         try:
             self._bus.publish(JobChanged(job.id))
             outcome = await self._outcome(job, running)
             await self._record(job, running, outcome)
         finally:
-            del self.running[job.id]
+            if self.running.get(job.id) is running:
+                del self.running[job.id]
             self._bus.publish(JobChanged(job.id))
             self._bus.publish(AttemptEnded(job.id))
 
@@ -81,20 +83,26 @@ class Executor:
         if running := self.running.get(job_id):
             running.stop()
 
+    def pause(self, job_id: int) -> None:
+        """Pause the attempt at its next safe point."""
+        if running := self.running.get(job_id):
+            running.pause()
+
     def _on_event(self, event: Event) -> None:
         if not isinstance(event, StopAsked):
             return
-        if event.move is not Move.PAUSE:
+        if event.move is Move.PAUSE:
+            self.pause(event.job_id)
+        else:
             self.stop(event.job_id)
-        elif running := self.running.get(event.job_id):
-            running.pause()
 
     async def _outcome(self, job: Job, running: RunningAttempt) -> Outcome | None:
         job_type = self._registry.find(job.type)
         if job_type is None:
             return Failed(f"This installation has no job type {job.type}")
+        limit = asyncio.timeout(job_type.time_limit_seconds)
         try:
-            async with asyncio.timeout(job_type.time_limit_seconds):
+            async with limit:
                 running.task = asyncio.create_task(_run(job_type, job, running.context), name=f"job {job.id}")
                 return Completed(await running.task)
         except LeaseLost:
@@ -102,11 +110,10 @@ class Executor:
         except asyncio.CancelledError:
             return await _interrupted(job, running)
         except Exception as error:
-            if isinstance(error, TimeoutError) and await _unsettled(job.id):
-                error = OutcomeUnknown("The time limit ended it while the world was being spoken to")
             if not isinstance(error, (OutcomeUnknown, PermanentError)):
                 log.info("job %s, attempt %s: %s", job.id, job.attempt, error, exc_info=True)
-            return decide(error, attempt=job.attempt, max_attempts=job.max_attempts, policy=job_type.retry)
+            fault = await _fault(job, error, is_over_time=limit.expired())
+            return decide(fault, attempt=job.attempt, max_attempts=job.max_attempts, policy=job_type.retry)
 
     async def _record(self, job: Job, running: RunningAttempt, outcome: Outcome | None) -> None:
         lease = running.context.lease
@@ -132,12 +139,24 @@ async def _run(job_type: AnyJobType, job: Job, context: AttemptContext) -> dict[
     return await job_type.run(payload, context)
 
 
+async def _fault(job: Job, error: Exception, *, is_over_time: bool) -> Exception:
+    """What the error means: nobody foresaw it while the world was being spoken to, so nobody knows what happened."""
+    if isinstance(error, AttemptError | PauseAsked):
+        return error
+    if await _unsettled(job.id):
+        what = "The time limit" if is_over_time else f"An unexpected {type(error).__name__} ({error})"
+        return OutcomeUnknown(f"{what} ended it while the world was being spoken to")
+    return PermanentError("It ran longer than its time limit") if is_over_time else error
+
+
 async def _interrupted(job: Job, running: RunningAttempt) -> Outcome | None:
     if running.context.stopped:
         return None
     if await _unsettled(job.id):
         return Unknown("The engine was stopped while the world was being spoken to")
-    return Released()
+    if running.releasing:
+        return Released()
+    return Failed("The job stopped on an unexpected CancelledError")
 
 
 async def _unsettled(job_id: int) -> bool:

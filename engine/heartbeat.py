@@ -20,7 +20,7 @@ BEAT_SECONDS = 3.0
 
 
 class Heartbeat:
-    """Beats every three seconds; an engine silent for ten counts as offline."""
+    """Beats every three seconds, or thrice a lease; an engine silent for ten counts as offline."""
 
     def __init__(self, settings: Settings, engine_id: str, executor: Executor, bus: Bus) -> None:
         self._settings = settings
@@ -44,12 +44,13 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat for ever; a beat that fails is logged, and pages see the engine go offline."""
+        pace = min(BEAT_SECONDS, self._settings.lease_seconds / 3)
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(pace)
             try:
                 await self._beat()
             except Exception:
-                log.exception("a heartbeat failed; the next one is in %g s", BEAT_SECONDS)
+                log.exception("a heartbeat failed; the next one is in %g s", pace)
 
     async def retire(self) -> None:
         """Say that this engine stopped on purpose."""
@@ -63,6 +64,9 @@ class Heartbeat:
             expires = now + timedelta(seconds=self._settings.lease_seconds)
             mine = Job.filter(engine_id=self._engine_id, status=Status.RUNNING, id__in=running)
             await mine.update(lease_expires_at=expires)
-            held = set(await mine.values_list("id", flat=True))
-            for job_id in set(running) - held:
-                self._executor.stop(job_id)
+            held = {row["id"]: row["pause_requested"] for row in await mine.values("id", "pause_requested")}
+            for job_id in running:
+                if job_id not in held:
+                    self._executor.stop(job_id)
+                elif held[job_id]:
+                    self._executor.pause(job_id)

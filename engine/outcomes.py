@@ -67,7 +67,5 @@ def decide(error: Exception, *, attempt: int, max_attempts: int, policy: RetryPo
             return Failed(f"Gave up after {tries}: {error}", error.result)
         case AttemptError():
             return Failed(str(error), error.result)
-        case TimeoutError():
-            return Failed("It ran longer than its time limit")
         case _:
             return Failed(f"The job stopped on an unexpected {type(error).__name__}: {error}")

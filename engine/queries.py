@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from tortoise.expressions import Q
 from tortoise.functions import Count
@@ -12,6 +11,7 @@ from tortoise.functions import Count
 from engine import clock
 from engine.errors import NotFound
 from engine.jobs import AnyJobType, Registry
+from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view
 from engine.settings import Settings
 from engine.views import (
     AttemptView,
@@ -23,14 +23,13 @@ from engine.views import (
     JobView,
     Page,
 )
-from engine.waiting import waiting_for
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
 from models.person import Person
-from models.states import ACTIVE, Approval, Phase, Status, allowed_moves
+from models.states import ACTIVE, Approval, Status
 
 PAGE_SIZE = 15
 OFFLINE_AFTER = timedelta(seconds=10)
@@ -125,27 +124,12 @@ class Queries:
         await self._must_exist(job_id)
         effects = await Effect.filter(job_id=job_id)
         lines = await LogLine.filter(job_id=job_id).order_by("id")
-        return [
-            AttemptView(
-                number=attempt.number,
-                engine=attempt.engine_id,
-                started_at=attempt.started_at,
-                finished_at=attempt.finished_at,
-                outcome=attempt.outcome,
-                phase=_phase([effect for effect in effects if effect.attempt == attempt.number]),
-                error=attempt.error,
-                log=tuple((line.at, line.text) for line in lines if line.attempt == attempt.number),
-            )
-            for attempt in await Attempt.filter(job_id=job_id).order_by("number")
-        ]
+        attempts = await Attempt.filter(job_id=job_id).order_by("number")
+        return [attempt_view(attempt, effects, lines) for attempt in attempts]
 
     async def effects(self, job_id: int) -> list[EffectView]:
         """What a job did, or may have done, to the world."""
-        rows = await Effect.filter(job_id=job_id).order_by("id")
-        return [
-            EffectView(e.target, e.attempt, e.phase, e.identity, e.result, e.error, e.started_at, e.finished_at)
-            for e in rows
-        ]
+        return [effect_view(row) for row in await Effect.filter(job_id=job_id).order_by("id")]
 
     async def artifact(self, job_id: int, name: str) -> Path:
         """A file that a job made.
@@ -190,18 +174,8 @@ class Queries:
 
     async def engines(self) -> list[EngineView]:
         """Every engine that has not retired, the latest started first."""
-        now = clock.now()
-        return [
-            EngineView(
-                host=record.host,
-                pid=record.pid,
-                online=now - record.last_beat_at < OFFLINE_AFTER,
-                running=record.running,
-                concurrency=record.concurrency,
-                last_beat_at=record.last_beat_at,
-            )
-            for record in await EngineRecord.filter(stopped_at=None).order_by("-started_at")
-        ]
+        records = await EngineRecord.filter(stopped_at=None).order_by("-started_at")
+        return [engine_view(record, clock.now(), OFFLINE_AFTER) for record in records]
 
     async def channels(self) -> list[ChannelView]:
         """Every channel, by name, without secrets."""
@@ -209,7 +183,7 @@ class Queries:
 
     async def feed(self) -> list[FeedPost]:
         """The newest posts on the built-in feed."""
-        return [_feed_post(row) for row in await FeedEntry.all().order_by("-published_at").limit(FEED_LENGTH)]
+        return [feed_post(row) for row in await FeedEntry.all().order_by("-published_at").limit(FEED_LENGTH)]
 
     async def feed_post(self, entry_id: str) -> FeedPost:
         """One post on the built-in feed.
@@ -218,7 +192,7 @@ class Queries:
             NotFound: there is no such post.
         """
         if entry := await FeedEntry.get_or_none(id=entry_id):
-            return _feed_post(entry)
+            return feed_post(entry)
         raise NotFound("post", entry_id)
 
     async def has_people(self) -> bool:
@@ -239,58 +213,8 @@ class Queries:
         if not rows:
             return []
         state = await self.engine() if any(row.status is Status.QUEUED for row in rows) else None
-        return [_view(row, state) for row in rows]
+        return [job_view(row, state, clock.now()) for row in rows]
 
     async def _must_exist(self, job_id: int) -> None:
         if not await Job.exists(id=job_id):
             raise NotFound("job", job_id)
-
-
-def channel_view(row: Channel) -> ChannelView:
-    """A channel's row without its secrets."""
-    return ChannelView(
-        id=row.id,
-        name=row.name,
-        kind=row.kind,
-        url=row.url,
-        account=row.account,
-        fault=row.fault,
-        tested_at=row.tested_at,
-        created_at=row.created_at,
-        limits=row.limits,
-    )
-
-
-def _feed_post(row: FeedEntry) -> FeedPost:
-    return FeedPost(row.id, row.channel, row.text, tuple(row.images), row.published_at)
-
-
-def _view(row: Job, state: EngineState | None) -> JobView:
-    copied: dict[str, Any] = {
-        name: getattr(row, name)
-        for name in JobView.__dataclass_fields__
-        if name not in ("priority", "waiting_for", "allowed")
-    }
-    waits = (
-        None
-        if state is None
-        else waiting_for(
-            status=row.status,
-            approval=row.approval,
-            due_at=row.due_at,
-            attempt=row.attempt,
-            now=clock.now(),
-            engine_online=state.online,
-            free_slots=state.concurrency - state.running,
-            poll_seconds=state.poll_seconds,
-        )
-    )
-    allowed = frozenset(allowed_moves(row.status, approval=row.approval, outcome=row.outcome))
-    return JobView(priority=row.priority.word, waiting_for=waits, allowed=allowed, **copied)
-
-
-def _phase(effects: Sequence[Effect]) -> str:
-    phases = {effect.phase for effect in effects}
-    if Phase.SENDING in phases:
-        return "sending"
-    return "done" if Phase.DONE in phases else "none"

@@ -9,7 +9,8 @@ from engine.engine import Atlas
 from engine.views import EngineState, JobView
 from ui.components.job_card import show_time
 from ui.components.node import Node, icon_button
-from ui.live import Live, Reader, View
+from ui.live import Live, View
+from ui.reader import Reader
 from ui.theme import NAVIGATION
 
 MODES: dict[str, tuple[bool | None, str, str]] = {

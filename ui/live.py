@@ -7,19 +7,19 @@ read. Every ten seconds everything is read again, so that a missed event heals.
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from engine import clock
 from engine.engine import Atlas
 from engine.events import ChannelsChanged, Event, JobChanged, JobLogged, JobProgressed
-from engine.queries import OFFLINE_AFTER, Queries
-from engine.views import EngineState, EngineView, JobView, Page
+from engine.queries import OFFLINE_AFTER
+from engine.views import EngineState, JobView
 from models.states import Status
+from ui.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -28,53 +28,6 @@ COLLECT_SECONDS = 0.03
 REFRESH_SECONDS = 10.0
 ENGINE_SECONDS = 2.0
 MAX_REMEMBERED = 20_000
-
-T = TypeVar("T")
-
-
-class Reader:
-    """Reads shared by all pages of one flush: each question is asked once."""
-
-    def __init__(self, queries: Queries) -> None:
-        self.queries = queries
-        self._answers: dict[object, asyncio.Future[object]] = {}
-
-    async def active_page(self, category: str | None, number: int) -> Page:
-        """One page of the active jobs."""
-        return await self._once(("active", category, number), lambda: self.queries.active_page(category, number))
-
-    async def completed_page(self, category: str | None, number: int) -> Page:
-        """One page of the completed jobs."""
-        return await self._once(("done", category, number), lambda: self.queries.completed_page(category, number))
-
-    async def counts(self) -> Counter[str]:
-        """Jobs by category."""
-        return await self._once("counts", self.queries.counts_by_category)
-
-    async def statuses(self) -> Counter[str]:
-        """Jobs by status."""
-        return await self._once("statuses", self.queries.counts_by_status)
-
-    async def awaiting_approval(self) -> list[JobView]:
-        """Jobs that need approval."""
-        return await self._once("approvals", self.queries.awaiting_approval)
-
-    async def failed(self) -> list[JobView]:
-        """The latest failures."""
-        return await self._once("failed", self.queries.failed)
-
-    async def running(self) -> list[JobView]:
-        """What runs now."""
-        return await self._once("running", self.queries.running)
-
-    async def engines(self) -> list[EngineView]:
-        """Every engine that lately beat."""
-        return await self._once("engines", self.queries.engines)
-
-    async def _once(self, key: object, read: Callable[[], Awaitable[T]]) -> T:
-        if key not in self._answers:
-            self._answers[key] = asyncio.ensure_future(read())
-        return await self._answers[key]  # type: ignore[return-value]
 
 
 class View(Protocol):

@@ -1,11 +1,8 @@
 """Posts to Bluesky and other servers of the AT Protocol (atproto.com/specs, docs.bsky.app/docs/api)."""
 
 import asyncio
-import re
 import secrets
 import threading
-import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
@@ -14,27 +11,21 @@ import httpx
 
 from engine import clock
 from engine.channels.base import Account, Connection, Limits, Post, Posted
-from engine.channels.mastodon import (
-    LINK,
+from engine.channels.http import (
     Answer,
     AnswerLostError,
     NotSentError,
     Server,
     fitting_images,
     graphemes,
-    trimmed,
 )
+from engine.channels.richtext import find_features
 from engine.errors import OutcomeUnknown, PermanentError, TransientError
 
 LIMITS = Limits(characters=300, bytes=3000, images=4, image_bytes=2_000_000)
 POSTS = "app.bsky.feed.post"
 STALE_TOKEN = {"ExpiredToken", "InvalidToken"}
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HANDLE = rf"(?>(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?)"
-_MENTION = re.compile(rf"(?<![^\s(])@({_HANDLE})(?![\w@-])", re.IGNORECASE)
-_TAG = re.compile(r"(?<![^\s(])[#＃](?!\ufe0f)(\S+)")  # noqa: RUF001 (the full-width sign starts a tag as well)
-_LONGEST_TAG = 64  # graphemes
 _SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
 
 
@@ -213,47 +204,6 @@ class Session:
             "did": self.did,
             "handle": self.handle,
         }
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A part of a text, from character `start` to before `end`, that is a link, a mention or a tag."""
-
-    start: int
-    end: int
-    kind: str
-    value: str
-
-    def index(self, text: str) -> dict[str, int]:
-        """Its place, counted in bytes of UTF-8."""
-        return {"byteStart": len(text[: self.start].encode()), "byteEnd": len(text[: self.end].encode())}
-
-
-def find_features(text: str) -> list[Feature]:
-    """Every link, mention and tag in order; where two overlap, the first one stands."""
-    features: list[Feature] = []
-    for feature in sorted(_candidates(text), key=lambda found: found.start):
-        if not features or feature.start >= features[-1].end:
-            features.append(feature)
-    return features
-
-
-def _candidates(text: str) -> Iterator[Feature]:
-    for found in LINK.finditer(text):
-        link = trimmed(found.group())
-        yield Feature(found.start(), found.start() + len(link), "link", link)
-    for found in _MENTION.finditer(text):
-        yield Feature(found.start(), found.end(), "mention", found[1].lower())
-    for found in _TAG.finditer(text):
-        tag = _without_last_punctuation(found[1])
-        if tag and not tag.isdecimal() and graphemes(tag) <= _LONGEST_TAG:
-            yield Feature(found.start(), found.start(1) + len(tag), "tag", tag)
-
-
-def _without_last_punctuation(tag: str) -> str:
-    while tag and unicodedata.category(tag[-1]).startswith("P"):
-        tag = tag[:-1]
-    return tag
 
 
 class TidClock:

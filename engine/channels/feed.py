@@ -30,7 +30,7 @@ class FeedChannel:
 
     async def check(self) -> Account:
         """Always there."""
-        return Account("The built-in feed at /feed.xml", LIMITS)
+        return Account("/feed.xml", LIMITS)
 
     async def prepare(self, post: Post) -> dict[str, Any]:
         """Refuse what is too long, and keep references to the images."""

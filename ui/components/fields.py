@@ -60,6 +60,7 @@ class Field(ABC):
 
     def take_over(self, former: "Field") -> None:
         """Begin with what is worth keeping from the form that was submitted before; usually nothing."""
+        return
 
     def show_fault(self, text: str) -> None:
         """Write the fault beside the field; an empty text clears it."""

@@ -10,8 +10,8 @@ from engine.views import JobView
 from ui.components.job_card import badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.node import Node
 from ui.layout import Shell, StillView
-from ui.live import Reader
 from ui.present import Badge
+from ui.reader import Reader
 
 
 class AgentsPage(StillView):

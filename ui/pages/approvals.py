@@ -12,7 +12,7 @@ from ui.components.moves import move
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
 from ui.layout import Shell, StillView
-from ui.live import Reader
+from ui.reader import Reader
 
 
 class ApprovalsPage(StillView):

@@ -7,8 +7,8 @@ from models.states import Status
 from ui.components.job_card import badge_node, show_badge
 from ui.components.node import Node
 from ui.layout import Shell, StillView
-from ui.live import Reader
 from ui.present import note, status_badge
+from ui.reader import Reader
 from ui.theme import STATUSES
 
 SHOWN = (Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.FAILED, Status.COMPLETED)

@@ -14,8 +14,8 @@ from ui.components.moves import move, press
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
 from ui.layout import Shell, StillView
-from ui.live import Reader
 from ui.present import Action, actions, duration, facet_badge, note, status_badge
+from ui.reader import Reader
 
 OUTCOMES = {
     "succeeded": ("completed", "check_circle"),

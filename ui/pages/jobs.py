@@ -16,8 +16,8 @@ from ui.components.moves import press
 from ui.components.new_job import NewJobDialog
 from ui.components.node import Node, button
 from ui.layout import Shell, StillView
-from ui.live import Reader
 from ui.present import Action
+from ui.reader import Reader
 from ui.theme import CATEGORIES
 
 PATH = "/app/jobs"

@@ -13,7 +13,7 @@ from ui.components.fields import Label, labelled
 from ui.components.job_card import time_node
 from ui.components.node import Node, button
 from ui.layout import Shell, StillView
-from ui.live import Reader
+from ui.reader import Reader
 
 KIND_LABELS = {
     "mastodon": "Mastodon-compatible",
@@ -70,7 +70,8 @@ class SettingsPage(StillView):
                 if channel.fault:
                     Node("span", channel.fault, "fault-text")
                 elif channel.account:
-                    Node("span", f"Posts as {channel.account}", "good-text")
+                    verb = "Publishes at" if channel.kind == "feed" else "Posts as"
+                    Node("span", f"{verb} {channel.account}", "good-text")
                 if channel.tested_at:
                     with Node("span", "", "muted"):
                         Node("span", "Tested ")

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from engine.channels.base import Connection, Image, Post, Posted
-from engine.channels.bluesky import LIMITS, BlueskyChannel, Session, TidClock, find_features
+from engine.channels.bluesky import LIMITS, BlueskyChannel, Session, TidClock
+from engine.channels.richtext import find_features
 from engine.errors import AttemptError, OutcomeUnknown, PermanentError, TransientError
 from tests.servers.atproto import AtprotoServer
 

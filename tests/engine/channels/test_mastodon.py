@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from engine.channels.base import Connection, Image, Limits, Post
-from engine.channels.mastodon import MastodonChannel, retry_after
+from engine.channels.http import retry_after
+from engine.channels.mastodon import MastodonChannel
 from engine.errors import AttemptError, OutcomeUnknown, PermanentError, TransientError
 from tests.servers.mastodon import MastodonServer
 

@@ -1,0 +1,79 @@
+"""From rows to the frozen views that callers get."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise.models import Model
+
+from engine.views import AttemptView, ChannelView, EffectView, EngineState, EngineView, FeedPost, JobView
+from engine.waiting import waiting_for
+from models.attempt import Attempt, LogLine
+from models.channel import Channel, FeedEntry
+from models.effect import Effect
+from models.engine_record import EngineRecord
+from models.job import Job
+from models.states import Phase, allowed_moves
+
+
+def job_view(row: Job, state: EngineState | None, now: datetime) -> JobView:
+    """A job; `state` says why it waits, and may be None for one that is not queued."""
+    waits = state and waiting_for(
+        status=row.status,
+        approval=row.approval,
+        due_at=row.due_at,
+        attempt=row.attempt,
+        now=now,
+        engine_online=state.online,
+        free_slots=state.concurrency - state.running,
+        poll_seconds=state.poll_seconds,
+    )
+    return JobView(
+        priority=row.priority.word,
+        waiting_for=waits if isinstance(waits, str) else None,
+        allowed=frozenset(allowed_moves(row.status, approval=row.approval, outcome=row.outcome)),
+        **_copied(row, JobView, but=("priority", "waiting_for", "allowed")),
+    )
+
+
+def attempt_view(row: Attempt, effects: Sequence[Effect], lines: Sequence[LogLine]) -> AttemptView:
+    """An attempt, with what it logged and how far its effects came."""
+    return AttemptView(
+        engine=row.engine_id,
+        phase=_phase({effect.phase for effect in effects if effect.attempt == row.number}),
+        log=tuple((line.at, line.text) for line in lines if line.attempt == row.number),
+        **_copied(row, AttemptView, but=("engine", "phase", "log")),
+    )
+
+
+def effect_view(row: Effect) -> EffectView:
+    """An effect."""
+    return EffectView(**_copied(row, EffectView))
+
+
+def engine_view(row: EngineRecord, now: datetime, offline_after: timedelta) -> EngineView:
+    """An engine; online while its last beat is younger than `offline_after`."""
+    online = now - row.last_beat_at < offline_after
+    return EngineView(online=online, **_copied(row, EngineView, but=("online",)))
+
+
+def channel_view(row: Channel) -> ChannelView:
+    """A channel without its secrets."""
+    return ChannelView(**_copied(row, ChannelView))
+
+
+def feed_post(row: FeedEntry) -> FeedPost:
+    """A post on the built-in feed."""
+    return FeedPost(images=tuple(row.images), **_copied(row, FeedPost, but=("images",)))
+
+
+def _copied(row: Model, view: type[Any], but: Collection[str] = ()) -> dict[str, Any]:
+    """What row and view call the same."""
+    return {field.name: getattr(row, field.name) for field in fields(view) if field.name not in but}
+
+
+def _phase(phases: set[Phase]) -> str:
+    if Phase.SENDING in phases:
+        return "sending"
+    return "done" if Phase.DONE in phases else "none"
