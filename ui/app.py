@@ -8,6 +8,7 @@ from nicegui import PageArguments, ui
 from nicegui import app as nicegui_app
 
 from engine.engine import Atlas
+from ui.components.apology import broken, missing
 from ui.layout import Shell
 from ui.live import Live, View
 from ui.pages.agents import AgentsPage
@@ -34,6 +35,16 @@ PAGES: dict[str, MakeView] = {
 }
 
 
+class Routes(ui.sub_pages):
+    """The views by path, with words of our own where there is none, or none can be shown."""
+
+    def _render_404(self) -> None:
+        missing("page")
+
+    def _render_error(self, _: Exception) -> None:
+        broken()
+
+
 def add_pages(app: FastAPI, atlas: Atlas) -> Live:
     """Put the pages on the application; returns what keeps them up to date."""
     live = Live(atlas)
@@ -44,6 +55,17 @@ def add_pages(app: FastAPI, atlas: Atlas) -> Live:
     @ui.page(f"{ROOT}/{{_:path}}", response_timeout=RESPONSE_SECONDS)
     async def single_page() -> None:
         await _open(atlas, live)
+
+    @ui.page("/{_:path}")
+    def nowhere() -> None:
+        ui.add_head_html(HEAD)
+        ui.context.client.status_code = 404
+        missing("page")
+
+    @nicegui_app.on_page_exception
+    def broken_page() -> None:
+        ui.add_head_html(HEAD)
+        broken()
 
     ui.run_with(
         app,
@@ -70,6 +92,6 @@ async def _open(atlas: Atlas, live: Live) -> None:
         return build
 
     with shell.frame:
-        ui.sub_pages({path: routed(make) for path, make in PAGES.items()}, root_path=ROOT)
+        Routes({path: routed(make) for path, make in PAGES.items()}, root_path=ROOT)
     is_first = False
     await shell.refresh(live.reader())

@@ -41,6 +41,7 @@ class Shell:
                 self._banner_time = Node("time")
             self.frame = Node("div", "", "content-frame")
         ui.context.client.sub_pages_router.on_path_changed(self._on_address)
+        ui.on_exception(_tell_fault)
         live.join(self)
         ui.context.client.on_delete(lambda: live.leave(self))
         if live.engine:
@@ -133,6 +134,10 @@ class Shell:
 
         show(mode if mode in MODES else "auto")
         switch.on("click", turn, args=[])
+
+
+def _tell_fault() -> None:
+    ui.notify("That did not work, through a fault on our side; the log says why. Try again.", type="negative")
 
 
 class StillView:

@@ -9,6 +9,7 @@ from engine import clock
 from engine.errors import JobRunnerError, NotFound
 from engine.views import AttemptView, EffectView, JobView
 from models.states import UNKNOWN, Move, Status
+from ui.components.apology import missing
 from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.moves import move, press
 from ui.components.node import Node, button
@@ -77,10 +78,8 @@ class JobPage(StillView):
     def _show_missing(self) -> None:
         self._body.client.status_code = 404
         self._body.clear()
-        with self._body, Node("div", "", "empty"):
-            Node("strong", "There is no such job")
-            Node("span", "It may have been removed, or the address is mistyped.")
-            Node("a", "All jobs", "button", href="/app/jobs")
+        with self._body:
+            missing("job")
 
     def _draw(self, job: JobView, attempts: list[AttemptView], effects: list[EffectView]) -> None:
         self._draw_head(job)
