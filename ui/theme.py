@@ -84,7 +84,4 @@ HEAD = (
     f'<script defer src="/static/theme.js?v={VERSION}"></script>'
 )
 
-FAVICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" '
-    'fill="#4F46E5"/><path d="M12 9l11 7-11 7z" fill="#fff"/></svg>'
-)
+FAVICON = Path(__file__).with_name("favicon.svg")
