@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvicorn
@@ -55,10 +55,14 @@ def serve(settings: Settings) -> None:
         access_log=False,  # a page's client id is in the websocket's query, and whoever reads it can act
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         proxy_headers=False,
+        server_header=False,
     )
     host, port = listener.getsockname()[:2]
     logging.getLogger("job_runner").info("Job Runner is at http://%s:%s", f"[{host}]" if ":" in host else host, port)
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise SettingsError("the start failed; the log above says why")
 
 
 def build(settings: Settings) -> Guard:
@@ -71,14 +75,15 @@ def build(settings: Settings) -> Guard:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await open_database(settings.database)
-        await atlas.start()
-        await sign_in.prepare()
-        live.start()
-        yield
-        await live.stop()
-        await atlas.stop()
-        await close_database()
+        async with AsyncExitStack() as opened:  # whatever start-up reached is closed again, or the process never ends
+            await open_database(settings.database)
+            opened.push_async_callback(close_database)
+            await atlas.start()
+            opened.push_async_callback(atlas.stop)
+            await sign_in.prepare()
+            live.start()
+            opened.push_async_callback(live.stop)
+            yield
 
     app = FastAPI(
         title="Job Runner",

@@ -1,5 +1,6 @@
 """What an administrator may do: connect, test and remove channels, and let people sign in."""
 
+import asyncio
 import re
 from functools import cache
 from typing import Any
@@ -19,6 +20,7 @@ from engine.settings import MAX_PASSWORD, MIN_PASSWORD, Settings
 from engine.vault import Vault
 from engine.views import ChannelView
 from models.channel import Channel
+from models.engine_record import EngineRecord
 from models.person import Person
 
 CREDENTIALS: dict[str, tuple[str, ...]] = {
@@ -27,7 +29,7 @@ CREDENTIALS: dict[str, tuple[str, ...]] = {
     "bluesky": ("handle", "app_password"),
 }
 ADMINISTRATOR = "admin"
-_NAME = re.compile(r"[^\W_][\w .@-]{0,63}")
+_NAME = re.compile(r"[^\W_](?:[\w .@-]{0,62}[\w.@-])?")
 _hasher = PasswordHasher()
 
 
@@ -38,10 +40,12 @@ class Administration:
         self._bus = bus
         secret = settings.secret_key
         self._vault = Vault(secret.get_secret_value() if secret else "")
+        self._hashing = asyncio.Semaphore(1)  # argon2 is slow on purpose: off the loop, and one at a time
 
     async def ensure_feed(self) -> None:
         """Give a new database its built-in feed; one that was removed on purpose stays removed."""
-        if not await Channel.exists():
+        is_new = not await EngineRecord.exists()  # an engine leaves its record; the last one is never deleted
+        if is_new and not await Channel.exists():
             await self.connect_channel(FEED, FEED)
 
     async def connect_channel(
@@ -96,7 +100,9 @@ class Administration:
             changes["fault"] = str(fault)
         await Channel.filter(id=channel_id).update(**changes)
         self._bus.publish(ChannelsChanged())
-        return channel_view(await Channel.get(id=channel_id))
+        if (tested := await Channel.get_or_none(id=channel_id)) is None:  # it was removed meanwhile
+            raise NotFound("channel", channel_id)
+        return channel_view(tested)
 
     async def create_administrator(self, password: str) -> None:
         """Let `admin` sign in with this password, instead of any former one.
@@ -107,24 +113,33 @@ class Administration:
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             rule = f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters, not {len(password)}"
             raise InvalidInput([FieldError("password", rule)])
-        hashed = _hasher.hash(password)
+        if await self.may_sign_in(ADMINISTRATOR, password):
+            return  # a new hash of the same password would end every session
+        async with self._hashing:
+            hashed = await asyncio.to_thread(_hasher.hash, password)
         if not await Person.filter(name=ADMINISTRATOR).update(password_hash=hashed):
             await Person.create(name=ADMINISTRATOR, password_hash=hashed, created_at=clock.now())
 
     async def may_sign_in(self, name: str, password: str) -> bool:
         """Whether the password is this person's; takes as long for a name that does not exist."""
         person = await Person.get_or_none(name=name)
-        expected = person.password_hash if person else _nobody()
-        try:
-            _hasher.verify(expected, password[:MAX_PASSWORD])
-        except VerificationError:
-            return False
-        return person is not None
+        expected = person.password_hash if person else None
+        async with self._hashing:
+            fits = await asyncio.to_thread(_fits, expected, password[:MAX_PASSWORD])
+        return fits and len(password) <= MAX_PASSWORD
 
     async def password_stamp(self, name: str) -> str | None:
         """Changes with the person's password, so that sessions begun with a former one end; None for nobody."""
         person = await Person.get_or_none(name=name)
         return person.password_hash[-16:] if person else None
+
+
+def _fits(expected: str | None, password: str) -> bool:
+    try:
+        _hasher.verify(expected or _nobody(), password)
+    except VerificationError:
+        return False
+    return expected is not None
 
 
 @cache

@@ -16,6 +16,7 @@ from engine.errors import (
     NotFound,
 )
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
+from engine.executor import CANCEL_GRACE_SECONDS
 from engine.jobs import Registry
 from engine.settings import Settings
 from engine.submission import Submission
@@ -32,8 +33,7 @@ from models.states import (
     allowed_moves,
 )
 
-STOP_WAIT_SECONDS = 3.0
-EARLIEST_YEAR = 1970  # what passed is due now, but the year 1 has no place in every time zone
+STOP_WAIT_SECONDS = CANCEL_GRACE_SECONDS + 2
 
 
 class Commands:
@@ -150,28 +150,19 @@ class Commands:
         Raises:
             MoveNotAllowed: the job's outcome is not unknown.
         """
-        unknown = Job.filter(outcome=UNKNOWN)
-        job = await unknown.get_or_none(id=job_id, status=Status.FAILED)
-        if job is None:
-            raise await self._refusal(job_id, Move.RESOLVE)
-        settled = Effect.filter(job_id=job_id, phase=Phase.SENDING)
+        await self._move_or_refuse(job_id, Move.RESOLVE, {"outcome": None}, Job.filter(outcome=UNKNOWN))
         if not went_out:
-            await settled.update(phase=Phase.FAILED, error="A person said that it did not go out")
-            await self._requeue(job_id, Move.RESOLVE, unknown)
+            await _settle(job_id, phase=Phase.FAILED, error="A person said that it did not go out")
+            await self._requeue(job_id, Move.RESOLVE, Job.all())
             return
-        await settled.update(phase=Phase.DONE, result={"message": "A person said that it went out"})
+        await _settle(job_id, phase=Phase.DONE, result={"message": "A person said that it went out"})
+        job = await Job.get(id=job_id)
         if not await self._everything_done(job):
-            await self._requeue(job_id, Move.RESOLVE, unknown)
+            await self._requeue(job_id, Move.RESOLVE, Job.all())
             return
         result = {**(job.result or {}), "message": "Went out, as a person confirmed"}
-        changes = {
-            "status": Status.COMPLETED,
-            "outcome": None,
-            "error": None,
-            "progress": 100,
-            "result": result,
-        }
-        await self._move_or_refuse(job_id, Move.RESOLVE, changes, unknown)
+        completed = {"status": Status.COMPLETED, "error": None, "progress": 100, "result": result}
+        await self._move_or_refuse(job_id, Move.RESOLVE, completed)
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
@@ -225,6 +216,10 @@ class Commands:
         allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome)
         reason = " and whose outcome is unknown" if job.outcome == UNKNOWN else ""
         return MoveNotAllowed(move, job.status, allowed - {move}, reason)
+
+
+async def _settle(job_id: int, **changes: Any) -> None:
+    await Effect.filter(job_id=job_id, phase=Phase.SENDING).update(**changes)
 
 
 class _Ended:

@@ -32,6 +32,21 @@ class Lease:
         """The job's row, as long as this attempt still owns it."""
         return Job.filter(id=self.job_id, status=Status.RUNNING, attempt=self.attempt, lease_token=self.token)
 
+    async def give_up(self, changes: dict[str, Any]) -> bool:
+        """End the attempt with these changes to the job; a job that would be queued is paused if somebody asked.
+
+        False when the attempt does not own the job any more: then nothing was changed.
+        """
+        if changes.get("status") is Status.QUEUED:
+            paused = {**changes, "status": Status.PAUSED}
+            for _ in range(2):  # the request may come between the two updates
+                if await self.held().filter(pause_requested=True).update(**paused):
+                    return True
+                if await self.held().filter(pause_requested=False).update(**changes):
+                    return True
+            return False
+        return bool(await self.held().update(**changes))
+
 
 class AttemptContext:
     """The `Context` of one attempt."""

@@ -14,6 +14,8 @@ from models.job import Job
 
 log = logging.getLogger(__name__)
 
+RELEASE_SECONDS = 2.0
+
 
 class Dispatcher:
     """Looks for due jobs; while there are more than free slots, a freed slot takes the next at once."""
@@ -49,8 +51,8 @@ class Dispatcher:
             await asyncio.wait(self._attempts, timeout=self._settings.drain_seconds)
         for running in list(self._executor.running.values()):
             running.release()
-        if self._attempts:
-            await asyncio.wait(self._attempts)
+        if self._attempts:  # one that ignores its cancellation is left to the rescuer
+            await asyncio.wait(self._attempts, timeout=RELEASE_SECONDS)
 
     async def _look(self) -> None:
         free = self._settings.concurrency - len(self._attempts)

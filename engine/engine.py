@@ -33,7 +33,7 @@ class Atlas:
         self._executor = Executor(settings, self.registry, self.bus)
         self._dispatcher = Dispatcher(settings, self.id, self._executor)
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus)
-        self._rescuer = Rescuer(settings, self.id, self.bus)
+        self._rescuer = Rescuer(settings, self.id, self._executor, self.bus)
         self._duties: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

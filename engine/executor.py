@@ -118,9 +118,7 @@ class Executor:
     async def _record(self, job: Job, running: RunningAttempt, outcome: Outcome | None) -> None:
         lease = running.context.lease
         attempt_outcome, error, changes = _writes(job, outcome)
-        if running.context.pause_asked and changes.get("status") is Status.QUEUED:
-            changes["status"] = Status.PAUSED
-        won = bool(changes) and await lease.held().update(**changes)
+        won = bool(changes) and await lease.give_up(changes)
         if changes and not won:
             attempt_outcome, error = AttemptOutcome.LOST, "Its lease was lost before it could finish"
         if not won and await Job.exists(id=job.id, status=Status.CANCELLED, lease_token=lease.token):

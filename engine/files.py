@@ -23,6 +23,13 @@ def media_type(name: str) -> str:
     return _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
+def find(folder: Path, name: str) -> Path | None:
+    """The file with this plain name in the folder; None for what is not there, and for paths and hidden files."""
+    path = folder / name
+    is_plain = name == path.name and not name.startswith(".")
+    return path if is_plain and os.path.isfile(path) else None  # Path.is_file raises on long names
+
+
 async def keep(folder: Path, content: bytes, ending: str) -> str:
     """Store the content and return its name, `<sha256>.<ending>`; the same content is stored once."""
     name = f"{hashlib.sha256(content).hexdigest()}.{ending}"

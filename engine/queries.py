@@ -8,7 +8,7 @@ from pathlib import Path
 from tortoise.expressions import Q
 from tortoise.functions import Count
 
-from engine import clock
+from engine import clock, files
 from engine.errors import NotFound
 from engine.jobs import AnyJobType, Registry
 from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view
@@ -138,10 +138,9 @@ class Queries:
             NotFound: there is no such job or file.
         """
         await self._must_exist(job_id)
-        path = self._settings.artifacts_dir / str(job_id) / name
-        if name != path.name or name.startswith(".") or not path.is_file():
-            raise NotFound("artifact", f"{name!r} of job {job_id}")
-        return path
+        if path := files.find(self._settings.artifacts_dir / str(job_id), name):
+            return path
+        raise NotFound("artifact", f"{name!r} of job {job_id}")
 
     def artifact_names(self, job_id: int) -> list[str]:
         """The files that a job made."""

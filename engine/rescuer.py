@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from engine import clock
+from engine.context import Lease
 from engine.events import Bus, JobChanged
+from engine.executor import Executor
 from engine.settings import Settings
 from models.attempt import Attempt
 from models.effect import Effect
@@ -18,15 +20,20 @@ from models.states import UNKNOWN, AttemptOutcome, Phase, Status
 
 log = logging.getLogger(__name__)
 
+ENGINE_DIED = "The engine died before anything went out"
 RETIRED_ENGINES_KEPT = timedelta(days=1)
 
 
 class Rescuer:
-    """At the start, and once a lease time: rescues running jobs that nobody renews."""
+    """At the start, and twice a lease time: rescues running jobs that nobody renews.
 
-    def __init__(self, settings: Settings, engine_id: str, bus: Bus) -> None:
+    What this process itself runs is never an orphan: after the machine slept, its leases are merely late.
+    """
+
+    def __init__(self, settings: Settings, engine_id: str, executor: Executor, bus: Bus) -> None:
         self._settings = settings
         self._engine_id = engine_id
+        self._executor = executor
         self._bus = bus
 
     async def run(self) -> None:
@@ -34,7 +41,8 @@ class Rescuer:
         while True:
             await asyncio.sleep(self._settings.lease_seconds / 2)
             try:
-                await self._rescue(await Job.filter(status=Status.RUNNING, lease_expires_at__lt=clock.now()))
+                expired = await Job.filter(status=Status.RUNNING, lease_expires_at__lt=clock.now())
+                await self._rescue([job for job in expired if job.id not in self._executor.running])
             except Exception:
                 log.exception("a rescue failed; the next one is in %g s", self._settings.lease_seconds / 2)
 
@@ -48,9 +56,9 @@ class Rescuer:
 
     async def _rescue(self, orphans: list[Job]) -> None:
         for job in orphans:
-            held = Job.filter(id=job.id, status=Status.RUNNING, attempt=job.attempt, lease_token=job.lease_token)
+            lease = Lease(job.id, job.attempt, job.lease_token or "")
             outcome, error, changes = await _verdict(job)
-            if await held.update(**changes):
+            if await lease.give_up(changes):
                 log.warning("job %s was rescued: %s", job.id, error)
                 await Attempt.filter(job_id=job.id, number=job.attempt, outcome=None).update(
                     outcome=outcome, error=error, finished_at=clock.now()
@@ -64,7 +72,8 @@ async def _verdict(job: Job) -> tuple[AttemptOutcome, str, dict[str, Any]]:
         error = "The engine died while the world was being spoken to"
         failed = {"status": Status.FAILED, "outcome": UNKNOWN, "error": error, "finished_at": clock.now()}
         return AttemptOutcome.UNKNOWN, error, {**failed, **common}
-    error = "The engine died before anything went out"
+    done = await Effect.filter(job_id=job.id, phase=Phase.DONE).values_list("target", flat=True)
+    error = f"The engine died; already done: {', '.join(map(str, done))}" if done else ENGINE_DIED
     if job.attempt >= job.max_attempts:
         failed = {"status": Status.FAILED, "error": f"{error}, in each of {job.attempt} attempts"}
         return AttemptOutcome.LOST, error, {**failed, "finished_at": clock.now(), **common}

@@ -60,7 +60,7 @@ async def open_database(url: str) -> None:
         await migrate(config=config)
         await Tortoise.close_connections()
         await Tortoise.init(config=config, _enable_global_fallback=True)
-        await connection().execute_query("SELECT 1 FROM job LIMIT 1")
+        await connection().execute_query("UPDATE job SET id = id WHERE id < 0")  # it may be written
     except (sqlite3.Error, OSError, BaseORMException) as error:
         await Tortoise.close_connections()
         raise DatabaseError(f"the database {url} cannot be opened: {error}") from error

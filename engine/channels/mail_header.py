@@ -19,6 +19,7 @@ import idna
 from engine.errors import PermanentError
 
 LONGEST_ADDRESS = 254  # bytes; RFC 5321, 4.5.3.1.3, less the angle brackets
+LONGEST_HEADER = 1000  # characters; the look into encoded words grows with the square of it
 LINE_LENGTH = 76  # characters; RFC 2047, section 2, for lines with encoded words
 DEEPEST_NESTING = 5  # rounds of decoding; honest mail needs one
 _FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}  # controls, half characters, line and paragraph separators
@@ -56,6 +57,8 @@ def header_fault(value: str) -> str | None:
     Looks also inside RFC 2047 encoded words, and those that decode to encoded words: `=?UTF-8?Q?=0A?=Bcc:`
     becomes a line of its own in some mail programs, and in Python's email package (seen in 3.11.7).
     """
+    if len(value) > LONGEST_HEADER:
+        return f"must have at most {LONGEST_HEADER:,} characters, not {len(value):,}"
     rule = "must not contain line breaks or control characters"
     if found := _forbidden(value):
         return f"{rule} (found {found})"

@@ -47,7 +47,16 @@ def load_registry() -> Registry:
     types: list[AnyJobType] = [EmailSend(), SocialPost()]
     for entry in entry_points(group=ENTRY_POINT):
         try:
-            types.append(entry.load()())
+            types.append(_usable(entry.load()(), types))
         except Exception:
             log.exception("the job type %s of an installed package cannot be loaded", entry.name)
     return Registry(types)
+
+
+def _usable(job_type: Any, others: Iterable[AnyJobType]) -> AnyJobType:
+    if not isinstance(job_type, JobType):
+        raise TypeError(f"{type(job_type).__name__} must be a subclass of JobType")
+    if job_type.key in {other.key for other in others}:
+        raise ValueError(f"there is a job type {job_type.key} already")
+    job_type.payload.model_json_schema()  # the form, the API and the card all need it
+    return job_type

@@ -11,7 +11,7 @@ from engine.channels import outbox, smtp
 from engine.channels.mail import Mail, build, new_message_id
 from engine.errors import FieldError, InvalidInput
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
-from engine.jobs.fields import Addresses, SingleLine, TextBlock
+from engine.jobs.fields import Addresses, SINGLE_LINE, TextBlock
 from engine.settings import Settings
 from models.states import Category
 
@@ -25,7 +25,7 @@ class EmailPayload(Payload):
     to: Annotated[Addresses, Field(title="Recipient", min_length=1, max_length=MAX_RECIPIENTS)]
     cc: Annotated[Addresses, Field(title="Cc", max_length=MAX_RECIPIENTS)] = []  # noqa: RUF012 (pydantic copies it)
     bcc: Annotated[Addresses, Field(title="Bcc", max_length=MAX_RECIPIENTS)] = []  # noqa: RUF012
-    subject: Annotated[SingleLine, Field(title="Subject", min_length=1, max_length=300)]
+    subject: Annotated[str, Field(title="Subject", min_length=1, max_length=300), SINGLE_LINE]
     body: Annotated[
         TextBlock, Field(title="Body", min_length=1, max_length=200_000, json_schema_extra={"multiline": True})
     ]
@@ -40,7 +40,7 @@ class EmailSend(JobType[EmailPayload]):
     icon = "mail"
     category = Category.TASK
     effect = EffectKind.IRREVERSIBLE
-    time_limit_seconds = 300
+    time_limit_seconds = 900  # a server may take ten minutes to answer (RFC 5321, 4.5.3.2.6)
     payload = EmailPayload
 
     def summary(self, payload: EmailPayload) -> str:
@@ -50,8 +50,9 @@ class EmailSend(JobType[EmailPayload]):
         return f"{recipients} · {payload.subject}"
 
     def result_line(self, result: dict[str, Any]) -> ResultLine:
-        """What the server accepted, and the Message-ID."""
-        return ResultLine(f"{result['message']} · {result['message_id']}")
+        """What the server accepted, and the Message-ID, which a person who confirmed the mail did not give."""
+        told = (result.get("message", "Sent"), result.get("message_id"))
+        return ResultLine(" · ".join(text for text in told if text))
 
     def targets(self, payload: EmailPayload) -> tuple[str, ...]:
         """One message, one effect."""
@@ -109,7 +110,7 @@ def sender_address(settings: Settings) -> str:
         return settings.smtp_from
     if settings.smtp_username and "@" in settings.smtp_username:
         return settings.smtp_username
-    return f"job-runner@{socket.getfqdn() or 'localhost'}"
+    return f"job-runner@{socket.gethostname() or 'localhost'}"
 
 
 def mail_server(settings: Settings) -> smtp.SmtpServer | None:

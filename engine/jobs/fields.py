@@ -65,8 +65,8 @@ Addresses = Annotated[
 ]
 """One address, several separated by commas, or a list; at most 100, each once."""
 
-SingleLine = Annotated[str, AfterValidator(_single_line)]
-"""Text that becomes a header: no line break, raw or after RFC 2047 decoding."""
+SINGLE_LINE = AfterValidator(_single_line)
+"""For text that becomes a header: no line break, raw or after RFC 2047 decoding. Stands after the length's limit."""
 
 
 TextBlock = Annotated[str, AfterValidator(_text_block)]

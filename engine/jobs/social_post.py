@@ -23,7 +23,7 @@ from models.channel import Channel as ChannelRow
 from models.states import Category
 
 MAX_IMAGE_BYTES = 2_000_000
-_SEVERITY = (OutcomeUnknown, TransientError, PermanentError)
+_SEVERITY: tuple[type[AttemptError], ...] = (OutcomeUnknown, TransientError, PermanentError)
 
 
 def _each_once(names: list[str]) -> list[str]:
@@ -100,8 +100,8 @@ class SocialPost(JobType[SocialPayload]):
 
 
 async def _post_to(row: ChannelRow | None, name: str, post: Post, context: Context, http: Any) -> dict[str, Any]:
-    if earlier := await context.already_done(name):
-        return earlier
+    if (earlier := await context.already_done(name)) is not None:
+        return {"channel": name, "url": None, "id": None, **earlier}  # a person who confirmed it gave neither
     if row is None:
         raise PermanentError(f"the channel {name} does not exist any more; connect it again in Settings")
     secret = context.settings.secret_key
@@ -123,13 +123,11 @@ def _verdict(posts: list[dict[str, Any]], faults: dict[str, AttemptError]) -> di
         return result
     told = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
     message = f"Posted to {names}, but not everywhere. {told}" if posts else told
-    for severity in _SEVERITY:
-        for fault in faults.values():
-            if isinstance(fault, TransientError) and severity is TransientError:
-                raise TransientError(message, retry_after=fault.retry_after, result=result)
-            if isinstance(fault, severity):
-                raise severity(message, result=result)
-    raise AssertionError("every fault has a severity")
+    severity = next(kind for kind in _SEVERITY if any(isinstance(fault, kind) for fault in faults.values()))
+    if severity is not TransientError:
+        raise severity(message, result=result)
+    waits = [fault.retry_after for fault in faults.values() if isinstance(fault, TransientError) and fault.retry_after]
+    raise TransientError(message, retry_after=max(waits, default=None), result=result)
 
 
 async def _rows(names: list[str]) -> dict[str, ChannelRow]:
