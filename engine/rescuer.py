@@ -41,10 +41,14 @@ class Rescuer:
         while True:
             await asyncio.sleep(self._settings.lease_seconds / 2)
             try:
-                expired = await Job.filter(status=Status.RUNNING, lease_expires_at__lt=clock.now())
-                await self._rescue([job for job in expired if job.id not in self._executor.running])
+                await self.rescue_expired()
             except Exception:
                 log.exception("a rescue failed; the next one is in %g s", self._settings.lease_seconds / 2)
+
+    async def rescue_expired(self) -> None:
+        """One look for leases that ran out."""
+        expired = await Job.filter(status=Status.RUNNING, lease_expires_at__lt=clock.now())
+        await self._rescue([job for job in expired if job.id not in self._executor.running])
 
     async def after_restart(self) -> None:
         """Rescue at once what an engine left that certainly is dead: its process on this host is gone."""
