@@ -48,6 +48,7 @@ class Routes(ui.sub_pages):
 def add_pages(app: FastAPI, atlas: Atlas) -> Live:
     """Put the pages on the application; returns what keeps them up to date."""
     live = Live(atlas)
+    nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name, and loads nothing here
     nicegui_app.add_static_file(local_file=FAVICON, url_path="/favicon.ico")
     for name in ("theme.css", "theme.js"):
         nicegui_app.add_static_file(local_file=Path(__file__).with_name(name), url_path=f"/static/{name}")

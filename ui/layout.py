@@ -34,7 +34,8 @@ class Shell:
         Node("a", "Skip to the content", "skip-link", href="#content")
         self._sidebar(signed_in)
         self._header()
-        with Node("main", "", "content", id="content", tabindex="-1"), Node("div", "", "content-inner"):
+        # NiceGUI's page is the main landmark already, and there may be one only.
+        with Node("div", "", "content", id="content", tabindex="-1"), Node("div", "", "content-inner"):
             self._banner = Node("div", "", "banner", role="alert", hidden=True)
             with self._banner:
                 self._banner_text = Node("span")

@@ -121,6 +121,14 @@ def ago(moment: datetime, now: datetime) -> str:
     return f"{seconds:.0f} s ago"
 
 
+def web_link(url: str | None) -> str | None:
+    """The address if it leads to the web or to a page of ours; others may be scripts: it comes from other servers."""
+    if not url:
+        return None
+    is_ours = url.startswith("/") and not url.startswith(("//", "/\\"))
+    return url if is_ours or url.lower().startswith(("http://", "https://")) else None
+
+
 def count(number: int) -> str:
     """A count that fits a pill."""
     return str(number) if number < 1000 else "999+"

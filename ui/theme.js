@@ -44,6 +44,21 @@
     next.click();
   });
 
+  // The list of a select hangs beside the page: name its place, and let only its options take the focus.
+  const tidy = (portal) => {
+    portal.setAttribute("role", "region");
+    portal.setAttribute("aria-label", "Choices");
+    const unfocus = () =>
+      portal.querySelectorAll(".q-virtual-scroll__content[tabindex]").forEach((node) => node.removeAttribute("tabindex"));
+    unfocus();
+    new MutationObserver(unfocus).observe(portal, { childList: true, subtree: true });
+  };
+  new MutationObserver((changes) => {
+    for (const node of changes.flatMap((change) => [...change.addedNodes])) {
+      if (node.id?.startsWith("q-portal--menu")) tidy(node);
+    }
+  }).observe(document.body, { childList: true });
+
   // "n" opens the form, unless somebody is typing.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "n" || event.ctrlKey || event.metaKey || event.altKey) return;

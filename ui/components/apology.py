@@ -18,6 +18,4 @@ def missing(what: str) -> None:
 
 def broken() -> None:
     """A fault of ours; its details are for the log only."""
-    apology(
-        "This page could not be shown", "Something went wrong on our side; the log says what. Try again."
-    )
+    apology("This page could not be shown", "Something went wrong on our side; the log says what. Try again.")

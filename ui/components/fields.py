@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from engine.engine import Atlas
 from engine.jobs.social_post import MAX_IMAGE_BYTES
 from models.states import Priority
-from ui.components.node import Node, icon_button
+from ui.components.node import Node, button, icon_button
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,10 @@ class ImagesField(Field):
     def _build(self, target: str) -> Any:
         self._list = Node("div", "", "upload-list")
         upload = ui.upload(on_upload=self._on_upload, auto_upload=True, multiple=True, max_file_size=MAX_IMAGE_BYTES)
-        upload.props(f'accept="image/png,image/jpeg,image/gif,image/webp" flat bordered label="Add images" id={target}')
+        upload.props('accept="image/png,image/jpeg,image/gif,image/webp"')
+        # The library's uploader is no button to assistive technology; this one is, and asks it for files.
+        add = button("Add images", "", "add_photo_alternate", id=target, aria_label="Add images")
+        add.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
         upload.on(
             "rejected",
             lambda: self.show_fault(f"Images must be pictures of at most {MAX_IMAGE_BYTES:,} bytes"),

@@ -16,7 +16,7 @@ from ui.components.moves import press
 from ui.components.new_job import NewJobDialog
 from ui.components.node import Node, button
 from ui.layout import Shell, StillView
-from ui.present import Action
+from ui.present import Action, web_link
 from ui.reader import Reader
 from ui.theme import CATEGORIES
 
@@ -113,7 +113,7 @@ class JobsPage(StillView):
     def _row(self, job: JobView, now: datetime) -> JobRow:
         job_type = self._atlas.queries.job_type(job.type)
         line = job_type.result_line(job.result or {}) if job_type else None
-        return JobRow(job, self._icon(job), now, (line.text, line.url) if line else ("", None))
+        return JobRow(job, self._icon(job), now, (line.text, web_link(line.url)) if line else ("", None))
 
     def _icon(self, job: JobView) -> str:
         job_type = self._atlas.queries.job_type(job.type)
