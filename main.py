@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -48,6 +49,8 @@ def serve(settings: Settings) -> None:
     """Pages, API and engine in this one process, until SIGTERM or Ctrl-C."""
     asyncio.run(_check_database(settings))
     listener = _listen(settings)
+    for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on them, then raises them again for us
+        signal.signal(stop, lambda *_: sys.exit(0))
     application = build(settings)
     config = uvicorn.Config(
         application,
@@ -95,6 +98,7 @@ def build(settings: Settings) -> Guard:
     )
     add_routes(app, atlas, sign_in)
     live = add_pages(app, atlas)
+    sign_in.on_sign_out = live.sign_out
     return Guard(app, loopback=settings.is_loopback, signed_in=sign_in.person)
 
 

@@ -1,5 +1,7 @@
 """Everything that programs and plain pages reach, put on one FastAPI application."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -7,15 +9,19 @@ from api import problems
 from api.feed import feed_routes
 from api.health import health_routes
 from api.rest import channel_routes, engine_routes, job_routes
+from api.schemas import Problem
 from api.sign_in import SignIn, sign_in_routes
 from engine.engine import Atlas
+
+REFUSALS = (401, 403, 404, 409, 413, 422)
 
 
 def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     """The programs' door, the feed, health and sign-in; an unknown /api path is a JSON 404."""
     problems.install(app)
+    refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
     for router in (job_routes(atlas), engine_routes(atlas), channel_routes(atlas)):
-        app.include_router(router)
+        app.include_router(router, responses=refusals)
     for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):
         app.include_router(router)
 

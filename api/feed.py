@@ -35,10 +35,9 @@ def feed_routes(atlas: Atlas) -> APIRouter:
     @router.get("/feed/files/{name}")
     async def image(name: str) -> FileResponse:
         """An image of a post."""
-        path = atlas.settings.files_dir / name
-        if name != path.name or name.startswith(".") or not path.is_file():
-            raise NotFound("file", name)
-        return FileResponse(path, media_type=files.media_type(name))
+        if path := files.find(atlas.settings.files_dir, name):
+            return FileResponse(path, media_type=files.media_type(name))
+        raise NotFound("file", name)
 
     return router
 

@@ -1,6 +1,7 @@
 """Who may come in: host and origin, size, sign-in, and the headers every answer carries. Websockets included."""
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,6 +26,8 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+_HOST = re.compile(r"(?P<name>localhost|\d+(?:\.\d+){3}|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
 
 SignedIn = Callable[[HTTPConnection], Awaitable[str | None]]
 
@@ -70,19 +73,31 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._loopback and not is_loopback(host):
             return f"Host must be this machine's own (127.0.0.1 or localhost), not {host!r}"
+        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") not in (None, "navigate"):
+            return "Only this site's own pages may ask for this, not another site's"
         if origin is None or (scope["type"] == "http" and scope["method"] in SAFE_METHODS and not self._loopback):
             return None
-        origin_host = urlsplit(origin).netloc
+        origin_host = _netloc(origin)
         if (self._loopback and not is_loopback(origin_host)) or (not self._loopback and origin_host != host):
             return f"Origin must be this page's own, not {origin!r}"
         return None
 
 
-def is_loopback(netloc: str) -> bool:
-    """Whether a `host:port` names this machine."""
+def _netloc(url: str) -> str:
     try:
-        name = urlsplit(f"//{netloc}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
+
+
+def is_loopback(netloc: str) -> bool:
+    """Whether a `host:port` names this machine, and is nothing but a host and a port."""
+    found = _HOST.fullmatch(netloc)
+    if not found:
+        return False
+    name = found["name"].strip("[]")
+    try:
+        return name.lower() == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 
@@ -113,15 +128,15 @@ async def _bounded(scope: Scope, receive: Receive) -> tuple[Response | None, Rec
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             return too_large, receive
+        if message["type"] == "http.disconnect":  # who reads the body is told that it broke off
+            return None, _replay([message], receive)
         if not message.get("more_body"):
-            return None, _replay(bytes(body), receive)
+            return None, _replay([{"type": "http.request", "body": bytes(body), "more_body": False}], receive)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
+def _replay(messages: list[Message], receive: Receive) -> Receive:
     async def replayed() -> Message:
-        return pending.pop() if pending else await receive()
+        return messages.pop() if messages else await receive()
 
     return replayed
 

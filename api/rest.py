@@ -1,5 +1,6 @@
 """The programs' door: jobs, job types and the engine as JSON under /api/v1."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -14,7 +15,9 @@ from engine.faults import shown
 from models.states import Category, Status
 
 MAX_LIMIT = 200
-JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+_TYPE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+MAX_ID = 2**63 - 1
+JobId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 def job_routes(atlas: Atlas) -> APIRouter:
@@ -22,7 +25,7 @@ def job_routes(atlas: Atlas) -> APIRouter:
     commands, queries = atlas.commands, atlas.queries
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
-    @router.post("/jobs", status_code=201)
+    @router.post("/jobs", status_code=201, responses={200: {"model": schemas.Job, "description": "created before"}})
     async def create_job(
         body: schemas.JobRequest,
         request: Request,
@@ -174,17 +177,12 @@ def _words(values: list[str] | None) -> list[str]:
 
 
 def _types(atlas: Atlas, words: list[str]) -> list[str]:
-    types = {job_type.key: str(job_type.category) for job_type in atlas.queries.job_types()}
-    keys: list[str] = []
+    """Keys and categories; the key of a type that is no longer installed finds its old jobs."""
+    known = [*(job_type.key for job_type in atlas.queries.job_types()), *Category]
     for word in words:
-        if word in types:
-            keys.append(word)
-        elif word in set(Category):
-            keys += [key for key, category in types.items() if category == word] or [""]
-        else:
-            known = ", ".join([*types, *Category])
-            raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(word)}")])
-    return keys
+        if word not in known and not _TYPE_KEY.fullmatch(word):
+            raise InvalidInput([FieldError("type", f"type must be one of {', '.join(known)}, not {shown(word)}")])
+    return words
 
 
 def _statuses(words: list[str]) -> list[Status]:
@@ -198,7 +196,7 @@ def _statuses(words: list[str]) -> list[Status]:
 def _cursor(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    if not cursor.isdecimal():
+    if not cursor.isdecimal() or int(cursor) > MAX_ID:
         rule = "cursor must be the next_cursor of an earlier answer"
         raise InvalidInput([FieldError("cursor", f"{rule}, not {shown(cursor)}")])
     return int(cursor)

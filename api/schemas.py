@@ -8,6 +8,24 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from engine.views import AttemptView, ChannelView, EffectView, EngineState, JobView
 
 
+class Fault(BaseModel):
+    """One field at fault."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457); sent as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] | None = Field(None, description="the fields at fault, for 422")
+    allowed: list[str] | None = Field(None, description="the moves that the job's state allows, for 409")
+
+
 class JobRequest(BaseModel):
     """A job to create."""
 
@@ -131,7 +149,7 @@ class Attempt(BaseModel):
     @classmethod
     def of(cls, view: AttemptView, effects: list[EffectView]) -> "Attempt":
         """The attempt with the effects that it began last."""
-        lines = [LogLine(at=at, text=text) for at, text in view.log]
+        lines = [LogLine(at=line.at, text=line.text) for line in view.log]
         own = [Effect.model_validate(effect) for effect in effects if effect.attempt == view.number]
         return cls.model_validate({**vars(view), "log": lines, "effects": own})
 

@@ -4,7 +4,8 @@ import hmac
 import logging
 import secrets
 import time
-from collections import defaultdict, deque
+from collections import deque
+from collections.abc import Callable
 from html import escape
 
 from fastapi import APIRouter, Form, Request
@@ -35,7 +36,8 @@ class SignIn:
         self._loopback = atlas.settings.is_loopback
         secret = atlas.settings.secret_key
         self._serializer = URLSafeTimedSerializer(secret.get_secret_value() if secret else "", salt="session")
-        self._tries: dict[str, deque[float]] = defaultdict(deque)
+        self.throttle = Throttle()
+        self.on_sign_out: Callable[[str], None] = lambda _: None
         self.has_people = False
         self.setup_code: str | None = None
 
@@ -74,13 +76,25 @@ class SignIn:
         )
         return response
 
-    def may_try(self, address: str) -> bool:
-        """Count a try; False when this address has used up its tries of the last minutes."""
-        tries, now = self._tries[address], time.monotonic()
-        while tries and tries[0] < now - TRIES_SECONDS:
-            tries.popleft()
-        tries.append(now)
-        return len(tries) <= TRIES
+
+class Throttle:
+    """Counts the failures of an address; too many in the last minutes, and it has to wait."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, deque[float]] = {}
+
+    def must_wait(self, address: str) -> bool:
+        """Whether this address has failed too often."""
+        failures = self._failures.get(address, deque())
+        while failures and failures[0] < time.monotonic() - TRIES_SECONDS:
+            failures.popleft()
+        if not failures:
+            self._failures.pop(address, None)
+        return len(failures) >= TRIES
+
+    def failed(self, address: str) -> None:
+        """Count a failure."""
+        self._failures.setdefault(address, deque(maxlen=TRIES)).append(time.monotonic())
 
 
 def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
@@ -100,12 +114,14 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
         code: str = Form(""),
         next: str = Form("/app"),  # noqa: A002 (the field's name)
     ) -> Response:
-        if not sign_in.may_try(request.client.host if request.client else ""):
+        address = request.client.host if request.client else ""
+        if sign_in.throttle.must_wait(address):
             page = _page(sign_in, next, f"Too many tries; wait {TRIES_SECONDS / 60:g} minutes", 429)
             page.headers["Retry-After"] = f"{TRIES_SECONDS:.0f}"
             return page
         if sign_in.setup_code:
             if not hmac.compare_digest(code.strip().encode(), sign_in.setup_code.encode()):
+                sign_in.throttle.failed(address)
                 return _page(sign_in, next, "That is not the one-time code in the log", 403)
             try:
                 await administration.create_administrator(password)
@@ -113,11 +129,13 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
                 return _page(sign_in, next, f"The {error}", 422)
             sign_in.has_people, sign_in.setup_code, name = True, None, ADMINISTRATOR
         elif not await administration.may_sign_in(name, password):
+            sign_in.throttle.failed(address)
             return _page(sign_in, next, "Name or password is wrong", 403)
         return await sign_in.begin(request, name, next)
 
     @router.post("/logout")
-    async def leave() -> Response:
+    async def leave(request: Request) -> Response:
+        sign_in.on_sign_out(request.state.person)
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE)
         return response
@@ -126,8 +144,9 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
 
 
 def _local_path(target: str) -> str:
-    """Only ever a path of this site: `//host` and `/\\host` would lead elsewhere."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/app"
+    """Only ever a path of this site: `//host` and `/\\host` would lead elsewhere, and browsers drop tabs in between."""
+    is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if is_local else "/app"
 
 
 def _page(sign_in: SignIn, target: str, fault: str = "", status: int = 200) -> HTMLResponse:

@@ -110,8 +110,8 @@ class Executor:
         except asyncio.CancelledError:
             return await _interrupted(job, running)
         except Exception as error:
-            if not isinstance(error, (OutcomeUnknown, PermanentError)):
-                log.info("job %s, attempt %s: %s", job.id, job.attempt, error, exc_info=True)
+            unforeseen = not isinstance(error, AttemptError | PauseAsked)
+            log.info("job %s, attempt %s: %s", job.id, job.attempt, error, exc_info=unforeseen)
             fault = await _fault(job, error, is_over_time=limit.expired())
             return decide(fault, attempt=job.attempt, max_attempts=job.max_attempts, policy=job_type.retry)
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from tortoise.expressions import Q
 from tortoise.functions import Count
@@ -34,6 +35,7 @@ from models.states import ACTIVE, Approval, Status
 PAGE_SIZE = 15
 OFFLINE_AFTER = timedelta(seconds=10)
 FEED_LENGTH = 50
+LOG_LENGTH = 500  # lines of a job; a log may be far longer than anybody reads or a page can show
 
 
 class Queries:
@@ -69,8 +71,11 @@ class Queries:
 
     async def awaiting_approval(self) -> list[JobView]:
         """Jobs that a person has to approve or reject, oldest first."""
-        waiting = Job.filter(status__in=[Status.QUEUED, Status.PAUSED], approval=Approval.PENDING)
-        return await self._views(await waiting.order_by("id").limit(100))
+        return await self._views(await _awaiting_approval().order_by("id").limit(100))
+
+    async def count_awaiting_approval(self) -> int:
+        """How many jobs a person has to approve or reject."""
+        return int(await _awaiting_approval().count())
 
     async def running(self) -> list[JobView]:
         """What runs now, the latest started first."""
@@ -103,7 +108,7 @@ class Queries:
         """The newest jobs that match, and how many match in all; `before_id` continues a listing."""
         where = Q()
         if types:
-            where &= Q(type__in=list(types))
+            where &= Q(type__in=list(types)) | Q(category__in=list(types))
         if statuses:
             where &= Q(status__in=list(statuses))
         if created_by:
@@ -116,14 +121,15 @@ class Queries:
         return await self._views(await Job.filter(where).order_by("-id").limit(limit)), total
 
     async def attempts(self, job_id: int) -> list[AttemptView]:
-        """Every try of a job, the first one first.
+        """Every try of a job, the first one first, with the newest lines of the log.
 
         Raises:
             NotFound: there is no such job.
         """
         await self._must_exist(job_id)
         effects = await Effect.filter(job_id=job_id)
-        lines = await LogLine.filter(job_id=job_id).order_by("id")
+        newest = await LogLine.filter(job_id=job_id).order_by("-id").limit(LOG_LENGTH)
+        lines = newest[::-1]
         attempts = await Attempt.filter(job_id=job_id).order_by("number")
         return [attempt_view(attempt, effects, lines) for attempt in attempts]
 
@@ -217,3 +223,7 @@ class Queries:
     async def _must_exist(self, job_id: int) -> None:
         if not await Job.exists(id=job_id):
             raise NotFound("job", job_id)
+
+
+def _awaiting_approval() -> Any:
+    return Job.filter(status__in=[Status.QUEUED, Status.PAUSED], approval=Approval.PENDING)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tortoise.models import Model
 
-from engine.views import AttemptView, ChannelView, EffectView, EngineState, EngineView, FeedPost, JobView
+from engine.views import AttemptView, ChannelView, EffectView, EngineState, EngineView, FeedPost, JobView, LogView
 from engine.waiting import waiting_for
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
@@ -42,7 +42,7 @@ def attempt_view(row: Attempt, effects: Sequence[Effect], lines: Sequence[LogLin
     return AttemptView(
         engine=row.engine_id,
         phase=_phase({effect.phase for effect in effects if effect.attempt == row.number}),
-        log=tuple((line.at, line.text) for line in lines if line.attempt == row.number),
+        log=tuple(LogView(line.id, line.at, line.text) for line in lines if line.attempt == row.number),
         **_copied(row, AttemptView, but=("engine", "phase", "log")),
     )
 

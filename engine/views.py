@@ -80,6 +80,15 @@ class FeedPost:
 
 
 @dataclass(frozen=True)
+class LogView:
+    """A line that an attempt logged; ids grow with time."""
+
+    id: int
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
 class AttemptView:
     """One try, with what it logged; `phase` is how far its effects came."""
 
@@ -90,7 +99,7 @@ class AttemptView:
     outcome: str | None
     phase: str
     error: str | None
-    log: tuple[tuple[datetime, str], ...]
+    log: tuple[LogView, ...]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The frame of every page: sidebar, header, engine indicator; one per open browser tab."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from nicegui import ui
@@ -9,7 +10,8 @@ from engine.engine import Atlas
 from engine.views import EngineState, JobView
 from ui.components.job_card import show_time
 from ui.components.node import Node, icon_button
-from ui.live import Live, View
+from ui.live import Draw, Live, View
+from ui.present import count
 from ui.reader import Reader
 from ui.theme import NAVIGATION
 
@@ -18,6 +20,7 @@ MODES: dict[str, tuple[bool | None, str, str]] = {
     "light": (False, "light_mode", "Colours: light"),
     "dark": (True, "dark_mode", "Colours: dark"),
 }
+CLOSING_SECONDS = 1.0
 MODE_COOKIE = "job_runner_mode"
 
 
@@ -29,6 +32,7 @@ class Shell:
         self.live = live
         self.person = person
         self.view: View | None = None
+        self._client = ui.context.client
         self._links: dict[str, Node] = {}
         ui.context.client.layout.classes("shell")
         Node("a", "Skip to the content", "skip-link", href="#content")
@@ -75,9 +79,11 @@ class Shell:
 
     async def refresh(self, reader: Reader) -> None:
         """Count what waits for a person, and let the view read again."""
-        self._needs_person.change(text=str(len(await reader.awaiting_approval()) or ""))
-        if self.view:
-            await self.view.refresh(reader)
+        self._needs_person.change(text=count(waiting) if (waiting := await reader.approvals_waiting()) else "")
+        if view := self.view:
+            draw = await view.read(reader)
+            if self.view is view:
+                draw()
 
     def on_engine(self, state: EngineState) -> None:
         """Show whether anything executes jobs."""
@@ -87,6 +93,12 @@ class Shell:
         since = state.last_beat_at
         self._banner_text.change(text="The engine is offline, so nothing runs." + (" Last seen" if since else ""))
         show_time(self._banner_time, since, clock.now(), show="ago")
+
+    def close(self) -> None:
+        """Send the tab to the sign-in page, and forget it."""
+        self.live.leave(self)
+        self._client.open("/login")
+        asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._client.delete)
 
     def _on_address(self, address: str) -> None:
         if self.view:
@@ -134,7 +146,7 @@ class Shell:
             ui.run_javascript(f"document.cookie = '{MODE_COOKIE}={mode}; path=/; max-age=31536000; samesite=lax'")
 
         show(mode if mode in MODES else "auto")
-        switch.on("click", turn, args=[])
+        switch.on_press(turn)
 
 
 def _tell_fault() -> None:
@@ -154,8 +166,9 @@ class StillView:
         """No log is shown."""
         return False
 
-    async def refresh(self, reader: Reader) -> None:
+    async def read(self, reader: Reader) -> Draw:
         """Nothing to read."""
+        return lambda: None
 
     def on_address(self, address: str) -> None:
         """The address says nothing more than which view to show."""

@@ -29,6 +29,8 @@ REFRESH_SECONDS = 10.0
 ENGINE_SECONDS = 2.0
 MAX_REMEMBERED = 20_000
 
+Draw = Callable[[], None]
+
 
 class View(Protocol):
     """What a view implements to stay up to date."""
@@ -42,15 +44,17 @@ class View(Protocol):
     def on_log(self, job_ids: set[int]) -> bool:
         """These jobs logged; True asks for a refresh."""
 
-    async def refresh(self, reader: Reader) -> None:
-        """Read again what is shown."""
+    async def read(self, reader: Reader) -> Draw:
+        """Read again what is shown; what comes back draws it, and is dropped when the page has moved on meanwhile."""
 
     def on_address(self, address: str) -> None:
-        """The browser's address changed within the tab."""
+        """The browser's address changed within the view."""
 
 
 class Tab(Protocol):
     """An open tab: the frame around a tab."""
+
+    person: str
 
     def on_jobs(self, jobs: Sequence[JobView]) -> None:
         """These jobs changed."""
@@ -66,6 +70,9 @@ class Tab(Protocol):
 
     def on_engine(self, state: EngineState) -> None:
         """The engine went on- or offline."""
+
+    def close(self) -> None:
+        """Its person signed out."""
 
 
 class Live:
@@ -112,6 +119,12 @@ class Live:
     def leave(self, tab: Tab) -> None:
         """Its page is gone."""
         self._tabs.discard(tab)
+
+    def sign_out(self, person: str) -> None:
+        """Close every tab of this person: a page's socket outlives the cookie that opened it."""
+        for tab in tuple(self._tabs):
+            if tab.person == person:
+                tab.close()
 
     def ask_refresh(self, tab: Tab) -> None:
         """Let this tab read again with the next flush."""

@@ -34,6 +34,10 @@ class Reader:
         """Jobs by status."""
         return await self._once("statuses", self.queries.counts_by_status)
 
+    async def approvals_waiting(self) -> int:
+        """How many jobs need approval."""
+        return await self._once("approvals waiting", self.queries.count_awaiting_approval)
+
     async def awaiting_approval(self) -> list[JobView]:
         """Jobs that need approval."""
         return await self._once("approvals", self.queries.awaiting_approval)

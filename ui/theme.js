@@ -58,15 +58,4 @@
       if (node.id?.startsWith("q-portal--menu")) tidy(node);
     }
   }).observe(document.body, { childList: true });
-
-  // "n" opens the form, unless somebody is typing.
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "n" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, [contenteditable], .q-dialog")) return;
-    const button = document.querySelector("[data-shortcut=new-job]");
-    if (button) {
-      event.preventDefault();
-      button.click();
-    }
-  });
 })();

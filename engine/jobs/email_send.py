@@ -11,7 +11,7 @@ from engine.channels import outbox, smtp
 from engine.channels.mail import Mail, build, new_message_id
 from engine.errors import FieldError, InvalidInput
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
-from engine.jobs.fields import Addresses, SINGLE_LINE, TextBlock
+from engine.jobs.fields import SINGLE_LINE, Addresses, TextBlock
 from engine.settings import Settings
 from models.states import Category
 

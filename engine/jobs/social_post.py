@@ -23,6 +23,7 @@ from models.channel import Channel as ChannelRow
 from models.states import Category
 
 MAX_IMAGE_BYTES = 2_000_000
+MAX_IMAGES_BYTES = 5_500_000  # together: as base64 they must fit in one request
 _SEVERITY: tuple[type[AttemptError], ...] = (OutcomeUnknown, TransientError, PermanentError)
 
 
@@ -77,6 +78,7 @@ class SocialPost(JobType[SocialPayload]):
         """Every channel exists, the text fits each, and images are kept by content."""
         rows = await _rows(payload.channels)
         faults = [*_unknown_channels(payload, rows), *_too_long(payload, list(rows.values()))]
+        faults += _too_heavy(payload)
         images = [await _keep_image(image, i, faults, settings) for i, image in enumerate(payload.images)]
         if faults:
             raise InvalidInput(faults)
@@ -154,6 +156,13 @@ def _too_long(payload: SocialPayload, rows: list[ChannelRow]) -> list[FieldError
         if fault := length_fault(row.name, payload.text, length, limits):
             faults.append(FieldError("text", fault))
     return faults
+
+
+def _too_heavy(payload: SocialPayload) -> list[FieldError]:
+    total = sum(len(image.data or "") * 3 // 4 for image in payload.images)
+    if total <= MAX_IMAGES_BYTES:
+        return []
+    return [FieldError("images", f"Images together must have at most {MAX_IMAGES_BYTES:,} bytes, not {total:,}")]
 
 
 async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], settings: Settings) -> ImageInput:

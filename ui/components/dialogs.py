@@ -40,7 +40,7 @@ def confirm(
             await on_confirm()
 
         with Node("div", "", "dialog-actions"):
-            button(keep).on("click", dialog.close, args=[])
-            button(verb, "danger" if danger else "primary").props("autofocus").on("click", yes, args=[])
+            button(keep).props("autofocus").on_press(dialog.close)
+            button(verb, "danger" if danger else "primary").on_press(yes)
     dialog.on("hide", dialog.delete)
     dialog.open()

@@ -1,15 +1,17 @@
 """Form fields made from a payload model's fields: text, lines of text, addresses, channels, images."""
 
 import base64
+import json
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from nicegui import events, ui
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from engine.engine import Atlas
@@ -74,6 +76,10 @@ class Field(ABC):
         """Move the keyboard here."""
         self._input.run_method("focus")
 
+    def fill(self, value: Any) -> None:
+        """Begin with this value."""
+        self._input.set_value(value)
+
     async def reload(self, atlas: Atlas) -> None:
         """Fetch what may be chosen, if anything."""
         return
@@ -124,7 +130,7 @@ class ImagesField(Field):
         upload.props('accept="image/png,image/jpeg,image/gif,image/webp"')
         # The library's uploader is no button to assistive technology; this one is, and asks it for files.
         add = button("Add images", "", "add_photo_alternate", id=target, aria_label="Add images")
-        add.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
+        add.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
         upload.on(
             "rejected",
             lambda: self.show_fault(f"Images must be pictures of at most {MAX_IMAGE_BYTES:,} bytes"),
@@ -144,7 +150,7 @@ class ImagesField(Field):
             alt = ui.input(placeholder=f"Describe {event.file.name} for people who cannot see it")
             alt.props("outlined dense").classes("grow").props["aria-label"] = f"Description of {event.file.name}"
             entry = (base64.b64encode(content).decode(), alt, row)
-            icon_button(f"Remove {event.file.name}", "close").on("click", lambda: self._remove(entry), args=[])
+            icon_button(f"Remove {event.file.name}", "close").on_press(lambda: self._remove(entry))
         self._images.append(entry)
 
     def _remove(self, entry: tuple[str, Any, Node]) -> None:
@@ -157,6 +163,56 @@ class ImagesField(Field):
 
     def focus(self) -> None:
         """The fault is announced; there is no one input to go to."""
+
+
+class NumberField(Field):
+    """A number; whole ones stay whole."""
+
+    def _build(self, target: str) -> Any:
+        return ui.number().props(f"outlined dense for={target}")
+
+    def value(self) -> Any:
+        """The number, as the payload wants it."""
+        number = self._input.value
+        return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+class SwitchField(Field):
+    """Yes or no."""
+
+    def _build(self, target: str) -> Any:
+        return ui.checkbox().props(f"for={target} id={target}")
+
+
+class ChoiceField(Field):
+    """One of a few."""
+
+    def __init__(self, title: str, *, choices: Sequence[Any], **more: Any) -> None:
+        self._choices = choices
+        super().__init__(title, **more)
+
+    def _build(self, target: str) -> Any:
+        return ui.select(list(self._choices)).props(f"outlined dense for={target}")
+
+
+class LinesField(TextField):
+    """A list of texts, one a line."""
+
+    def value(self) -> Any:
+        """The lines that are not empty."""
+        return [line.strip() for line in (self._input.value or "").splitlines() if line.strip()]
+
+
+class JsonField(TextField):
+    """Whatever no other field is made for, written as JSON."""
+
+    def value(self) -> Any:
+        """What the JSON says; what is no JSON is handed on, for the payload model to refuse."""
+        text = (self._input.value or "").strip()
+        try:
+            return json.loads(text) if text else None
+        except json.JSONDecodeError:
+            return text
 
 
 class PriorityField:
@@ -175,7 +231,7 @@ class PriorityField:
         checked = "true" if word == self.value else "false"
         node = Node("button", word.capitalize(), "", type="button", role="radio", aria_checked=checked)
         node.change(tabindex="0" if word == self.value else "-1")
-        return node.on("click", lambda: self._choose(word), args=[])
+        return node.on_press(lambda: self._choose(word))
 
     def _choose(self, word: str) -> None:
         self.value = word
@@ -183,14 +239,41 @@ class PriorityField:
             node.change(aria_checked="true" if name == word else "false", tabindex="0" if name == word else "-1")
 
 
-def field_for(name: str, model: type[BaseModel], atlas: Atlas) -> Field:
-    """The field for one payload property, told by its schema."""
+def field_for(name: str, model: type[BaseModel]) -> Field:
+    """The field for one payload property, told by its schema; a default is filled in."""
     info: FieldInfo = model.model_fields[name]
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     title = info.title or name.replace("_", " ").capitalize()
-    common: dict[str, Any] = {"optional": not info.is_required(), "help_text": info.description or ""}
+    field = _field(info, title, {"optional": not info.is_required(), "help_text": info.description or ""})
+    if isinstance(info.default, str | int | float) and not isinstance(field, JsonField | LinesField):
+        field.fill(info.default)
+    return field
+
+
+def _field(info: FieldInfo, title: str, common: dict[str, Any]) -> Field:
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    kind = _without_none(info.annotation)
     if extra.get("choices") == "channels":
         return ChannelsField(title, **common)
     if extra.get("upload") == "image":
         return ImagesField(title, **common)
-    return TextField(title, multiline=bool(extra.get("multiline")), **common)
+    if get_origin(kind) is Literal:
+        return ChoiceField(title, choices=get_args(kind), **common)
+    if kind is bool:
+        return SwitchField(title, **common)
+    if kind in (int, float):
+        return NumberField(title, **common)
+    if kind is str or extra.get("multiline") or _takes_text(info):
+        return TextField(title, multiline=bool(extra.get("multiline")), **common)
+    if get_origin(kind) is list and get_args(kind)[0] is str:
+        return LinesField(title, multiline=True, **{**common, "help_text": common["help_text"] or "One a line"})
+    return JsonField(title, multiline=True, **{**common, "help_text": common["help_text"] or "As JSON"})
+
+
+def _takes_text(info: FieldInfo) -> bool:
+    """Whether the payload reads one text itself, as addresses separated by commas."""
+    return any(isinstance(part, BeforeValidator) for part in info.metadata)
+
+
+def _without_none(annotation: Any) -> Any:
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if get_origin(annotation) in (Union, UnionType) and len(kinds) == 1 else annotation

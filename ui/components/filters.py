@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from models.states import Category
 from ui.components.node import Node
@@ -17,7 +18,7 @@ class Filters:
         with Node("div", "", "filters", role="group", aria_label="Type"):
             for category, label in CATEGORIES.items():
                 pill = Node("button", "", "pill", type="button", aria_label=label, aria_pressed="false")
-                pill.on("click", lambda _, chosen=category: on_choose(chosen), args=[])
+                pill.on_press(partial(on_choose, category))
                 with pill:
                     Node("span", label)
                     self._pills[category] = (pill, Node("span", "", "pill-count"))
@@ -26,5 +27,8 @@ class Filters:
         """Fill the chosen pill, and write the counts."""
         for category, (pill, number) in self._pills.items():
             total = counts.total() if category is None else counts[category]
-            pill.change(aria_pressed="true" if category == chosen else "false", title=f"{total:,} jobs")
+            pill.change(
+                aria_pressed="true" if category == chosen else "false",
+                title="1 job" if total == 1 else f"{total:,} jobs",
+            )
             number.change(text=count(total))

@@ -30,7 +30,7 @@ class JobCard:
         self.job = job
         self._shown: JobView | None = None
         self._on_action = on_action
-        self._buttons: dict[str, Node] = {}
+        self._buttons: list[Node] = []
         self._facet: FacetBadge | None = None
         self._note: Node | None = None
         self._progress: Node | None = None
@@ -50,6 +50,8 @@ class JobCard:
         """Bring the card up to date; what shows it already costs nothing, but time alone changes a queued one."""
         if job == self._shown and job.status is not Status.QUEUED:
             return
+        is_same_attempt = self._shown and self._shown.attempt == job.attempt and job.status is Status.RUNNING
+        percent = max(self.job.progress, job.progress) if is_same_attempt else job.progress
         self.job = self._shown = job
         facet = facet_badge(job, now)
         kind = facet.kind if facet else ""
@@ -58,7 +60,7 @@ class JobCard:
         self._show_facet(facet)
         self._meta.change(text=" · ".join(meta(job)))
         self._show_note(note(job, now))
-        self.progress(job.progress, now)
+        self.progress(percent, now)  # the database is a little behind what was told live
         self._show_actions(actions(job))
 
     def progress(self, percent: float, now: datetime) -> None:
@@ -90,24 +92,20 @@ class JobCard:
             self._note.change(text=text, title=text or None)
 
     def _show_actions(self, wanted: list[Action]) -> None:
-        for move in self._buttons.keys() - {action.move for action in wanted}:
-            self._buttons.pop(move).delete()
         for position, action in enumerate(wanted):
-            if action.move not in self._buttons:
+            if position == len(self._buttons):
                 with self._actions:
-                    self._buttons[action.move] = self._button(action)
-                self._buttons[action.move].move(target_index=position)
-            disabled = "true" if action.reason else None
-            self._buttons[action.move].change(aria_disabled=disabled, title=action.reason or action.label)
+                    self._buttons.append(self._button(position, action))
+            button = self._buttons[position]
+            button.relabel(action.label, action.icon)
+            button.change(aria_disabled="true" if action.reason else None, title=action.reason or action.label)
+        while len(self._buttons) > len(wanted):
+            self._buttons.pop().delete()
 
-    def _button(self, action: Action) -> Node:
-        move = action.move
-
-        def pressed() -> object:
-            current = next((a for a in actions(self.job) if a.move == move), action)
-            return self._on_action(self.job, current)
-
-        return icon_button(action.label, action.icon).on("click", pressed, args=[])
+    def _button(self, position: int, action: Action) -> Node:
+        return icon_button(action.label, action.icon).on_press(
+            lambda: self._on_action(self.job, actions(self.job)[position])
+        )
 
 
 class JobRow:

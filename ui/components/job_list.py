@@ -26,6 +26,7 @@ class JobList:
         self._make_card = make_card
         self._empty = empty
         self._cards: dict[int, JobCard | JobRow] = {}
+        self._shown_empty: tuple[object] | None = ("loading",)
         with Node("section", "", "region", aria_label=title):
             with Node("div", "", "region-head"):
                 Node("h2", title)
@@ -37,8 +38,8 @@ class JobList:
             for _ in range(3):
                 Node("div", "", "skeleton", aria_hidden="true")
 
-    def show(self, page: Page, now: datetime) -> None:
-        """Make the list what the page says, touching only what differs."""
+    def show(self, page: Page, now: datetime, why_empty: object) -> None:
+        """Make the list what the page says, touching only what differs; `why_empty` decides what `empty` draws."""
         wanted = [job.id for job in page.jobs]
         for job_id in self._cards.keys() - set(wanted):
             self._cards.pop(job_id).root.delete()
@@ -51,8 +52,14 @@ class JobList:
             self._place(job.id, position)
         self._total.change(text=f"{page.total:,}" if page.total else "")
         self._pagination.show(page.number, page.pages, visible=page.total > 0)
+        self._show_placeholder(None if page.total else (why_empty,))
+
+    def _show_placeholder(self, shown: tuple[object] | None) -> None:
+        if shown == self._shown_empty:
+            return
+        self._shown_empty = shown
         self._placeholder.clear()
-        if not page.total:
+        if shown:
             with self._placeholder:
                 self._empty()
 

@@ -8,7 +8,9 @@ from engine.engine import Atlas
 from engine.errors import JobRunnerError
 from engine.views import JobView
 from models.states import Move, Status
-from ui.components.dialogs import confirm
+from ui.components.dialogs import confirm, dialog_frame
+from ui.components.fields import labelled
+from ui.components.node import Node, button
 from ui.present import Action
 from ui.theme import MOVES
 
@@ -24,6 +26,25 @@ def press(atlas: Atlas, job: JobView, action: Action) -> Awaitable[None] | None:
     return move(atlas, job, action.move)
 
 
+def ask_reject(atlas: Atlas, job: JobView) -> None:
+    """Ask for the reason, which may be left empty."""
+    with ui.context.client.content, dialog_frame("Reject job?", narrow=True) as (dialog, body):
+        with body:
+            Node("p", f"{job.name}: {job.summary}" if job.summary else job.name)
+            with labelled("Reason", optional=True, help_text="Stays with the job") as label:
+                reason = ui.textarea().props(f"outlined dense autogrow maxlength=2000 for={label.target}")
+
+        async def reject() -> None:
+            dialog.close()
+            await _run(atlas, job, Move.REJECT, atlas.commands.reject(job.id, reason.value or None))
+
+        with Node("div", "", "dialog-actions"):
+            button("Keep job").on_press(dialog.close)
+            button("Reject job", "danger").on_press(reject)
+    dialog.on("hide", dialog.delete)
+    dialog.open()
+
+
 async def move(atlas: Atlas, job: JobView, asked: Move) -> None:
     """Run the command, and tell what was done or why it could not be."""
     commands: dict[Move, Callable[[int], Awaitable[None]]] = {
@@ -32,18 +53,21 @@ async def move(atlas: Atlas, job: JobView, asked: Move) -> None:
         Move.RESUME: atlas.commands.resume,
         Move.RETRY: atlas.commands.retry,
         Move.APPROVE: atlas.commands.approve,
-        Move.REJECT: atlas.commands.reject,
     }
+    await _run(atlas, job, asked, commands[asked](job.id))
+
+
+async def _run(atlas: Atlas, job: JobView, asked: Move, command: Awaitable[None]) -> None:
     try:
-        await commands[asked](job.id)
+        await command
         after = await atlas.queries.job(job.id)
     except JobRunnerError as error:
         ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
         return
     if asked is Move.PAUSE and after.pause_requested:
         said = "pauses at its next safe point"
-    elif asked is Move.CANCEL and after.error and job.status is Status.RUNNING:
-        said = f"cancelled. {after.error}"
+    elif asked is Move.CANCEL and after.error and after.error != job.error:
+        said = after.error
     else:
         said = MOVES[asked].done
     ui.notify(f"{job.name}: {said}", type="positive", position="bottom", timeout=7000)

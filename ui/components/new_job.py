@@ -46,8 +46,8 @@ class NewJobDialog:
                 self._priority = PriorityField()
                 self._fault = Node("p", "", "fault-text", role="alert")
             with Node("div", "", "dialog-actions"):
-                button("Close").on("click", dialog.close, args=[])
-                button("Submit", "primary").on("click", self._submit, args=[])
+                button("Close").on_press(dialog.close)
+                button("Submit", "primary").on_press(self._submit)
         await self._show_fields()
         return dialog
 
@@ -60,9 +60,7 @@ class NewJobDialog:
         self._is_submitted = False
         self._form.clear()
         with self._form:
-            self._fields = {
-                name: field_for(name, job_type.payload, self._atlas) for name in job_type.payload.model_fields
-            }
+            self._fields = {name: field_for(name, job_type.payload) for name in job_type.payload.model_fields}
         for name, field in self._fields.items():
             if name in former:
                 field.take_over(former[name])

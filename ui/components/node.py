@@ -1,8 +1,13 @@
 """A plain HTML element: the lightest thing that NiceGUI can keep in step with a browser."""
 
+from collections.abc import Callable
+from inspect import isawaitable
+from time import monotonic
 from typing import Any, Self
 
 from nicegui import ui
+
+DOUBLE_PRESS_SECONDS = 0.5  # the second press of a double click is not meant for what came in its place
 
 
 class Node(ui.element):
@@ -11,6 +16,7 @@ class Node(ui.element):
     def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
         super().__init__(tag)
         self._text = text or None
+        self._deaf_until = 0.0
         # A new element is sent whole, so nobody needs to observe how its attributes came to be.
         list.extend(self.classes, classes.split())
         dict.update(self.props, {name.replace("_", "-"): value for name, value in attributes.items()})
@@ -32,6 +38,38 @@ class Node(ui.element):
         if changed:
             self.update()
         return self
+
+    def on_press(self, handler: Callable[[], object]) -> Self:
+        """Call the handler for a press; a press while it is at work, or just after the button changed, counts nothing.
+
+        The handler may take its time: what it tells goes to the page, even when this button is long gone.
+        """
+        client = ui.context.client
+        at_work = False
+
+        async def pressed() -> None:
+            nonlocal at_work
+            if at_work or monotonic() < self._deaf_until:
+                return
+            at_work = True
+            try:
+                with client:
+                    result = handler()
+                    if isawaitable(result):
+                        self.change(aria_busy="true")
+                        await result
+            finally:
+                at_work = False
+                if not self.is_deleted:
+                    self.change(aria_busy=None)
+
+        return self.on("click", pressed, args=[])
+
+    def relabel(self, label: str, icon: str) -> None:
+        """Make an icon button another one, without taking the keyboard's focus from it."""
+        if self.props.get("aria-label") != label:
+            self.change(aria_label=label, title=label, data_icon=icon)
+            self._deaf_until = monotonic() + DOUBLE_PRESS_SECONDS
 
 
 def icon_button(label: str, icon: str, **attributes: Any) -> Node:

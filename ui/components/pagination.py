@@ -15,9 +15,9 @@ class Pagination:
         self._on_page = on_page
         self._number = self._pages = 1
         with Node("nav", "", "pagination", aria_label=_NAMES.get(title, "Pagination")) as self._root:
-            self._previous = icon_button("Previous page", "chevron_left").on("click", lambda: self._turn(-1), args=[])
+            self._previous = icon_button("Previous page", "chevron_left").on_press(lambda: self._turn(-1))
             self._text = Node("span")
-            self._next = icon_button("Next page", "chevron_right").on("click", lambda: self._turn(1), args=[])
+            self._next = icon_button("Next page", "chevron_right").on_press(lambda: self._turn(1))
 
     def show(self, number: int, pages: int, *, visible: bool) -> None:
         """Tell where one is; an arrow that leads nowhere is disabled."""

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from nicegui import PageArguments
 
 from engine import clock
-from engine.views import JobView
+from engine.views import EngineView, JobView
 from ui.components.job_card import badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.node import Node
+from ui.components.redrawn import Redrawn
 from ui.layout import Shell, StillView
+from ui.live import Draw
 from ui.present import Badge
 from ui.reader import Reader
 
@@ -22,44 +25,48 @@ class AgentsPage(StillView):
         self._bars: dict[int, tuple[Node, JobView]] = {}
         with Node("section", "", "panel", aria_label="Engines"):
             Node("h2", "Engines")
-            self._engines = Node("div")
+            self._engines = Redrawn("")
         with Node("section", "", "panel", aria_label="Under way"):
             Node("h2", "Under way")
-            self._running = Node("div")
+            self._running = Redrawn("")
         shell.show("Agent Watcher", "/app/agents", self)
 
-    async def refresh(self, reader: Reader) -> None:
+    async def read(self, reader: Reader) -> Draw:
         """Read engines and running jobs again."""
-        engines, running = await reader.engines(), await reader.running()
-        now = clock.now()
-        self._engines.clear()
-        with self._engines:
-            for engine in engines:
-                with Node("div", "", "list-row"):
-                    kind, word = ("completed", "Online") if engine.online else ("failed", "Offline")
-                    show_badge(badge_node(), Badge(kind, "check_circle" if engine.online else "error", word))
-                    with Node("div", "", "grow"):
-                        Node("strong", f"Atlas on {engine.host}, process {engine.pid}")
-                        with Node("span", "", "muted"):
-                            Node("span", f"{engine.running} of {engine.concurrency} slots busy · last beat ")
-                            time_node(engine.last_beat_at, now)
-            if not engines:
-                Node("span", "No engine has started on this database yet.", "muted")
-        self._running.clear()
-        self._bars.clear()
-        with self._running:
-            for job in running:
-                with Node("div", "", "list-row"), Node("div", "", "grow"):
-                    Node("a", job.name, href=f"/app/jobs/{job.id}")
-                    Node("span", job.summary, "muted")
-                    bar = progress_node(f"Progress of {job.name}")
-                    show_progress(bar, job, now)
-                    self._bars[job.id] = (bar, job)
-            if not running:
-                Node("span", "No job is running.", "muted")
+        return partial(self._show, await reader.engines(), await reader.running())
+
+    def _show(self, engines: list[EngineView], running: list[JobView]) -> None:
+        self._engines.show(engines, partial(_draw_engines, engines))
+        self._running.show([replace(job, progress=0) for job in running], partial(self._draw_running, running))
 
     def on_progress(self, percents: Mapping[int, float]) -> None:
         """Move the bars."""
         for job_id in percents.keys() & self._bars.keys():
             bar, job = self._bars[job_id]
             show_progress(bar, replace(job, progress=percents[job_id]), clock.now())
+
+    def _draw_running(self, running: list[JobView]) -> None:
+        self._bars.clear()
+        for job in running:
+            with Node("div", "", "list-row"), Node("div", "", "grow"):
+                Node("a", job.name, href=f"/app/jobs/{job.id}")
+                Node("span", job.summary, "muted")
+                bar = progress_node(f"Progress of {job.name}")
+                show_progress(bar, job, clock.now())
+                self._bars[job.id] = (bar, job)
+        if not running:
+            Node("span", "No job is running.", "muted")
+
+
+def _draw_engines(engines: list[EngineView]) -> None:
+    for engine in engines:
+        with Node("div", "", "list-row"):
+            kind, word = ("completed", "Online") if engine.online else ("failed", "Offline")
+            show_badge(badge_node(), Badge(kind, "check_circle" if engine.online else "error", word))
+            with Node("div", "", "grow"):
+                Node("strong", f"Atlas on {engine.host}, process {engine.pid}")
+                with Node("span", "", "muted"):
+                    Node("span", f"{engine.running} of {engine.concurrency} slots busy · last beat ")
+                    time_node(engine.last_beat_at, clock.now())
+    if not engines:
+        Node("span", "No engine has started on this database yet.", "muted")

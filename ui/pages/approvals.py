@@ -1,6 +1,6 @@
 """Jobs that need approval before Atlas may execute them."""
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from nicegui import PageArguments
 
@@ -8,10 +8,11 @@ from engine import clock
 from engine.views import JobView
 from models.states import Move
 from ui.components.job_card import time_node
-from ui.components.moves import move
+from ui.components.moves import ask_reject, move
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
 from ui.layout import Shell, StillView
+from ui.live import Draw
 from ui.reader import Reader
 
 
@@ -28,9 +29,12 @@ class ApprovalsPage(StillView):
             Node("span", "Jobs that ask for approval wait here until somebody approves or rejects them.")
         shell.show("Approvals", "/app/approvals", self)
 
-    async def refresh(self, reader: Reader) -> None:
-        """Show what waits; what was decided meanwhile goes away."""
-        waiting = await reader.awaiting_approval()
+    async def read(self, reader: Reader) -> Draw:
+        """Read what waits."""
+        return partial(self._show_all, await reader.awaiting_approval())
+
+    def _show_all(self, waiting: list[JobView]) -> None:
+        """What was decided meanwhile goes away."""
         for job_id in self._rows.keys() - {job.id for job in waiting}:
             self._rows.pop(job_id).delete()
         for job in waiting:
@@ -49,9 +53,6 @@ class ApprovalsPage(StillView):
             show_payload(job.payload)
             with Node("div", "", "dialog-actions"):
                 Node("a", "Open job", "button", href=f"/app/jobs/{job.id}")
-                button("Reject").on("click", self._decide(job, Move.REJECT), args=[])
-                button("Approve", "primary").on("click", self._decide(job, Move.APPROVE), args=[])
+                button("Reject").on_press(partial(ask_reject, self._shell.atlas, job))
+                button("Approve", "primary").on_press(partial(move, self._shell.atlas, job, Move.APPROVE))
         return root
-
-    def _decide(self, job: JobView, decision: Move) -> Callable[[], Awaitable[None]]:
-        return lambda: move(self._shell.atlas, job, decision)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from nicegui import PageArguments, ui
 
@@ -10,27 +12,20 @@ from engine.errors import JobRunnerError, NotFound
 from engine.views import AttemptView, EffectView, JobView
 from models.states import UNKNOWN, Move, Status
 from ui.components.apology import missing
+from ui.components.attempts import Attempts
 from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
-from ui.components.moves import move, press
+from ui.components.moves import ask_reject, move, press
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
+from ui.components.redrawn import Redrawn
 from ui.layout import Shell, StillView
+from ui.live import Draw
 from ui.present import Action, actions, duration, facet_badge, note, status_badge
 from ui.reader import Reader
 
-OUTCOMES = {
-    "succeeded": ("completed", "check_circle"),
-    "failed": ("failed", "error"),
-    "retrying": ("retrying", "replay"),
-    "unknown": ("unknown", "help"),
-    "paused": ("paused", "pause_circle"),
-    "cancelled": ("cancelled", "block"),
-    "lost": ("failed", "error"),
-}
-
 
 class JobPage(StillView):
-    """One tab's view of one job; redrawn when the job changes, its bar patched in between."""
+    """One tab's view of one job; each part is drawn anew only when it changed."""
 
     def __init__(self, shell: Shell, arguments: PageArguments) -> None:
         self._shell = shell
@@ -40,24 +35,43 @@ class JobPage(StillView):
         self._bar: Node | None = None
         self._job: JobView | None = None
         Node("a", "All jobs", "button plain back", href="/app/jobs", data_icon="arrow_back")
-        self._body = Node("div", "", "stack")
+        self._missing = Redrawn()
+        with Node("div", "", "stack") as self._body:
+            self._head, self._question = Redrawn("stack"), Redrawn()
+            with Node("div", "", "split"):
+                with Node("div", "", "stack"):
+                    self._state, self._result = Redrawn(), Redrawn()
+                    with _panel("Attempts"):
+                        self._attempts, self._untried = Attempts(), Node("span", "", "muted")
+                    self._payload = Redrawn()
+                with Node("div", "", "stack"):
+                    self._facts, self._files = Redrawn(), Redrawn()
         shell.show("Job Runner", "/app/jobs", self)
 
-    async def refresh(self, reader: Reader) -> None:
-        """Read the job again, and draw it."""
+    async def read(self, reader: Reader) -> Draw:
+        """Read the job again."""
         try:
             job = await reader.queries.job(self._id)
         except NotFound:
-            self._show_missing()
-            return
+            return self._show_missing
         attempts = await reader.queries.attempts(self._id)
         effects = await reader.queries.effects(self._id)
-        if (seen := (job, attempts, effects)) != getattr(self, "_seen", None):
-            self._seen = seen
+        return partial(self._show, job, attempts, effects)
+
+    def _show(self, job: JobView, attempts: list[AttemptView], effects: list[EffectView]) -> None:
+        still = replace(job, progress=0)  # the bar is patched, not drawn
+        files = self._atlas.queries.artifact_names(job.id)
+        if self._job is None or replace(self._job, progress=0) != still:
             self._job = job
-            self._body.clear()
-            with self._body:
-                self._draw(job, attempts, effects)
+        self._head.show(still, partial(self._draw_head, job))
+        self._question.show((still, effects), partial(self._draw_question, job, effects))
+        self._state.show(still, partial(self._draw_state, job))
+        self._result.show(job.result, partial(_draw_values, "Result", job.result))
+        self._attempts.show(attempts, effects)
+        self._untried.change(text="" if attempts else job.waiting_for or "It was never tried.")
+        self._payload.show(job.payload, partial(_draw_values, "What was asked for", job.payload))
+        self._facts.show(still, partial(self._draw_facts, job))
+        self._files.show(files, partial(self._draw_files, job, files))
 
     def on_jobs(self, jobs: Sequence[JobView]) -> None:
         """A change of this job arrives with the refresh that it causes."""
@@ -77,30 +91,8 @@ class JobPage(StillView):
 
     def _show_missing(self) -> None:
         self._body.client.status_code = 404
-        self._body.clear()
-        with self._body:
-            missing("job")
-
-    def _draw(self, job: JobView, attempts: list[AttemptView], effects: list[EffectView]) -> None:
-        self._draw_head(job)
-        if job.outcome == UNKNOWN:
-            self._draw_question(job, effects)
-        with Node("div", "", "split"):
-            with Node("div", "", "stack"):
-                self._draw_progress(job)
-                if job.result:
-                    with _panel("Result"):
-                        show_payload(job.result)
-                with _panel("Attempts"):
-                    for attempt in reversed(attempts):
-                        _draw_attempt(attempt, [e for e in effects if e.attempt == attempt.number])
-                    if not attempts:
-                        Node("span", job.waiting_for or "It was never tried.", "muted")
-                with _panel("What was asked for"):
-                    show_payload(job.payload)
-            with Node("div", "", "stack"):
-                self._draw_facts(job)
-                self._draw_files(job)
+        self._body.change(hidden=True)
+        self._missing.show("missing", partial(missing, "job"))
 
     def _draw_head(self, job: JobView) -> None:
         with Node("div", "", "job-head"):
@@ -111,17 +103,17 @@ class JobPage(StillView):
             for action in actions(job):
                 pressed = button(action.label, "", action.icon)
                 pressed.change(aria_disabled="true" if action.reason else None, title=action.reason or None)
-                pressed.on("click", lambda _, a=action: self._press(job, a), args=[])
-            for asked, label in ((Move.APPROVE, "Approve"), (Move.REJECT, "Reject")):
-                if asked in job.allowed:
-                    button(label).on("click", lambda _, m=asked: move(self._atlas, job, m), args=[])
+                pressed.on_press(partial(self._press, job, action))
+            if Move.APPROVE in job.allowed:
+                button("Approve job").on_press(partial(move, self._atlas, job, Move.APPROVE))
+                button("Reject job").on_press(partial(ask_reject, self._atlas, job))
         if job.summary:
             Node("p", job.summary, "muted")
 
     def _press(self, job: JobView, action: Action) -> object:
         return press(self._atlas, job, action)
 
-    def _draw_progress(self, job: JobView) -> None:
+    def _draw_state(self, job: JobView) -> None:
         self._bar = None
         said = note(job, clock.now())
         if job.status is Status.RUNNING:
@@ -133,11 +125,13 @@ class JobPage(StillView):
                 Node("p", said, "text-block")
 
     def _draw_question(self, job: JobView, effects: list[EffectView]) -> None:
+        if Move.RESOLVE not in job.allowed:
+            return
         with Node("section", "", "question", aria_label="Did it go out?"):
             Node("h2", "Did it go out?")
             Node(
                 "p",
-                f"{job.error}. Nobody but the receiving side knows, so it is not repeated by itself.",
+                f"{(job.error or '').rstrip('.')}. Only the receiving side knows, so it is not repeated by itself.",
                 "text-block",
             )
             for effect in effects:
@@ -150,8 +144,8 @@ class JobPage(StillView):
                         }
                     )
             with Node("div", "", "buttons"):
-                button("It went out").on("click", lambda: self._resolve(job, went_out=True), args=[])
-                button("It did not: try again").on("click", lambda: self._resolve(job, went_out=False), args=[])
+                button("It went out").on_press(lambda: self._resolve(job, went_out=True))
+                button("It did not: try again").on_press(lambda: self._resolve(job, went_out=False))
 
     async def _resolve(self, job: JobView, *, went_out: bool) -> None:
         try:
@@ -190,12 +184,18 @@ class JobPage(StillView):
                 Node("dt", "Took")
                 Node("dd", duration(job.finished_at - job.started_at))
 
-    def _draw_files(self, job: JobView) -> None:
-        if names := self._atlas.queries.artifact_names(job.id):
+    def _draw_files(self, job: JobView, names: list[str]) -> None:
+        if names:
             with _panel("Files"):
                 for name in names:
                     with Node("div", "", "list-row"):
                         Node("a", name, href=f"/api/v1/jobs/{job.id}/artifacts/{name}", download=name)
+
+
+def _draw_values(title: str, values: dict[str, Any] | None) -> None:
+    if values:
+        with _panel(title):
+            show_payload(values)
 
 
 def _panel(title: str) -> Node:
@@ -203,26 +203,3 @@ def _panel(title: str) -> Node:
     with panel:
         Node("h2", title)
     return panel
-
-
-def _draw_attempt(attempt: AttemptView, effects: list[EffectView]) -> None:
-    with Node("div", "", "attempt"):
-        with Node("div", "", "attempt-head"):
-            Node("strong", f"Attempt {attempt.number}")
-            kind, icon = OUTCOMES.get(attempt.outcome or "", ("running", "autorenew"))
-            badge = Node("span", (attempt.outcome or "under way").capitalize(), f"badge tone-{kind}")
-            badge.change(data_icon=icon)
-            time_node(attempt.started_at, clock.now())
-            if attempt.finished_at:
-                Node("span", f"took {duration(attempt.finished_at - attempt.started_at)}")
-        for effect in effects:
-            identity = ", ".join(str(value) for value in effect.identity.values())
-            Node("p", f"{effect.target}: {effect.phase} · {identity}", "muted")
-        if attempt.error:
-            Node("p", attempt.error, "error-line")
-        if attempt.log:
-            with Node("ul", "", "log"):
-                for at, text in attempt.log:
-                    with Node("li"):
-                        time_node(at, clock.now(), show="clock")
-                        Node("span", text)

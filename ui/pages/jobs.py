@@ -1,5 +1,6 @@
 """The Jobs page: filters, active jobs as cards, completed jobs as rows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from nicegui import PageArguments, ui
 
 from engine import clock
-from engine.views import JobView
+from engine.views import JobView, Page
 from models.states import Category
 from ui.components.filters import Filters
 from ui.components.job_card import JobCard, JobRow
@@ -16,6 +17,7 @@ from ui.components.moves import press
 from ui.components.new_job import NewJobDialog
 from ui.components.node import Node, button
 from ui.layout import Shell, StillView
+from ui.live import Draw
 from ui.present import Action, web_link
 from ui.reader import Reader
 from ui.theme import CATEGORIES
@@ -29,29 +31,38 @@ class JobsPage(StillView):
     def __init__(self, shell: Shell, arguments: PageArguments) -> None:
         self._shell = shell
         self._atlas = shell.atlas
-        self._category: str | None = None
-        self._active_number = self._completed_number = 1
+        self._asked: tuple[str | None, int, int] = (None, 1, 1)  # the category, and the page of either list
         self._anything = False
         self._read_address(dict(arguments.query_parameters))
         self._new_job = NewJobDialog(shell)
         with Node("div", "", "toolbar"):
             self._filters = Filters(self._on_filter)
-            new = button("New Job", "primary", "add", data_shortcut="new-job", title="New Job (n)")
-            new.on("click", self._new_job.open, args=[])
+            new = button("New Job", "primary", "add")
+            new.on_press(self._new_job.open)
         self._active = JobList("Active jobs", self._card, self._empty_active, self._on_active_page)
         self._completed = JobList("Completed jobs", self._row, self._empty_completed, self._on_completed_page, "rows")
         shell.show("Job Runner", PATH, self)
 
-    async def refresh(self, reader: Reader) -> None:
-        """Read both lists and the counts again."""
-        active = await reader.active_page(self._category, self._active_number)
-        completed = await reader.completed_page(self._category, self._completed_number)
-        counts, now = await reader.counts(), clock.now()
-        self._active_number, self._completed_number = active.number, completed.number
+    async def read(self, reader: Reader) -> Draw:
+        """Read both lists and the counts again; they are not drawn if somebody has asked for others meanwhile."""
+        asked = category, active_number, completed_number = self._asked
+        active = await reader.active_page(category, active_number)
+        completed = await reader.completed_page(category, completed_number)
+        counts = await reader.counts()
+
+        def draw() -> None:
+            if asked == self._asked:
+                self._show(active, completed, counts)
+
+        return draw
+
+    def _show(self, active: Page, completed: Page, counts: Counter[str]) -> None:
+        now, category = clock.now(), self._asked[0]
+        self._asked = (category, active.number, completed.number)
         self._anything = bool(counts.total())
-        self._filters.show(self._category, counts)
-        self._active.show(active, now)
-        self._completed.show(completed, now)
+        self._filters.show(category, counts)
+        self._active.show(active, now, (category, self._anything))
+        self._completed.show(completed, now, (category, self._anything))
 
     def on_jobs(self, jobs: Sequence[JobView]) -> None:
         """Patch the cards that are shown."""
@@ -67,15 +78,15 @@ class JobsPage(StillView):
         await self._go(category, 1, 1)
 
     async def _on_active_page(self, number: int) -> None:
-        await self._go(self._category, number, self._completed_number)
+        await self._go(self._asked[0], number, self._asked[2])
 
     async def _on_completed_page(self, number: int) -> None:
-        await self._go(self._category, self._active_number, number)
+        await self._go(self._asked[0], self._asked[1], number)
 
     async def _go(self, category: str | None, active: int, completed: int) -> None:
-        self._category, self._active_number, self._completed_number = category, active, completed
+        self._asked = (category, active, completed)
         ui.navigate.history.push(self._address())
-        await self.refresh(self._shell.live.reader())
+        await self._shell.refresh(self._shell.live.reader())
 
     def _on_press(self, job: JobView, action: Action) -> object:
         return press(self._atlas, job, action)
@@ -84,18 +95,18 @@ class JobsPage(StillView):
 
     def _read_address(self, query: Mapping[str, str]) -> None:
         category = query.get("type", "")
-        self._category = category if category in set(Category) else None
-        self._active_number = _number(query.get("page"))
-        self._completed_number = _number(query.get("completed"))
+        known = category if category in set(Category) else None
+        self._asked = (known, _number(query.get("page")), _number(query.get("completed")))
 
     def _address(self) -> str:
+        category, active, completed = self._asked
         query: dict[str, str | int] = {}
-        if self._category:
-            query["type"] = self._category
-        if self._active_number > 1:
-            query["page"] = self._active_number
-        if self._completed_number > 1:
-            query["completed"] = self._completed_number
+        if category:
+            query["type"] = category
+        if active > 1:
+            query["page"] = active
+        if completed > 1:
+            query["completed"] = completed
         return f"{PATH}?{urlencode(query)}" if query else PATH
 
     def on_address(self, address: str) -> None:
@@ -124,20 +135,20 @@ class JobsPage(StillView):
             if not self._anything:
                 Node("strong", "No jobs yet")
                 Node("span", "A job is one piece of work for Atlas: an e-mail to send, a post to publish.")
-                button("Create the first job", "", "add").on("click", self._new_job.open, args=[])
-            elif self._category:
-                Node("strong", f"No active {CATEGORIES[Category(self._category)].lower()} jobs")
+                button("Create the first job", "", "add").on_press(self._new_job.open)
+            elif category := self._asked[0]:
+                Node("strong", f"No active {CATEGORIES[Category(category)].lower()} jobs")
                 Node("span", "The type filter hides everything else.")
-                button("Clear filters").on("click", lambda: self._on_filter(None), args=[])
+                button("Clear filters").on_press(lambda: self._on_filter(None))
             else:
                 Node("strong", "Nothing is waiting or running")
                 Node("span", "All work is done.")
 
     def _empty_completed(self) -> None:
         with Node("div", "", "empty"):
-            if self._category:
-                Node("strong", f"No completed {CATEGORIES[Category(self._category)].lower()} jobs")
-                button("Clear filters").on("click", lambda: self._on_filter(None), args=[])
+            if category := self._asked[0]:
+                Node("strong", f"No completed {CATEGORIES[Category(category)].lower()} jobs")
+                button("Clear filters").on_press(lambda: self._on_filter(None))
             else:
                 Node("strong", "Nothing completed yet")
                 Node("span", "Finished jobs appear here with their result.")

@@ -1,5 +1,6 @@
 """Settings: the channels where posts go, and how mail leaves."""
 
+from functools import partial
 from typing import Any
 
 from nicegui import PageArguments, ui
@@ -12,7 +13,9 @@ from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
 from ui.components.job_card import time_node
 from ui.components.node import Node, button
+from ui.components.redrawn import Redrawn
 from ui.layout import Shell, StillView
+from ui.live import Draw
 from ui.reader import Reader
 
 KIND_LABELS = {
@@ -35,29 +38,26 @@ class SettingsPage(StillView):
     def __init__(self, shell: Shell, _: PageArguments) -> None:
         self._shell = shell
         self._administration = shell.atlas.administration
-        self._channels: list[ChannelView] | None = None
         with Node("section", "", "panel", aria_label="Channels"):
             with Node("div", "", "panel-head"):
                 Node("h2", "Channels")
-                button("Connect a channel", "primary", "add").on("click", self._connect, args=[])
-            self._list = Node("div")
+                button("Connect a channel", "primary", "add").on_press(self._connect)
+            self._list = Redrawn("")
         with Node("section", "", "panel", aria_label="Mail"):
             Node("h2", "Mail")
             Node("p", self._mail(), "muted")
         shell.show("Settings", "/app/settings", self)
 
-    async def refresh(self, reader: Reader) -> None:
-        """List the channels again if any changed."""
+    async def read(self, reader: Reader) -> Draw:
+        """Read the channels again."""
         channels = await reader.queries.channels()
-        if channels == self._channels:
-            return
-        self._channels = channels
-        self._list.clear()
-        with self._list:
-            for channel in channels:
-                self._show(channel)
-            if not channels:
-                Node("p", "No channel is connected, so posts have nowhere to go.", "muted")
+        return partial(self._list.show, channels, partial(self._draw_channels, channels))
+
+    def _draw_channels(self, channels: list[ChannelView]) -> None:
+        for channel in channels:
+            self._show(channel)
+        if not channels:
+            Node("p", "No channel is connected, so posts have nowhere to go.", "muted")
 
     # -- parts -----------------------------------------------------------------------------------------------
 
@@ -79,9 +79,9 @@ class SettingsPage(StillView):
             if channel.kind == "feed":
                 Node("a", "Open feed", "button", href="/feed.xml", target="_blank")
             tested = button("Test connection", aria_label=f"Test connection of {channel.name}")
-            tested.on("click", lambda: self._test(channel), args=[])
+            tested.on_press(lambda: self._test(channel))
             removed = button("Remove", "", aria_label=f"Remove {channel.name}")
-            removed.on("click", lambda: self._ask_remove(channel), args=[])
+            removed.on_press(lambda: self._ask_remove(channel))
 
     def _mail(self) -> str:
         settings = self._shell.atlas.settings
@@ -134,8 +134,8 @@ class ConnectDialog:
                 self._form = Node("div", "", "form-fields")
                 self._fault = Node("p", "", "fault-text", role="alert")
             with Node("div", "", "dialog-actions"):
-                button("Close").on("click", self._dialog.close, args=[])
-                button("Connect", "primary").on("click", self._submit, args=[])
+                button("Close").on_press(self._dialog.close)
+                button("Connect", "primary").on_press(self._submit)
         self._dialog.on("hide", self._dialog.delete)
         self._show_fields()
 
