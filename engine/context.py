@@ -1,10 +1,10 @@
 """What a running job holds in its hand: its lease, its progress, its log and its effects."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from engine import clock
@@ -15,6 +15,8 @@ from models.attempt import LogLine
 from models.effect import Effect, begin_effect
 from models.job import Job
 from models.states import Phase, Status
+
+log = logging.getLogger(__name__)
 
 PROGRESS_WRITE_SECONDS = 2.0
 MAX_LOG_TEXT = 4000
@@ -59,17 +61,28 @@ class AttemptContext:
         self.speaking = False
         self.lease = lease
         self._bus = bus
-        self._progress_written = monotonic()
+        self._percent = 0.0
+        self._writing: asyncio.Task[None] | None = None
 
     async def progress(self, percent: float) -> None:
-        """Tell pages at once, and the database every two seconds."""
+        """Tell pages at once, and the database at most every two seconds."""
         await self.checkpoint()
-        percent = max(0.0, min(100.0, percent))
-        self._bus.publish(JobProgressed(self.job_id, percent))
-        if monotonic() - self._progress_written >= PROGRESS_WRITE_SECONDS:
-            self._progress_written = monotonic()
-            if not await self.lease.held().update(progress=percent):
-                raise LeaseLost("the job went on without this attempt")
+        self._percent = max(0.0, min(100.0, percent))
+        self._bus.publish(JobProgressed(self.job_id, self._percent))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_progress())
+
+    def close(self) -> None:
+        """The attempt is over: write nothing more."""
+        if self._writing:
+            self._writing.cancel()
+
+    async def _write_progress(self) -> None:
+        await asyncio.sleep(PROGRESS_WRITE_SECONDS)
+        try:
+            self.stopped = self.stopped or not await self.lease.held().update(progress=self._percent)
+        except Exception:
+            log.exception("the progress of job %s could not be stored", self.job_id)
 
     async def log(self, text: str) -> None:
         """Store the line and tell pages; logging is no safe point and raises nothing."""

@@ -73,6 +73,7 @@ class Executor:
             outcome = await self._outcome(job, running)
             await self._record(job, running, outcome)
         finally:
+            running.context.close()
             if self.running.get(job.id) is running:
                 del self.running[job.id]
             self._bus.publish(JobChanged(job.id))

@@ -20,6 +20,7 @@ MODES: dict[str, tuple[bool | None, str, str]] = {
     "light": (False, "light_mode", "Colours: light"),
     "dark": (True, "dark_mode", "Colours: dark"),
 }
+TO_SIGN_IN = "location.href = '/login?next=' + encodeURIComponent(location.pathname + location.search)"
 CLOSING_SECONDS = 1.0
 MODE_COOKIE = "job_runner_mode"
 
@@ -97,7 +98,7 @@ class Shell:
     def close(self) -> None:
         """Send the tab to the sign-in page, and forget it."""
         self.live.leave(self)
-        self._client.open("/login")
+        self._client.run_javascript(TO_SIGN_IN)
         asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._client.delete)
 
     def _on_address(self, address: str) -> None:

@@ -87,6 +87,7 @@ class Live:
         self._sections: dict[int, tuple[str, Status]] = {}
         self._asking: set[Tab] = set()
         self._stale = False
+        self._flush_lock = asyncio.Lock()
         self._something_changed = asyncio.Event()
         self._something_moved_on = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -158,7 +159,8 @@ class Live:
             await asyncio.sleep(max(COLLECT_SECONDS, flushed + FLUSH_SECONDS - monotonic()))
             flushed = monotonic()
             something.clear()
-            await self._guarded(flush())
+            async with self._flush_lock:
+                await self._guarded(flush())
 
     async def _refreshing(self) -> None:
         while True:
@@ -171,6 +173,8 @@ class Live:
             await asyncio.sleep(ENGINE_SECONDS)
 
     async def _flush_progress(self) -> None:
+        if self._changed:  # a card must show that its job runs before it shows how far
+            await self._flush_changes()
         percents, self._percents = self._percents, {}
         for tab in tuple(self._tabs):
             with _fault_of_one_tab():

@@ -104,7 +104,7 @@ class JobCard:
 
     def _button(self, position: int, action: Action) -> Node:
         return icon_button(action.label, action.icon).on_press(
-            lambda: self._on_action(self.job, actions(self.job)[position])
+            lambda: self._on_action(self.job, actions(self.job)[position]), single=True
         )
 
 

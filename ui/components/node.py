@@ -1,13 +1,14 @@
 """A plain HTML element: the lightest thing that NiceGUI can keep in step with a browser."""
 
 from collections.abc import Callable
-from inspect import isawaitable
-from time import monotonic
+from inspect import iscoroutine
 from typing import Any, Self
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
-DOUBLE_PRESS_SECONDS = 0.5  # the second press of a double click is not meant for what came in its place
+ANY = "() => emit()"
+SINGLE = "(event) => event.detail < 2 && emit()"
 
 
 class Node(ui.element):
@@ -16,7 +17,6 @@ class Node(ui.element):
     def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
         super().__init__(tag)
         self._text = text or None
-        self._deaf_until = 0.0
         # A new element is sent whole, so nobody needs to observe how its attributes came to be.
         list.extend(self.classes, classes.split())
         dict.update(self.props, {name.replace("_", "-"): value for name, value in attributes.items()})
@@ -39,23 +39,24 @@ class Node(ui.element):
             self.update()
         return self
 
-    def on_press(self, handler: Callable[[], object]) -> Self:
-        """Call the handler for a press; a press while it is at work, or just after the button changed, counts nothing.
+    def on_press(self, handler: Callable[[], object], *, single: bool = False) -> Self:
+        """Call the handler for a press; a press while it is at work counts nothing.
 
-        The handler may take its time: what it tells goes to the page, even when this button is long gone.
+        The handler may take its time: what it tells goes to the page, even when this button is long gone. With
+        `single`, the second press of a double click counts nothing either: it may meet what replaced the first's aim.
         """
         client = ui.context.client
         at_work = False
 
         async def pressed() -> None:
             nonlocal at_work
-            if at_work or monotonic() < self._deaf_until:
+            if at_work:
                 return
             at_work = True
             try:
                 with client:
                     result = handler()
-                    if isawaitable(result):
+                    if iscoroutine(result):
                         self.change(aria_busy="true")
                         await result
             finally:
@@ -63,13 +64,12 @@ class Node(ui.element):
                 if not self.is_deleted:
                     self.change(aria_busy=None)
 
-        return self.on("click", pressed, args=[])
+        return self.on("click", pressed, js_handler=SINGLE if single else ANY)
 
     def relabel(self, label: str, icon: str) -> None:
         """Make an icon button another one, without taking the keyboard's focus from it."""
         if self.props.get("aria-label") != label:
             self.change(aria_label=label, title=label, data_icon=icon)
-            self._deaf_until = monotonic() + DOUBLE_PRESS_SECONDS
 
 
 def icon_button(label: str, icon: str, **attributes: Any) -> Node:
