@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 SOURCES := main.py models engine api ui tests
 UV := uv==0.13.9
+WORKERS ?= 3
 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 export PLAYWRIGHT_BROWSERS_PATH ?= $(CURDIR)/.venv/browsers
@@ -25,10 +26,10 @@ run: ## Serve on http://127.0.0.1:8080, data in ./data
 	@sh -c "$$SETUP" setup requirements.lock
 	@exec $(PY) main.py $(ARGS)
 
-test: ## Run every test, browser tests included (ARGS='-k words')
+test: ## Run every test, browser tests included (ARGS='-k words', WORKERS=3 at once)
 	@sh -c "$$SETUP" setup requirements-dev.lock
 	@$(PY) -m tests.browser.chromium
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: ## Formatter, linter, type checker, import rules
 	@sh -c "$$SETUP" setup requirements-dev.lock
