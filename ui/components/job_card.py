@@ -58,7 +58,8 @@ class JobCard:
         self.root.change(classes=f"job-card {job.status} {kind}".strip())
         show_badge(self._status, status_badge(job))
         self._show_facet(facet)
-        self._meta.change(text=" · ".join(meta(job)))
+        words = " · ".join(meta(job))
+        self._meta.change(words, title=words)
         self._show_note(note(job, now))
         self.progress(percent, now)  # the database is a little behind what was told live
         self._show_actions(actions(job))

@@ -5,7 +5,6 @@ from inspect import iscoroutine
 from typing import Any, Self
 
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 
 ANY = "() => emit()"
 SINGLE = "(event) => event.detail < 2 && emit()"

@@ -1,0 +1,165 @@
+"""axe-core finds nothing on any page, in light and dark, phone and desktop, with dialogs open; no rule is off."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.pages import DESKTOP, PATHS, PHONE, Browsing, choose, completed, held_job, job, says
+from tests.servers.smtp import SmtpTestServer
+from tests.support.server import JobRunner
+
+pytestmark = pytest.mark.browser
+
+SCHEMES = ("light", "dark")
+LOOKS = [(scheme, size) for scheme in SCHEMES for size in (DESKTOP, PHONE)]
+PHONE_LOOKS = [(scheme, PHONE) for scheme in SCHEMES]
+
+
+@pytest.fixture(scope="module")
+def mail_server() -> Iterator[SmtpTestServer]:
+    """Loses a mail, for a job whose outcome is unknown."""
+    with SmtpTestServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server_settings(mail_server: SmtpTestServer) -> dict[str, object]:
+    """With that mail server."""
+    mail = {"SMTP_HOST": mail_server.host, "SMTP_PORT": mail_server.port, "SMTP_SECURITY": "none"}
+    return {"POLL_SECONDS": 0.2, **mail}
+
+
+@pytest.fixture
+def full(runner: JobRunner, mail_server: SmtpTestServer, tmp_path: Path) -> Iterator[dict[str, int]]:
+    """A job in every state."""
+    mail = {"to": "ada@example.org", "subject": "Numbers", "body": "Here they are."}
+    mail_server.drop("CONTENT")
+    jobs = {
+        "unknown": runner.submit("EMAIL_SEND", mail),
+        "failed": runner.submit("TEST_RENDER", {"title": "Film", "fail": "The encoder refused frame 17"}),
+        "retrying": runner.submit("TEST_RENDER", {"title": "Film", "fail_for_now": "The farm answered 503"}),
+        "approval": runner.submit("EMAIL_SEND", mail, requires_approval=True),
+        "scheduled": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z", priority="high"),
+        "paused": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z"),
+        "pausing": runner.submit("TEST_RENDER", {"title": "Slow", "seconds": 60}),
+        "post": runner.submit("SOCIAL_POST", {"text": "Spring", "channels": ["feed"]}),
+        "cancelled": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z"),
+    }
+    for _ in range(16):
+        runner.submit("TEST_NOOP")
+    jobs["running"], hold = held_job(runner, tmp_path, steps=3)
+    runner.http.post(f"/api/v1/jobs/{jobs['paused']}/pause")
+    runner.http.post(f"/api/v1/jobs/{jobs['cancelled']}/cancel")
+    yield jobs
+    hold.touch()
+
+
+def check(page: Page, where: str, looks: list[tuple[str, dict[str, int]]] = LOOKS) -> list[str]:
+    """What axe finds now, in every look; the page is not loaded anew in between."""
+    found = []
+    for scheme, size in looks:
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        page.wait_for_function(
+            "dark => document.body.matches('.plain-page') || document.body.classList.contains('body--dark') === dark",
+            arg=scheme == "dark",
+        )
+        for fault in Axe().run(page).response["violations"]:
+            nodes = "; ".join(node["html"][:200] for node in fault["nodes"][:4])
+            found.append(f"{where}, {scheme}, {size['width']} px: {fault['id']}: {fault['help']}: {nodes}")
+    return found
+
+
+def test_axe_finds_nothing_on_pages_without_jobs(page: Page) -> None:
+    found = []
+    for path in [*PATHS, "/app/jobs?type=animation"]:
+        page.goto(path)
+        expect(page.get_by_role("status", name="Engine")).to_have_text("Atlas online")
+        expect(page.locator(".skeleton")).to_have_count(0)
+        found += check(page, path)
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_on_pages_with_jobs_in_every_state(
+    page: Page, runner: JobRunner, full: dict[str, int]
+) -> None:
+    found = []
+    page.goto("/app/jobs")
+    says(job(page, full["pausing"]), "Running")
+    runner.http.post(f"/api/v1/jobs/{full['pausing']}/pause")
+    for name, word in {
+        "unknown": "Outcome unknown",
+        "failed": "Failed",
+        "approval": "Needs approval",
+        "paused": "Paused",
+        "pausing": "Pausing",
+        "running": "Running",
+    }.items():
+        says(job(page, full[name]), word)
+    expect(completed(page).get_by_text("Page 1 of 2")).to_be_visible()
+    for path in PATHS:
+        page.goto(path)
+        expect(page.locator(".content-frame :is(h2, .tile, article)").first).to_be_visible()
+        expect(page.locator(".skeleton")).to_have_count(0)
+        found += check(page, path)
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_on_the_page_of_a_job_in_any_state(page: Page, full: dict[str, int]) -> None:
+    found = []
+    for name in ("unknown", "failed", "retrying", "approval", "post", "running", "cancelled"):
+        page.goto(f"/app/jobs/{full[name]}")
+        expect(page.get_by_role("region", name="Facts")).to_be_visible()
+        found += check(page, f"page of the {name} job")
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_in_open_dialogs(page: Page, full: dict[str, int]) -> None:
+    found = []
+    page.goto("/app/jobs")
+    page.get_by_role("button", name="New Job").click()
+    dialog = page.get_by_role("dialog", name="New Job")
+    dialog.get_by_role("button", name="Submit").click()
+    expect(dialog.get_by_text("Recipient is required")).to_be_visible()
+    found += check(page, "New Job with faults")
+    choose(page, "Job type", "SOCIAL_POST")
+    expect(dialog.get_by_label("Text")).to_be_visible()
+    found += check(page, "New Job for a post")
+    page.get_by_role("combobox", name="Job type").click()
+    expect(page.get_by_role("option").first).to_be_visible()
+    found += check(page, "the list of job types")
+    page.keyboard.press("Escape")
+    page.goto("/app/jobs")
+    job(page, full["running"]).get_by_role("button", name="Cancel job").click()
+    expect(page.get_by_role("dialog", name="Cancel job?")).to_be_visible()
+    found += check(page, "Cancel job?")
+    page.goto("/app/settings")
+    page.get_by_role("button", name="Connect a channel").click()
+    expect(page.get_by_label("Access token")).to_be_visible()
+    found += check(page, "Connect a channel")
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_while_a_toast_is_shown_or_the_menu_is_open(page: Page, full: dict[str, int]) -> None:
+    page.goto("/app/jobs")
+    job(page, full["scheduled"]).get_by_role("button", name="Pause job").click()
+    expect(page.locator(".q-notification")).to_be_visible()
+    found = check(page, "a toast")
+    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    page.get_by_role("button", name="Open the menu").click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+    found += check(page, "the open menu", PHONE_LOOKS)
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_on_plain_pages(browsing: Browsing, runner: JobRunner, full: dict[str, int]) -> None:
+    page = browsing.open("/login")
+    found = check(page, "/login")
+    page.goto("/app/jobs")
+    expect(completed(page).get_by_role("article").first).to_be_visible()
+    page.goto(str(runner.job(full["post"])["result"]["posts"][0]["url"]))
+    found += check(page, "a post")
+    assert not found, "\n".join(found)

@@ -1,0 +1,47 @@
+"""Guide: a dead engine shows as offline within 15 s, and a lost connection heals by itself."""
+
+from time import monotonic
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pages import Browsing, job, write_lock
+from tests.support.server import JobRunner
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_dead_engine_shows_as_offline_within_15_seconds_and_as_online_when_it_is_back(
+    page: Page, runner: JobRunner
+) -> None:
+    failed = runner.submit("TEST_RENDER", {"fail": "broken"})
+    page.goto("/app/jobs")
+    indicator = page.get_by_role("status", name="Engine")
+    expect(indicator).to_have_text("Atlas online")
+    with write_lock(runner):  # nothing can write, so no heartbeat arrives
+        died = monotonic()
+        expect(indicator).to_have_text("Atlas offline", timeout=15_000)
+        print(f"offline was shown after {monotonic() - died:.1f} s")
+        banner = page.get_by_role("alert").filter(has_text="The engine is offline, so nothing runs.")
+        expect(banner).to_be_visible()
+        expect(banner).to_contain_text("ago")
+        expect(job(page, failed)).to_be_visible()
+    expect(indicator).to_have_text("Atlas online", timeout=15_000)
+    expect(banner).to_be_hidden()
+
+
+def test_a_page_heals_by_itself_when_the_server_was_started_anew(browsing: Browsing, runner: JobRunner) -> None:
+    browsing.expect_fault("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket|Failed to load resource")
+    first = runner.submit("TEST_RENDER", {"fail": "broken"})
+    page = browsing.open()
+    expect(job(page, first)).to_be_visible()
+    runner.stop()
+    expect(page.get_by_text("Connection lost")).to_be_visible()
+    expect(job(page, first)).to_be_visible()  # what was shown stays
+    runner.start()
+    second = runner.submit("TEST_RENDER", {"fail": "broken too"})
+    expect(job(page, second)).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Connection lost")).to_be_hidden()
+    expect(page.get_by_role("status", name="Engine")).to_have_text("Atlas online")
+    runner.http.post(f"/api/v1/jobs/{second}/cancel")
+    expect(job(page, second)).to_be_hidden()  # and it is live again

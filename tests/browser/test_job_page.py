@@ -1,0 +1,147 @@
+"""One job's page: facts, attempts with their log as it comes, result, files, and "Did it go out?"."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pages import Browsing, active, held_job, job, says, toast
+from tests.servers.smtp import SmtpTestServer
+from tests.support.server import JobRunner
+
+pytestmark = pytest.mark.browser
+
+MAIL = {"to": "ada@example.org", "subject": "Quarterly numbers", "body": "Here **they** are."}
+
+
+@pytest.fixture(scope="module")
+def mail_server() -> Iterator[SmtpTestServer]:
+    """Where the mail of this module goes."""
+    with SmtpTestServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server_settings(mail_server: SmtpTestServer) -> dict[str, object]:
+    """With a mail server, so that mail can be lost on the way."""
+    mail = {"SMTP_HOST": mail_server.host, "SMTP_PORT": mail_server.port, "SMTP_SECURITY": "none"}
+    return {"POLL_SECONDS": 0.2, **mail}
+
+
+def unknown_mail(runner: JobRunner, mail_server: SmtpTestServer, page: Page) -> int:
+    """A mail whose connection was lost after the server had it, and its page."""
+    mail_server.drop("CONTENT")
+    job_id = runner.submit("EMAIL_SEND", MAIL)
+    page.goto(f"/app/jobs/{job_id}")
+    expect(page.get_by_role("region", name="Did it go out?")).to_be_visible()
+    return job_id
+
+
+def test_it_shows_what_was_asked_for_facts_result_and_a_file_to_download(page: Page, runner: JobRunner) -> None:
+    job_id = runner.submit("TEST_RENDER", {"title": "Spring trailer"}, priority="low", created_by="Mira")
+    page.goto(f"/app/jobs/{job_id}")
+    expect(page.get_by_role("heading", level=2, name="Render a test video")).to_be_visible()
+    says(page.locator("main"), "Completed")
+    for name, text in {
+        "Result": "Rendered Spring trailer",
+        "What was asked for": "Spring trailer",
+        "Attempts": "Succeeded",
+    }.items():
+        expect(page.get_by_role("region", name=name)).to_contain_text(text)
+    facts = page.get_by_role("region", name="Facts")
+    for text in (str(job_id), "TEST_RENDER", "Low", "Mira", "1 of 3", "Created", "Started", "Finished", "Took"):
+        says(facts, text)
+    with page.expect_download() as download:
+        page.get_by_role("region", name="Files").get_by_role("link", name="result.txt").click()
+    assert Path(download.value.path()).read_text() == "Spring trailer"
+
+
+def test_the_log_of_an_attempt_comes_live_and_progress_moves(page: Page, runner: JobRunner, tmp_path: Path) -> None:
+    job_id = runner.submit("EMAIL_SEND", MAIL, requires_approval=True)
+    page.goto(f"/app/jobs/{job_id}")
+    attempts = page.get_by_role("region", name="Attempts")
+    expect(attempts).to_contain_text("Waits for approval")
+    runner.http.post(f"/api/v1/jobs/{job_id}/approve")
+    expect(attempts).to_contain_text("Connecting to 127.0.0.1")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Sent to 1 recipient")
+    held, hold = held_job(runner, tmp_path)
+    page.goto(f"/app/jobs/{held}")
+    expect(attempts).to_contain_text("Under way")
+    expect(attempts.locator("li").filter(has_text="Started").locator("time")).to_have_text(
+        re.compile(r"\d\d:\d\d:\d\d")
+    )
+    expect(page.get_by_role("progressbar", name="Progress")).to_be_visible()
+    hold.touch()
+    says(page.locator("main"), "Completed")
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_every_attempt_stands_there_the_latest_first(page: Page, runner: JobRunner) -> None:
+    job_id = runner.submit("TEST_RENDER", {"fail": "The encoder refused frame 17"})
+    page.goto(f"/app/jobs/{job_id}")
+    expect(page.get_by_role("region", name="Why it failed")).to_contain_text("The encoder refused frame 17")
+    page.get_by_role("button", name="Retry job").click()
+    attempts = page.get_by_role("region", name="Attempts")
+    expect(attempts.get_by_text("Attempt 2")).to_be_visible()
+    expect(attempts.locator("strong")).to_have_text(["Attempt 2", "Attempt 1"])
+    expect(attempts.get_by_text("The encoder refused frame 17")).to_have_count(2)
+
+
+def test_an_unknown_outcome_asks_did_it_go_out_and_yes_completes_the_job(
+    page: Page, runner: JobRunner, mail_server: SmtpTestServer
+) -> None:
+    job_id = unknown_mail(runner, mail_server, page)
+    question = page.get_by_role("region", name="Did it go out?")
+    expect(question).to_contain_text("not repeated by itself")
+    expect(question).to_contain_text(re.compile("<.+@.+>"))  # the Message-ID to look for
+    retry = page.get_by_role("button", name="Retry job")
+    expect(retry).to_have_attribute("aria-disabled", "true")
+    expect(retry).to_have_attribute("title", "Say first whether it went out: open the job")
+    sent = len(mail_server.messages)
+    question.get_by_role("button", name="It went out").click()
+    expect(toast(page, "Settled: it went out")).to_be_visible()
+    says(page.locator("main"), "Completed")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Went out, as a person confirmed")
+    assert runner.job(job_id)["outcome"] is None
+    assert len(mail_server.messages) == sent
+
+
+def test_an_unknown_outcome_that_did_not_go_out_is_tried_again_with_the_same_message_id(
+    page: Page, runner: JobRunner, mail_server: SmtpTestServer
+) -> None:
+    job_id = unknown_mail(runner, mail_server, page)
+    sent = len(mail_server.messages)
+    page.get_by_role("button", name="It did not: try again").click()
+    expect(toast(page, "Settled: queued again")).to_be_visible()
+    says(page.locator("main"), "Completed")
+    first, second = mail_server.wait_for(sent + 1)[-2:]
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+    assert runner.job(job_id)["attempt"] == 2
+
+
+def test_the_card_of_an_unknown_outcome_says_so_and_its_retry_is_disabled(
+    browsing: Browsing, runner: JobRunner, mail_server: SmtpTestServer
+) -> None:
+    page = browsing.new()
+    job_id = unknown_mail(runner, mail_server, page)
+    page.goto("/app/jobs")
+    card = job(page, job_id)
+    says(card, "Failed", "Outcome unknown")
+    expect(card).to_contain_text("Did it go out?")
+    retry = card.get_by_role("button", name="Retry job")
+    expect(retry).to_have_attribute("aria-disabled", "true")
+    expect(retry).to_have_attribute("title", "Say first whether it went out: open the job")
+
+
+@pytest.mark.parametrize("path", ["/app/jobs/999999", "/app/jobs/x", "/app/jobs/99999999999999999999999999"])
+def test_a_job_that_does_not_exist_says_so_and_leads_back(browsing: Browsing, path: str) -> None:
+    browsing.expect_fault("404")
+    page = browsing.new()
+    answer = page.goto(path)
+    assert answer
+    assert answer.status == 404
+    expect(page.get_by_text("There is no such job")).to_be_visible()
+    page.get_by_role("link", name="All jobs").first.click()
+    expect(active(page)).to_be_visible()

@@ -1,0 +1,76 @@
+"""Text from agents and people is only ever text on the page."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pages import PATHS, active, completed, job
+from tests.servers.mastodon import MastodonServer
+from tests.support.server import JobRunner
+
+pytestmark = pytest.mark.browser
+
+MARKUP = "<img src=x onerror=window.attacked=1><script>window.attacked=1</script><svg onload=window.attacked=1></svg>"
+MARKDOWN = (
+    "[link](javascript:window.attacked=1) **bold** <iframe src=https://example.org></iframe> <b id=injected>b</b>"
+)
+TEMPLATE = "{{constructor.constructor('window.attacked=1')()}} ${window.attacked=1} `window.attacked=1`"
+BREAKOUT = "</div></article><style id=injected>*{display:none}</style>\"' onmouseover='window.attacked=1"
+INJECTED = "img[src=x], #injected, main iframe, main script, article b, [onmouseover], a[href^=javascript]"
+
+
+def unharmed(page: Page) -> None:
+    """Nothing ran, and no element came in."""
+    assert page.evaluate("window.attacked") is None
+    expect(page.locator(INJECTED)).to_have_count(0)
+
+
+@pytest.mark.parametrize("text", [MARKUP, MARKDOWN, TEMPLATE, BREAKOUT])
+def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, runner: JobRunner, text: str) -> None:
+    more = {"name": text, "created_by": text}
+    jobs = [
+        runner.submit("TEST_RENDER", {"title": text, "fail": text}, **more),
+        runner.submit("TEST_RENDER", {"title": text}, **more),
+        runner.submit(
+            "EMAIL_SEND", {"to": "a@b.example", "subject": text, "body": text}, requires_approval=True, **more
+        ),
+        runner.submit("SOCIAL_POST", {"text": text, "channels": ["feed"]}, **more),
+    ]
+    page.goto("/app/jobs")
+    expect(job(page, jobs[0])).to_contain_text("Failed")
+    expect(completed(page).locator(f"[data-job-id='{jobs[3]}']")).to_be_visible()
+    expect(active(page).get_by_role("link", name=text, exact=True)).to_have_count(2)
+    unharmed(page)
+    job(page, jobs[2]).get_by_role("button", name="Pause job").click()
+    expect(page.locator(".q-notification")).to_contain_text(text)  # toasts are text too
+    job(page, jobs[2]).get_by_role("button", name="Cancel job").click()
+    expect(page.get_by_role("dialog")).to_contain_text(text)
+    unharmed(page)
+    for path in [*PATHS, *(f"/app/jobs/{job_id}" for job_id in jobs)]:
+        page.goto(path)
+        expect(page.get_by_role("status", name="Engine")).to_have_text("Atlas online")
+        if path not in ("/app/agents", "/app/settings"):
+            expect(page.locator("main").get_by_text(text, exact=True).or_(job(page, jobs[0])).first).to_be_visible()
+        unharmed(page)
+    page.goto(str(runner.job(jobs[3])["result"]["posts"][0]["url"]))
+    unharmed(page)
+
+
+@pytest.mark.parametrize("address", ["javascript:window.attacked=1", "data:text/html,<script>attacked=1</script>"])
+def test_a_link_that_a_server_gives_for_a_post_is_a_link_only_if_it_leads_to_the_web(
+    page: Page, runner: JobRunner, address: str
+) -> None:
+    with MastodonServer(acct=MARKUP) as server:
+        channel = {"name": "bad", "kind": "mastodon", "url": server.url, "credentials": {"access_token": server.token}}
+        created = runner.http.post("/api/v1/channels", json=channel).json()
+        server.fail_next("/api/v1/statuses", status=200, json={"id": "1", "uri": address, "url": address})
+        job_id = runner.submit("SOCIAL_POST", {"text": "Hello", "channels": ["bad"]})
+        page.goto(f"/app/jobs/{job_id}")
+        expect(page.get_by_role("region", name="Attempts")).to_contain_text("Attempt 1")
+        unharmed(page)
+        page.goto("/app/jobs")
+        expect(job(page, job_id)).to_be_visible()
+        expect(page.locator("main a[href^='javascript:'], main a[href^='data:']")).to_have_count(0)
+        page.goto("/app/settings")
+        expect(page.locator("[data-channel=bad]")).to_contain_text("onerror")
+        unharmed(page)
+        runner.http.delete(f"/api/v1/channels/{created['id']}")

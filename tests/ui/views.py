@@ -1,0 +1,43 @@
+"""A job as pages see it, to vary in tests."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.views import JobView
+from models.states import Status, allowed_moves
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+_PLAIN = JobView(
+    id=1,
+    type="TEST_RENDER",
+    category="video",
+    name="Render",
+    summary="Trailer",
+    status=Status.QUEUED,
+    priority="medium",
+    progress=0.0,
+    payload={},
+    result=None,
+    error=None,
+    outcome=None,
+    approval=None,
+    waiting_for=None,
+    pause_requested=False,
+    created_by="api",
+    created_at=NOW,
+    run_at=None,
+    due_at=NOW,
+    started_at=None,
+    finished_at=None,
+    attempt=0,
+    max_attempts=3,
+    allowed=frozenset(),
+)
+
+
+def a_job(status: Status = Status.QUEUED, **changes: Any) -> JobView:
+    """A job in this state, with the moves that it allows."""
+    job = replace(_PLAIN, status=status, **changes)
+    return replace(job, allowed=frozenset(allowed_moves(status, approval=job.approval, outcome=job.outcome)))
