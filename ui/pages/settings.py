@@ -131,7 +131,10 @@ class ConnectDialog:
                 with labelled("Kind") as label:
                     self._kind = ui.select(KIND_LABELS, value="mastodon", on_change=self._show_fields)
                     self._kind.props(f"outlined dense for={label.target}")
-                self._form = Node("div", "", "form-fields")
+                self._add("name", "Name", help_text="As it is called in the form for a new post")
+                self._add("url", "Server address", help_text="As in https://social.example")
+                for key in dict.fromkeys(key for keys in CREDENTIALS.values() for key in keys):
+                    self._add(f"credentials.{key}", FIELD_LABELS[key], help_text=HELP[key], secret=key in SECRET)
                 self._fault = Node("p", "", "fault-text", role="alert")
             with Node("div", "", "dialog-actions"):
                 button("Close").on_press(self._dialog.close)
@@ -144,18 +147,13 @@ class ConnectDialog:
         self._dialog.open()
 
     def _show_fields(self) -> None:
-        kept = {name: node.value for name, (node, _) in self._inputs.items()}
-        self._form.clear()
-        self._inputs = {}
-        with self._form:
-            self._add("name", "Name", help_text="As it is called in the form for a new post")
-            if self._kind.value != "feed":
-                self._add("url", "Server address", help_text="As in https://social.example")
-            for key in CREDENTIALS[self._kind.value]:
-                self._add(f"credentials.{key}", FIELD_LABELS[key], help_text=HELP[key], secret=key in SECRET)
-        for name, value in kept.items():
-            if name in self._inputs:
-                self._inputs[name][0].set_value(value)
+        """Hide what the kind does not need; nothing is made anew, so nothing that is just being typed is lost."""
+        for name, (_, label) in self._inputs.items():
+            label.root.change(hidden=None if name in self._wanted() else True)
+
+    def _wanted(self) -> list[str]:
+        credentials = [f"credentials.{key}" for key in CREDENTIALS[self._kind.value]]
+        return ["name", *(["url"] if self._kind.value != "feed" else []), *credentials]
 
     def _add(self, name: str, title: str, *, help_text: str, secret: bool = False) -> None:
         with labelled(title, help_text=help_text) as label:
@@ -163,7 +161,7 @@ class ConnectDialog:
         self._inputs[name] = (node, label)
 
     async def _submit(self) -> None:
-        values = {name: node.value or "" for name, (node, _) in self._inputs.items()}
+        values = {name: self._inputs[name][0].value or "" for name in self._wanted()}
         credentials = {k.removeprefix("credentials."): v for k, v in values.items() if k.startswith("credentials.")}
         faults: dict[str, str] = {}
         try:
