@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from models.job import Job
 from models.states import Status
 
 SECONDS = 10.0  # after which a test that waits has failed
+ASK_AGAIN_SECONDS = 0.1
 
+Speak = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 Script = Callable[[Context], Awaitable[dict[str, Any]]]
 
 
@@ -55,6 +57,17 @@ def scripted(script: Script, *, key: str = "SCRIPTED", **attributes: Any) -> Any
     return made
 
 
+def held(begun: asyncio.Event, go_on: asyncio.Event) -> Speak:
+    """Speak to a world that takes until the test lets it."""
+
+    async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+        begun.set()
+        await go_on.wait()
+        return {"said": identity}
+
+    return speak
+
+
 def settings_in(folder: Path, **more: Any) -> Settings:
     """Settings for a test: quick looks, one data folder, nothing from the environment but what is named."""
     return load_settings(**{"data_dir": folder, "poll_seconds": 0.05, "drain_seconds": 0.2, **more})
@@ -83,18 +96,26 @@ async def running(settings: Settings, *types: AnyJobType) -> AsyncIterator[Atlas
 
 
 async def until(atlas: Atlas, holds: Callable[[], Awaitable[Any]], what: str = "") -> None:
-    """Wait until the condition holds; it is asked again after every event."""
+    """Wait until the condition holds; it is asked after every event, and now and then for what no event tells."""
     happened = asyncio.Event()
     end = atlas.bus.subscribe(lambda _: happened.set())
     try:
         async with asyncio.timeout(SECONDS):
             while not await holds():
-                await happened.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ASK_AGAIN_SECONDS):
+                        await happened.wait()
                 happened.clear()
     except TimeoutError:
         raise AssertionError(f"not within {SECONDS:g} s: {what or holds}") from None
     finally:
         end()
+
+
+async def until_set(event: asyncio.Event) -> None:
+    """Wait until the job's script has come to where it sets the event."""
+    async with asyncio.timeout(SECONDS):
+        await event.wait()
 
 
 async def until_status(atlas: Atlas, job_id: int, status: Status) -> JobView:
@@ -111,7 +132,9 @@ async def until_status(atlas: Atlas, job_id: int, status: Status) -> JobView:
     return await atlas.queries.job(job_id)
 
 
-async def submitted(atlas: Atlas, type_key: str = "SCRIPTED", payload: dict[str, Any] | None = None, **more: Any) -> int:
+async def submitted(
+    atlas: Atlas, type_key: str = "SCRIPTED", payload: dict[str, Any] | None = None, **more: Any
+) -> int:
     """A new job's id."""
     job_id, _ = await atlas.commands.submit(type_key, payload or {}, **more)
     return job_id

@@ -15,6 +15,14 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "tests" / "plugin"
 START_SECONDS = 30.0
+JOB_SECONDS = 15.0
+WEBSOCKET = (  # how a page begins to listen
+    "GET /_nicegui_ws/socket.io/?EIO=4&transport=websocket HTTP/1.1",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
 
 
 class JobRunner:
@@ -61,11 +69,11 @@ class JobRunner:
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
-        return self._end(signal.SIGTERM)
+        return self.end(signal.SIGTERM)
 
     def kill(self) -> int:
         """SIGKILL, and the exit code."""
-        return self._end(signal.SIGKILL)
+        return self.end(signal.SIGKILL)
 
     def submit(self, type_key: str, payload: Mapping[str, Any] | None = None, **more: Any) -> int:
         """Create a job through the API, and return its id."""
@@ -78,7 +86,46 @@ class JobRunner:
         document: dict[str, Any] = self.http.get(f"/api/v1/jobs/{job_id}").json()
         return document
 
-    def _end(self, how: signal.Signals) -> int:
+    def until(self, job_id: int, *statuses: str) -> dict[str, Any]:
+        """The job, once it has one of these statuses."""
+        for _ in range(int(JOB_SECONDS / 0.05)):
+            job = self.job(job_id)
+            if job["status"] in statuses:
+                return job
+            _pause()
+        raise AssertionError(f"{' or '.join(statuses)} expected within {JOB_SECONDS:g} s, got {job}")
+
+    def raw(self, *lines: str, body: bytes = b"") -> str:
+        """The answer to a request that no client would make; Host is added unless it is there."""
+        with self.connect(*lines, body=body) as connection:
+            answer = b""
+            while received := connection.recv(65536):
+                answer += received
+        return answer.decode("latin-1")
+
+    def begin(self, *lines: str) -> str:
+        """The head of the answer to a request that may be answered by an open line, as for a websocket."""
+        with self.connect(*lines) as connection, connection.makefile("rb") as reader:
+            head = b""
+            while (line := reader.readline()) not in (b"\r\n", b""):
+                head += line
+        return head.decode("latin-1")
+
+    def break_off(self, *lines: str, body: bytes = b"") -> None:
+        """Send as much of a request, and hang up."""
+        self.connect(*lines, body=body).close()
+
+    def connect(self, *lines: str, body: bytes = b"") -> socket.socket:
+        """An open line on which the request has been sent."""
+        host = [] if any(line.lower().startswith("host:") for line in lines) else [f"Host: 127.0.0.1:{self.port}"]
+        close = [] if any(line.lower().startswith("connection:") for line in lines) else ["Connection: close"]
+        head = "\r\n".join([*lines, *host, *close, "", ""])
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection.sendall(head.encode("latin-1") + body)
+        return connection
+
+    def end(self, how: signal.Signals) -> int:
+        """Send the signal, and the exit code."""
         if self._process is None:
             return 0
         if self._process.poll() is None:

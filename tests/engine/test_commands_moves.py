@@ -1,0 +1,178 @@
+"""Every move on every status: done where the table of moves allows it, refused with what is allowed where not."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from engine import clock
+from engine.engine import Atlas
+from engine.errors import MoveNotAllowed, NotFound
+from engine.events import JobChanged
+from engine.settings import Settings
+from models.effect import Effect
+from models.job import Job
+from models.states import UNKNOWN, Approval, Move, Phase, Status, allowed_moves
+from tests.support.engine import Recorder, stored_job
+
+pytestmark = pytest.mark.usefixtures("database")
+
+ASK: dict[Move, Callable[[Atlas, int], Awaitable[None]]] = {
+    Move.CANCEL: lambda atlas, job_id: atlas.commands.cancel(job_id),
+    Move.PAUSE: lambda atlas, job_id: atlas.commands.pause(job_id),
+    Move.RESUME: lambda atlas, job_id: atlas.commands.resume(job_id),
+    Move.RETRY: lambda atlas, job_id: atlas.commands.retry(job_id),
+    Move.APPROVE: lambda atlas, job_id: atlas.commands.approve(job_id),
+    Move.REJECT: lambda atlas, job_id: atlas.commands.reject(job_id),
+    Move.RESOLVE: lambda atlas, job_id: atlas.commands.resolve(job_id, went_out=True),
+}
+STATES = [
+    *({"status": status} for status in Status),
+    {"status": Status.FAILED, "outcome": UNKNOWN},
+    {"status": Status.QUEUED, "approval": Approval.PENDING},
+    {"status": Status.PAUSED, "approval": Approval.PENDING},
+    {"status": Status.CANCELLED, "approval": Approval.REJECTED},
+]
+LEADS_TO = {
+    Move.CANCEL: Status.CANCELLED,
+    Move.PAUSE: Status.PAUSED,
+    Move.RESUME: Status.QUEUED,
+    Move.RETRY: Status.QUEUED,
+    Move.REJECT: Status.CANCELLED,
+}
+
+
+@pytest.fixture
+def atlas(settings: Settings) -> Atlas:
+    """Nothing runs the jobs, so each stays where the test has put it."""
+    return Atlas(settings)
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: "-".join(state.values()))
+@pytest.mark.parametrize("move", Move)
+async def test_a_move_is_done_or_refused_as_the_table_says(atlas: Atlas, move: Move, state: dict[str, Any]) -> None:
+    job = await stored_job(**state, attempt=1)
+    heard = Recorder(atlas)
+    allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome)
+    if move in allowed:
+        await ASK[move](atlas, job.id)
+        assert JobChanged(job.id) in heard.events
+        after = await Job.get(id=job.id)
+        expected = job.status if job.status is Status.RUNNING and move is Move.PAUSE else LEADS_TO.get(move)
+        assert expected is None or after.status is expected
+        return
+    before = await Job.filter(id=job.id).values()
+    with pytest.raises(MoveNotAllowed) as caught:
+        await ASK[move](atlas, job.id)
+    assert caught.value.allowed == sorted(allowed)
+    assert str(caught.value).endswith(f"allowed now: {', '.join(sorted(allowed)) or 'nothing more'}")
+    assert str(caught.value).startswith(f"cannot {move} a job that is {job.status}")
+    assert await Job.filter(id=job.id).values() == before
+    assert heard.events == []
+
+
+@pytest.mark.parametrize("move", Move)
+async def test_a_job_that_does_not_exist_is_not_found(atlas: Atlas, move: Move) -> None:
+    with pytest.raises(NotFound, match="there is no job 4711"):
+        await ASK[move](atlas, 4711)
+
+
+async def test_pausing_a_running_job_asks_it_to_stop_at_a_safe_point(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.RUNNING, attempt=1)
+    await atlas.commands.pause(job.id)
+    view = await atlas.queries.job(job.id)
+    assert (view.status, view.pause_requested) == (Status.RUNNING, True)
+
+
+async def test_retrying_keeps_the_attempts_that_are_left(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.FAILED, attempt=2, max_attempts=5, error="x", finished_at=clock.now())
+    await atlas.commands.retry(job.id)
+    after = await atlas.queries.job(job.id)
+    assert (after.max_attempts, after.error, after.finished_at) == (5, None, None)
+
+
+@pytest.mark.parametrize(("attempt", "granted"), [(5, 6), (9, 10)])
+async def test_retrying_grants_one_attempt_more_when_all_are_used(atlas: Atlas, attempt: int, granted: int) -> None:
+    job = await stored_job(status=Status.FAILED, attempt=attempt, max_attempts=5)
+    await atlas.commands.retry(job.id)
+    assert (await Job.get(id=job.id)).max_attempts == granted
+
+
+async def test_approving_lets_the_job_go_and_keeps_it_queued(atlas: Atlas) -> None:
+    job = await stored_job(approval=Approval.PENDING)
+    await atlas.commands.approve(job.id)
+    view = await atlas.queries.job(job.id)
+    assert (view.approval, view.status) == ("approved", Status.QUEUED)
+
+
+async def test_a_paused_job_that_is_approved_stays_paused(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.PAUSED, approval=Approval.PENDING)
+    await atlas.commands.approve(job.id)
+    assert (await Job.get(id=job.id)).status is Status.PAUSED
+
+
+@pytest.mark.parametrize(("reason", "told"), [("Too long", "Rejected: Too long"), (None, "Rejected"), ("", "Rejected")])
+async def test_rejecting_cancels_with_the_reason(atlas: Atlas, reason: str | None, told: str) -> None:
+    job = await stored_job(approval=Approval.PENDING)
+    await atlas.commands.reject(job.id, reason)
+    view = await atlas.queries.job(job.id)
+    assert (view.status, view.approval, view.error) == (Status.CANCELLED, "rejected", told)
+    assert view.finished_at
+
+
+async def an_unknown_mail(**more: Any) -> Job:
+    payload = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
+    columns = {"type": "EMAIL_SEND", "payload": payload, "status": Status.FAILED, "outcome": UNKNOWN, "attempt": 1}
+    job = await stored_job(**{**columns, **more})
+    await an_effect(job, "mail", Phase.SENDING)
+    return job
+
+
+async def an_effect(job: Job, target: str, phase: Phase) -> None:
+    identity, now = {"message_id": f"<{target}@example.org>"}, clock.now()
+    await Effect.create(job_id=job.id, target=target, attempt=1, identity=identity, phase=phase, started_at=now)
+
+
+async def test_a_person_who_says_that_it_went_out_completes_the_job(atlas: Atlas) -> None:
+    job = await an_unknown_mail(error="No answer")
+    await atlas.commands.resolve(job.id, went_out=True)
+    view = await atlas.queries.job(job.id)
+    assert (view.status, view.outcome, view.error, view.progress) == (Status.COMPLETED, None, None, 100)
+    assert view.result == {"message": "Went out, as a person confirmed"}
+    assert (await Effect.get(job_id=job.id)).phase is Phase.DONE
+
+
+async def test_a_person_who_says_that_it_did_not_sends_it_back_with_its_identity(atlas: Atlas) -> None:
+    job = await an_unknown_mail(attempt=5, max_attempts=5)
+    await atlas.commands.resolve(job.id, went_out=False)
+    view = await atlas.queries.job(job.id)
+    assert (view.status, view.outcome, view.max_attempts) == (Status.QUEUED, None, 6)
+    effect = await Effect.get(job_id=job.id)
+    assert (effect.phase, effect.identity) == (Phase.FAILED, {"message_id": "<mail@example.org>"})
+
+
+@pytest.mark.parametrize(
+    ("other", "status"), [(Phase.DONE, Status.COMPLETED), (Phase.FAILED, Status.QUEUED), (None, Status.QUEUED)]
+)
+async def test_what_is_still_open_is_done_after_the_unknown_one_went_out(
+    atlas: Atlas, other: Phase | None, status: Status
+) -> None:
+    payload = {"text": "Hello", "channels": ["one", "two"]}
+    job = await stored_job(type="SOCIAL_POST", payload=payload, status=Status.FAILED, outcome=UNKNOWN, attempt=1)
+    await an_effect(job, "one", Phase.SENDING)
+    if other:
+        await an_effect(job, "two", other)
+    await atlas.commands.resolve(job.id, went_out=True)
+    assert (await Job.get(id=job.id)).status is status
+
+
+async def test_a_job_whose_type_is_gone_can_still_be_resolved(atlas: Atlas) -> None:
+    job = await an_unknown_mail(type="REMOVED_TYPE")
+    await atlas.commands.resolve(job.id, went_out=True)
+    assert (await Job.get(id=job.id)).status is Status.COMPLETED
+
+
+async def test_dismissing_a_failed_job_keeps_why_it_failed(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.FAILED, error="No such user")
+    await atlas.commands.cancel(job.id)
+    assert (await atlas.queries.job(job.id)).error == "No such user"

@@ -1,0 +1,162 @@
+"""Submitting a job: what is stored, what is refused, and the same request twice."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from engine import clock
+from engine.engine import Atlas
+from engine.errors import IdempotencyConflict, InvalidInput
+from engine.events import JobChanged
+from engine.settings import Settings
+from models.job import Job
+from tests.support.engine import Recorder
+
+pytestmark = pytest.mark.usefixtures("database")
+
+MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
+
+
+@pytest.fixture
+def atlas(settings: Settings) -> Atlas:
+    """Its commands need no engine at work."""
+    return Atlas(settings)
+
+
+async def submit(atlas: Atlas, **more: Any) -> tuple[int, bool]:
+    return await atlas.commands.submit(more.pop("type", "EMAIL_SEND"), more.pop("payload", MAIL), **more)
+
+
+async def test_a_job_is_stored_as_asked_and_told_once(atlas: Atlas) -> None:
+    heard = Recorder(atlas)
+    run_at = clock.now() + timedelta(hours=2)
+    asked = {"priority": "high", "name": " Numbers ", "run_at": run_at, "created_by": "ada", "requires_approval": True}
+    job_id, is_new = await submit(atlas, **asked)
+    job = await atlas.queries.job(job_id)
+    assert is_new
+    assert heard.events == [JobChanged(job_id)]
+    assert (job.type, job.category, job.status, job.payload) == ("EMAIL_SEND", "task", "queued", MAIL)
+    assert (job.priority, job.name, job.run_at, job.created_by) == ("high", "Numbers", run_at, "ada")
+    assert (job.approval, job.summary) == ("pending", "ada@example.org · Hello")
+    assert (job.attempt, job.max_attempts, job.progress) == (0, 5, 0)
+
+
+async def test_what_is_not_said_has_a_default(atlas: Atlas) -> None:
+    before = clock.now()
+    job = await atlas.queries.job((await submit(atlas))[0])
+    assert (job.priority, job.name, job.created_by) == ("medium", "Send email", "local")
+    assert (job.approval, job.run_at) == (None, None)
+    assert before <= job.created_at <= clock.now()
+
+
+async def test_a_time_in_any_zone_is_kept_as_the_same_moment_in_utc(atlas: Atlas) -> None:
+    run_at = (clock.now() + timedelta(hours=2)).astimezone(timezone(timedelta(hours=5)))
+    job = await atlas.queries.job((await submit(atlas, run_at=run_at))[0])
+    assert job.run_at == run_at
+    assert job.run_at.tzinfo is UTC or job.run_at.utcoffset() == timedelta(0)
+
+
+async def test_a_moment_that_has_passed_means_now(atlas: Atlas) -> None:
+    job = await atlas.queries.job((await submit(atlas, run_at=clock.now() - timedelta(days=1)))[0])
+    assert job.waiting_for == "Waits for the engine, which is offline"
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "sentence"),
+    [
+        ({"type": "FAX"}, "type", "type must be one of EMAIL_SEND, SOCIAL_POST, not 'FAX'"),
+        ({"priority": "urgent"}, "priority", "priority must be high, medium or low, not 'urgent'"),
+        ({"priority": "HIGH"}, "priority", "priority must be high, medium or low, not 'HIGH'"),
+        ({"name": "x" * 201}, "name", "name must have at most 200 characters, not 201"),
+        ({"name": "a\nb"}, "name", "name must not contain line breaks or control characters (found U+000A)"),
+        (
+            {"created_by": "a\tb"},
+            "created_by",
+            "created_by must not contain line breaks or control characters (found U+0009)",
+        ),
+        (
+            {"run_at": datetime(2026, 11, 23, 9)},
+            "run_at",
+            "run_at must have a time zone, as in 2026-11-23T09:00:00Z",
+        ),
+        (
+            {"run_at": datetime(2999, 1, 1, tzinfo=UTC)},
+            "run_at",
+            "run_at must be within a year from now, not 2999-01-01T00:00:00+00:00",
+        ),
+        ({"payload": {**MAIL, "subject": ""}}, "payload.subject", "Subject must not be empty"),
+        ({"payload": {**MAIL, "body": ""}}, "payload.body", "Body must not be empty"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_a_fault_names_field_rule_and_value(
+    atlas: Atlas, more: dict[str, Any], field: str, sentence: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await submit(atlas, **more)
+    assert [(fault.field, fault.message) for fault in caught.value.errors] == [(field, sentence)]
+    assert not await Job.exists()
+
+
+async def test_a_moment_before_all_time_zones_is_refused(atlas: Atlas) -> None:
+    """Year 1 in a zone east of Greenwich has no counterpart in UTC."""
+    run_at = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    with pytest.raises(InvalidInput, match="run_at must be within a year from now, not 0001"):
+        await submit(atlas, run_at=run_at)
+
+
+async def test_all_faults_are_told_at_once(atlas: Atlas) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await submit(atlas, priority="urgent", payload={**MAIL, "subject": "", "to": []})
+    assert [fault.field for fault in caught.value.errors] == ["priority", "payload.to", "payload.subject"]
+
+
+async def test_too_many_recipients_over_all_fields_are_refused(atlas: Atlas) -> None:
+    people = [f"p{n}@example.org" for n in range(60)]
+    others = [f"q{n}@example.org" for n in range(60)]
+    with pytest.raises(InvalidInput, match="together must have at most 100 addresses, not 120"):
+        await submit(atlas, payload={**MAIL, "to": people, "cc": others})
+
+
+async def test_the_same_key_and_request_give_the_first_job(atlas: Atlas) -> None:
+    first = await submit(atlas, idempotency_key="k1", priority="low")
+    assert await submit(atlas, idempotency_key="k1", priority="low") == (first[0], False)
+    assert await Job.all().count() == 1
+
+
+async def test_the_order_of_a_payloads_fields_makes_no_other_request(atlas: Atlas) -> None:
+    first, _ = await submit(atlas, idempotency_key="k1")
+    assert await submit(atlas, idempotency_key="k1", payload=dict(reversed(MAIL.items()))) == (first, False)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"payload": {**MAIL, "body": "Other"}},
+        {"priority": "high"},
+        {"name": "Other"},
+        {"created_by": "bob"},
+        {"requires_approval": True},
+        {"run_at": datetime(2027, 1, 1, tzinfo=UTC)},
+        {"payload": {"nonsense": 1}},
+    ],
+    ids=str,
+)
+async def test_the_same_key_for_another_request_is_a_conflict(atlas: Atlas, other: dict[str, Any]) -> None:
+    await submit(atlas, idempotency_key="k1")
+    with pytest.raises(IdempotencyConflict, match="'k1' was used before with another body; use a new key"):
+        await submit(atlas, idempotency_key="k1", **other)
+    assert await Job.all().count() == 1
+
+
+async def test_many_requests_with_one_key_at_once_make_one_job(atlas: Atlas) -> None:
+    answers = await asyncio.gather(*(submit(atlas, idempotency_key="k1") for _ in range(25)))
+    assert await Job.all().count() == 1
+    assert len({job_id for job_id, _ in answers}) == 1
+    assert sorted(is_new for _, is_new in answers) == [False] * 24 + [True]
+
+
+async def test_requests_without_a_key_make_a_job_each(atlas: Atlas) -> None:
+    assert (await submit(atlas))[0] != (await submit(atlas))[0]

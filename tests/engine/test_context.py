@@ -1,0 +1,192 @@
+"""What a running job holds in its hand: safe points, progress, effects, and a lease that can be lost."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from engine.engine import Atlas
+from engine.errors import TransientError
+from engine.events import JobProgressed
+from engine.jobs.base import Context
+from engine.retry import RetryPolicy
+from engine.settings import Settings
+from models.effect import Effect
+from models.job import Job
+from models.states import Phase, Status
+from tests.support.engine import Recorder, Script, held, running, scripted, submitted, until, until_set, until_status
+
+
+async def at_safe_points(context: Context) -> dict[str, Any]:
+    """Work that can be stopped at any of its steps."""
+    while True:
+        await context.checkpoint()
+
+
+async def telling_progress(context: Context) -> dict[str, Any]:
+    """Work whose only safe points are where it tells how far it is."""
+    while True:
+        await context.progress(50)
+
+
+@pytest.mark.parametrize("endless", [at_safe_points, telling_progress])
+async def test_pausing_stops_a_running_job_at_its_next_safe_point_and_resuming_runs_it_again(
+    settings: Settings, endless: Script
+) -> None:
+    tries = 0
+
+    async def work(context: Context) -> dict[str, Any]:
+        nonlocal tries
+        tries += 1
+        return await endless(context) if tries == 1 else {"message": f"Try {tries}"}
+
+    async with running(settings, scripted(work, retry=RetryPolicy(attempts=1))) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.RUNNING)
+        await atlas.commands.pause(job_id)
+        paused = await until_status(atlas, job_id, Status.PAUSED)
+        assert (paused.pause_requested, paused.error) == (False, None)
+        await atlas.commands.resume(job_id)
+        job = await until_status(atlas, job_id, Status.COMPLETED)
+        assert job.result == {"message": "Try 2"}, "a pause uses up no attempt"
+        assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == ["paused", "succeeded"]
+
+
+async def test_a_pause_does_not_cut_an_effect_short(settings: Settings) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        return await context.effect("world", {"id": 1}, held(begun, go_on))
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        await atlas.commands.pause(job_id)
+        go_on.set()
+        job = await until_status(atlas, job_id, Status.COMPLETED)
+        assert job.result == {"said": {"id": 1}}
+
+
+async def test_a_job_that_would_be_tried_again_pauses_instead_if_that_was_asked(settings: Settings) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        begun.set()
+        await go_on.wait()
+        raise TransientError("Busy")
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        await atlas.commands.pause(job_id)
+        go_on.set()
+        assert (await until_status(atlas, job_id, Status.PAUSED)).error == "Busy"
+
+
+async def test_a_pause_that_another_process_asked_for_is_seen_at_the_next_beat(settings: Settings) -> None:
+    async with running(settings, scripted(at_safe_points)) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.RUNNING)
+        await Job.filter(id=job_id).update(pause_requested=True)
+        await until_status(atlas, job_id, Status.PAUSED)
+
+
+async def test_cancelling_stops_the_work_and_says_that_nothing_had_gone_out(settings: Settings) -> None:
+    stopped = asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        try:
+            await asyncio.Event().wait()  # in the middle of something, far from any safe point
+        finally:
+            stopped.set()
+        return {}
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.RUNNING)
+        await atlas.commands.cancel(job_id)
+        job = await atlas.queries.job(job_id)
+        assert (job.status, job.error) == (Status.CANCELLED, "Cancelled while running. Nothing had gone out.")
+        assert stopped.is_set()
+        assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == ["cancelled"]
+
+
+async def test_cancelling_during_an_effect_waits_for_it_and_says_that_it_was_done(settings: Settings) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        await context.effect("ada", {"id": 1}, held(begun, go_on))
+        return await context.effect("bob", {"id": 2}, held(asyncio.Event(), asyncio.Event()))
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        cancelling = asyncio.create_task(atlas.commands.cancel(job_id))
+        await until_status_in_database(atlas, job_id, Status.CANCELLED)
+        assert not cancelling.done(), "it waits to be told what became of the effect"
+        go_on.set()
+        await cancelling
+        job = await atlas.queries.job(job_id)
+        assert job.error == "Cancelled while running. Already done, and not taken back: ada."
+        assert await Effect.filter(job_id=job_id).values_list("target", "phase") == [("ada", Phase.DONE)]
+
+
+async def test_an_effect_that_fails_certainly_while_its_job_is_cancelled_did_not_go_out(settings: Settings) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+            begun.set()
+            await go_on.wait()
+            raise TransientError("Refused")
+
+        return await context.effect("ada", {"id": 1}, speak)
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        cancelling = asyncio.create_task(atlas.commands.cancel(job_id))
+        await until_status_in_database(atlas, job_id, Status.CANCELLED)
+        go_on.set()
+        await cancelling
+        assert (await atlas.queries.job(job_id)).error == "Cancelled while running. Nothing had gone out."
+
+
+@pytest.mark.parametrize(("told", "shown"), [(-5, 0), (0, 0), (37.5, 37.5), (100, 100), (1000, 100)])
+async def test_progress_is_told_between_0_and_100(settings: Settings, told: float, shown: float) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        await context.progress(told)
+        return {}
+
+    async with running(settings, scripted(work)) as atlas:
+        heard = Recorder(atlas)
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.COMPLETED)
+        assert JobProgressed(job_id, shown) in heard.events
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../secret.key", "/etc/passwd"])
+async def test_an_artifact_cannot_lie_outside_its_jobs_folder(settings: Settings, name: str) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        context.artifact(name).write_text("x")
+        return {}
+
+    async with running(settings, scripted(work)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert "an artifact's name must be a plain file name" in (job.error or "")
+
+
+async def test_a_very_long_log_line_is_cut(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        await context.log("x" * 100_000)
+        return {}
+
+    async with running(settings, scripted(work)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.COMPLETED)
+        (line,) = (await atlas.queries.attempts(job.id))[0].log
+        assert line.text == "x" * 4000
+
+
+async def until_status_in_database(atlas: Atlas, job_id: int, status: Status) -> None:
+    """The row has the status; its attempt may still be under way."""
+    await until(atlas, lambda: Job.exists(id=job_id, status=status))

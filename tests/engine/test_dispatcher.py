@@ -1,0 +1,133 @@
+"""Looking for due jobs: a backlog drains at full speed, and no failing look ends the looking."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine import clock
+from engine.jobs.base import Context
+from engine.settings import Settings
+from models.job import Job
+from models.states import Approval, Status
+from tests.plugin.job_runner_test_jobs import TestNoop, TestRender
+from tests.support.engine import opened, running, scripted, settings_in, stored_job, submitted, until, until_status
+
+
+def rarely_looking(settings: Settings, **more: Any) -> Settings:
+    """So rarely that a test sees the first look only."""
+    return settings_in(settings.data_dir, poll_seconds=3600, **more)
+
+
+async def test_a_backlog_drains_without_waiting_for_another_look(settings: Settings) -> None:
+    async with opened(settings):
+        for _ in range(100):
+            await stored_job(type="TEST_NOOP")
+    async with running(rarely_looking(settings, concurrency=5), TestNoop()) as atlas:
+
+        async def all_done() -> bool:
+            return await Job.filter(status=Status.COMPLETED).count() == 100
+
+        await until(atlas, all_done)
+        assert await Job.filter(attempt=1).count() == 100, "each of them once"
+
+
+async def test_every_slot_that_is_freed_takes_a_job_however_many_are_freed_at_once(settings: Settings) -> None:
+    """Slots may be freed while a look is under way; none may stay empty until the next one."""
+    async with opened(settings):
+        for _ in range(5):
+            await stored_job(type="TEST_NOOP")
+        for _ in range(5):
+            await stored_job(type="SCRIPTED")
+    at_work = 0
+
+    async def work(context: Context) -> dict[str, Any]:
+        nonlocal at_work
+        at_work += 1
+        await asyncio.Event().wait()
+        return {}
+
+    async with running(rarely_looking(settings, concurrency=5), TestNoop(), scripted(work)) as atlas:
+
+        async def all_slots_taken() -> bool:
+            return at_work == 5
+
+        await until(atlas, all_slots_taken)
+
+
+async def test_no_more_jobs_run_at_once_than_there_are_slots(settings: Settings) -> None:
+    at_work = most = done = 0
+
+    async def work(context: Context) -> dict[str, Any]:
+        nonlocal at_work, most, done
+        at_work += 1
+        most = max(most, at_work)
+        for _ in range(20):
+            await context.checkpoint()
+        at_work -= 1
+        done += 1
+        return {}
+
+    async with opened(settings):
+        for _ in range(30):
+            await stored_job()
+    async with running(rarely_looking(settings, concurrency=3), scripted(work)) as atlas:
+
+        async def all_done() -> bool:
+            return done == 30
+
+        await until(atlas, all_done)
+        assert most == 3
+
+
+async def test_a_job_that_is_not_due_yet_or_waits_for_approval_is_left_alone(settings: Settings) -> None:
+    async with running(settings, TestNoop()) as atlas:
+        later = await submitted(atlas, "TEST_NOOP", run_at=clock.now() + timedelta(hours=1))
+        pending = await submitted(atlas, "TEST_NOOP", requires_approval=True)
+        await until_status(atlas, await submitted(atlas, "TEST_NOOP", priority="low"), Status.COMPLETED)
+        assert [(await atlas.queries.job(job_id)).attempt for job_id in (later, pending)] == [0, 0]
+        await atlas.commands.approve(pending)
+        await until_status(atlas, pending, Status.COMPLETED)
+        assert (await atlas.queries.job(pending)).approval == Approval.APPROVED
+
+
+async def test_a_look_that_fails_is_logged_and_followed_by_the_next(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(settings, TestNoop()) as atlas:
+        job_id = await submitted(atlas, "TEST_NOOP", run_at=clock.now() + timedelta(seconds=0.1))
+        with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
+            other.execute("ALTER TABLE job RENAME TO job_hidden")  # every look fails from here on
+
+            async def told() -> bool:
+                return "a look for due jobs failed" in caplog.text
+
+            await until(atlas, told)
+            other.execute("ALTER TABLE job_hidden RENAME TO job")
+        await until_status(atlas, job_id, Status.COMPLETED)
+
+
+async def test_a_database_that_somebody_holds_locked_for_a_while_is_waited_for(settings: Settings) -> None:
+    async with running(settings, TestNoop()) as atlas:
+        job_id = await submitted(atlas, "TEST_NOOP", run_at=clock.now() + timedelta(seconds=0.1))
+        with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await asyncio.get_running_loop().run_in_executor(None, other_work)
+            other.execute("ROLLBACK")
+        await until_status(atlas, job_id, Status.COMPLETED)
+
+
+def other_work() -> None:
+    """What the one who holds the lock does meanwhile: long enough for several looks to run into it."""
+    sum(n * n for n in range(5_000_000))
+
+
+async def test_work_that_runs_when_the_engine_stops_is_put_back_at_once(settings: Settings) -> None:
+    async with running(settings, TestRender()) as atlas:
+        job_id = await submitted(atlas, "TEST_RENDER", {"hold": str(settings.data_dir / "never")})
+        await until_status(atlas, job_id, Status.RUNNING)
+    async with opened(settings):
+        assert (await Job.get(id=job_id)).status is Status.QUEUED

@@ -1,0 +1,234 @@
+"""One attempt from its lease to its outcome, by a real Atlas on a real file."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine import clock
+from engine.errors import OutcomeUnknown, PermanentError, TransientError
+from engine.events import AttemptEnded, JobChanged, JobLogged, JobProgressed
+from engine.jobs.base import Context
+from engine.retry import RetryPolicy
+from engine.settings import Settings
+from models.attempt import Attempt
+from models.effect import Effect
+from models.job import Job
+from models.states import Status
+from tests.support.engine import Recorder, running, scripted, submitted, until_status
+
+QUICK = RetryPolicy(attempts=3, base=0.01, jitter=0)
+
+
+async def outcomes(job_id: int) -> list[str]:
+    rows = await Attempt.filter(job_id=job_id).order_by("number")
+    return [str(row.outcome) for row in rows]
+
+
+async def test_a_job_that_returns_is_completed_with_its_result(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        await context.log("Half of it")
+        await context.progress(50)
+        return {"message": "Done", "pages": 7}
+
+    async with running(settings, scripted(work)) as atlas:
+        heard = Recorder(atlas)
+        job_id = await submitted(atlas)
+        job = await until_status(atlas, job_id, Status.COMPLETED)
+        assert (job.result, job.progress, job.error, job.attempt) == ({"message": "Done", "pages": 7}, 100, None, 1)
+        assert job.started_at
+        assert job.finished_at
+        assert job.created_at <= job.started_at <= job.finished_at
+        (attempt,) = await atlas.queries.attempts(job_id)
+        assert (attempt.number, attempt.outcome, attempt.engine) == (1, "succeeded", atlas.id)
+        assert [line.text for line in attempt.log] == ["Half of it"]
+        assert heard.events == [
+            JobChanged(job_id),  # submitted
+            JobChanged(job_id),  # running
+            JobLogged(job_id, 1, "Half of it"),
+            JobProgressed(job_id, 50),
+            JobChanged(job_id),  # completed
+            AttemptEnded(job_id),
+        ]
+
+
+async def test_a_permanent_fault_fails_at_once(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        raise PermanentError("No such user", result={"message": "Nothing"})
+
+    async with running(settings, scripted(work, retry=QUICK)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert (job.error, job.outcome, job.attempt, job.result) == ("No such user", None, 1, {"message": "Nothing"})
+        assert await outcomes(job.id) == ["failed"]
+
+
+async def test_a_bug_in_a_job_type_fails_the_job_and_nothing_else(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        raise KeyError("price")
+
+    async def other(context: Context) -> dict[str, Any]:
+        return {}
+
+    async with running(settings, scripted(work), scripted(other, key="OTHER")) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert job.error == "The job stopped on an unexpected KeyError: 'price'"
+        await until_status(atlas, await submitted(atlas, "OTHER"), Status.COMPLETED)
+
+
+async def test_what_certainly_did_not_happen_is_tried_again_under_the_same_identity(settings: Settings) -> None:
+    identities: list[dict[str, Any]] = []
+
+    async def work(context: Context) -> dict[str, Any]:
+        async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+            identities.append(identity)
+            if len(identities) < 3:
+                raise TransientError("Busy")
+            return {"message": "Said"}
+
+        return await context.effect("world", {"id": f"attempt {len(identities) + 1}"}, speak)
+
+    async with running(settings, scripted(work, retry=QUICK)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.COMPLETED)
+        assert identities == [{"id": "attempt 1"}] * 3
+        assert await outcomes(job.id) == ["retrying", "retrying", "succeeded"]
+        assert [attempt.error for attempt in await atlas.queries.attempts(job.id)] == ["Busy", "Busy", None]
+
+
+async def test_between_attempts_a_job_is_queued_and_says_why_and_until_when(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        raise TransientError("Busy", retry_after=timedelta(minutes=7), result={"message": "Half"})
+
+    async with running(settings, scripted(work, retry=QUICK)) as atlas:
+        before = clock.now()
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.RUNNING)
+        job = await until_status(atlas, job_id, Status.QUEUED)
+        assert (job.error, job.result, job.finished_at, job.started_at) == ("Busy", {"message": "Half"}, None, None)
+        assert before + timedelta(minutes=7) <= job.due_at <= clock.now() + timedelta(minutes=7)
+        assert job.waiting_for == f"Next try at {job.due_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+async def test_it_gives_up_after_the_last_attempt(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        raise TransientError("Busy")
+
+    async with running(settings, scripted(work, retry=QUICK)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert (job.error, job.attempt) == ("Gave up after 3 attempts: Busy", 3)
+        assert await outcomes(job.id) == ["retrying", "retrying", "failed"]
+
+
+@pytest.mark.parametrize(
+    "fault", [OutcomeUnknown("No clear answer"), KeyError("id"), ConnectionResetError("cut")], ids=repr
+)
+async def test_what_may_have_happened_waits_for_a_person(settings: Settings, fault: Exception) -> None:
+    """Whatever breaks while the world is spoken to, a bug in the reading of its answer too."""
+    spoken = 0
+
+    async def work(context: Context) -> dict[str, Any]:
+        async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+            nonlocal spoken
+            spoken += 1
+            raise fault
+
+        return await context.effect("world", {"id": 1}, speak)
+
+    async with running(settings, scripted(work, retry=QUICK)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert (job.outcome, spoken) == ("unknown", 1)
+        assert str(fault) in (job.error or "")
+        assert sorted(job.allowed) == ["cancel", "resolve"]
+        assert await outcomes(job.id) == ["unknown"]
+        (effect,) = await atlas.queries.effects(job.id)
+        assert effect.phase == "sending"
+
+
+async def test_a_job_that_outlives_its_time_limit_is_stopped(settings: Settings) -> None:
+    stopped = asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        return {}
+
+    async with running(settings, scripted(work, time_limit_seconds=0.05)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert (job.error, job.outcome) == ("It ran longer than its time limit", None)
+        assert stopped.is_set()
+
+
+async def test_a_time_limit_that_ends_it_while_it_speaks_leaves_the_outcome_unknown(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+            await asyncio.Event().wait()
+            return {}
+
+        return await context.effect("world", {"id": 1}, speak)
+
+    async with running(settings, scripted(work, time_limit_seconds=0.1)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert (job.error, job.outcome) == ("The time limit ended it while the world was being spoken to", "unknown")
+
+
+async def test_a_time_out_of_the_jobs_own_is_not_taken_for_its_time_limit(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        raise TimeoutError("the camera did not answer")
+
+    async with running(settings, scripted(work)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert job.error == "The job stopped on an unexpected TimeoutError: the camera did not answer"
+
+
+async def test_a_job_that_cancels_itself_fails_and_does_not_run_for_ever(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        raise asyncio.CancelledError
+
+    async with running(settings, scripted(work)) as atlas:
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert (job.error, job.attempt) == ("The job stopped on an unexpected CancelledError", 1)
+
+
+async def test_a_job_whose_type_is_not_installed_says_so(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        return {}
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await Job.filter(id=job_id).update(type="REMOVED", status=Status.QUEUED)
+        job = await until_status(atlas, job_id, Status.FAILED)
+        assert job.error == "This installation has no job type REMOVED"
+
+
+async def test_a_stored_payload_that_no_longer_fits_says_so(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        return {}
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas, run_at=clock.now() + timedelta(hours=1))
+        await Job.filter(id=job_id).update(payload={"colour": "red"}, due_at=clock.now())
+        job = await until_status(atlas, job_id, Status.FAILED)
+        assert (job.error or "").startswith("The stored payload no longer fits SCRIPTED")
+
+
+async def test_what_an_earlier_attempt_did_is_not_done_again(settings: Settings) -> None:
+    spoken: list[str] = []
+
+    async def work(context: Context) -> dict[str, Any]:
+        for target in ("one", "two"):
+
+            async def speak(identity: dict[str, Any], target: str = target) -> dict[str, Any]:
+                spoken.append(target)
+                if spoken == ["one", "two"]:
+                    raise TransientError("Busy")
+                return {"said": target}
+
+            result = await context.effect(target, {"id": target}, speak)
+        return result
+
+    async with running(settings, scripted(work, retry=QUICK)) as atlas:
+        await until_status(atlas, await submitted(atlas), Status.COMPLETED)
+        assert spoken == ["one", "two", "two"]
+        assert await Effect.filter(phase="done").count() == 2

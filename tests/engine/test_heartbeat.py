@@ -1,0 +1,134 @@
+"""The heartbeat: others see that the engine lives, and its leases do not run out while it does."""
+
+import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from engine import clock
+from engine.jobs.base import Context
+from engine.settings import Settings
+from models.engine_record import EngineRecord
+from models.job import Job
+from models.states import Status
+from tests.support.engine import opened, running, scripted, settings_in, submitted, until, until_status
+
+
+async def for_ever(context: Context) -> dict[str, Any]:
+    await asyncio.Event().wait()
+    return {}
+
+
+async def lease_of(job_id: int) -> datetime:
+    expires = (await Job.get(id=job_id)).lease_expires_at
+    assert expires
+    return expires
+
+
+async def test_an_engine_is_online_from_its_start_to_its_stop(settings: Settings) -> None:
+    async with running(settings) as atlas:
+        state = await atlas.queries.engine()
+        assert (state.online, state.concurrency, state.poll_seconds) == (True, 10, 0.05)
+        assert [engine.pid for engine in await atlas.queries.engines()] == [os.getpid()]
+    async with opened(settings):
+        state = await atlas.queries.engine()
+        assert (state.online, state.concurrency) == (False, 0)
+        assert state.last_beat_at
+        assert await atlas.queries.engines() == []
+
+
+@pytest.mark.parametrize(("silence", "online"), [(9, True), (11, False)])
+async def test_an_engine_that_is_silent_for_ten_seconds_is_offline(
+    settings: Settings, silence: float, online: bool
+) -> None:
+    async with running(settings) as atlas:
+        await EngineRecord.all().update(last_beat_at=clock.now() - timedelta(seconds=silence))
+        assert (await atlas.queries.engine()).online is online
+        assert [engine.online for engine in await atlas.queries.engines()] == [online]
+
+
+async def test_a_job_that_takes_longer_than_its_lease_keeps_it(settings: Settings) -> None:
+    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(for_ever)) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.RUNNING)
+        first = await lease_of(job_id)
+
+        async def outlived() -> bool:
+            return clock.now() > first + timedelta(seconds=0.6) and await lease_of(job_id) > first
+
+        await until(atlas, outlived)
+        assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == [None]
+        assert (await EngineRecord.get(id=atlas.id)).running == 1
+
+
+async def test_a_job_that_was_taken_over_elsewhere_is_stopped_here(settings: Settings) -> None:
+    stopped = asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        return {}
+
+    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.RUNNING)
+        later = clock.now() + timedelta(hours=1)
+        await Job.filter(id=job_id).update(engine_id="another", lease_token="another", lease_expires_at=later)
+        async with asyncio.timeout(10):
+            await stopped.wait()
+        assert (await Job.get(id=job_id)).engine_id == "another"
+
+
+async def test_an_attempt_that_lost_its_job_to_a_later_one_here_leaves_that_one_alone(settings: Settings) -> None:
+    """The engine was suspended, its own rescuer put the job back, and it claims it again while the first still runs."""
+    tries = 0
+    second_may_end = asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        nonlocal tries
+        tries += 1
+        await (asyncio.Event() if tries == 1 else second_may_end).wait()
+        return {"message": "By the second"}
+
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.RUNNING)
+        await Job.filter(id=job_id).update(status=Status.QUEUED, lease_token=None, lease_expires_at=None)
+
+        async def the_first_is_lost() -> bool:
+            return [a.outcome for a in await atlas.queries.attempts(job_id)] == ["lost", None]
+
+        await until(atlas, the_first_is_lost)
+        second_may_end.set()
+        job = await until_status(atlas, job_id, Status.COMPLETED)
+        assert (job.result, job.attempt) == ({"message": "By the second"}, 2)
+
+
+async def test_a_beat_that_fails_is_logged_and_followed_by_the_next(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(settings_in(settings.data_dir, lease_seconds=1)) as atlas:
+        await _change(settings, "ALTER TABLE engine RENAME TO engine_hidden")
+
+        async def told() -> bool:
+            return "a heartbeat failed" in caplog.text
+
+        await until(atlas, told)
+        await _change(settings, "ALTER TABLE engine_hidden RENAME TO engine")
+        failed = clock.now()
+
+        async def beats_again() -> bool:
+            return (await EngineRecord.get(id=atlas.id)).last_beat_at > failed
+
+        await until(atlas, beats_again)
+
+
+async def _change(settings: Settings, statement: str) -> None:
+    with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
+        other.execute(statement)

@@ -1,0 +1,42 @@
+"""What an exception out of a job means, by table."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine.errors import OutcomeUnknown, PauseAsked, PermanentError, TransientError
+from engine.outcomes import Failed, Outcome, Paused, Retrying, Unknown, decide
+from engine.retry import RetryPolicy
+
+KEPT = {"posts": [{"channel": "feed"}]}
+LATER = timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "expected"),
+    [
+        (TransientError("busy"), 1, Retrying("busy", timedelta(seconds=10))),
+        (TransientError("busy"), 2, Retrying("busy", timedelta(seconds=20))),
+        (TransientError("busy", result=KEPT), 1, Retrying("busy", timedelta(seconds=10), KEPT)),
+        (TransientError("busy", retry_after=LATER), 1, Retrying("busy", LATER)),
+        (TransientError("busy"), 3, Failed("Gave up after 3 attempts: busy")),  # 3 are allowed
+        (TransientError("busy"), 4, Failed("Gave up after 4 attempts: busy")),  # never one more
+        (PermanentError("no such user"), 1, Failed("no such user")),  # trying again would not help
+        (PermanentError("no such user", result=KEPT), 1, Failed("no such user", KEPT)),
+        (OutcomeUnknown("no answer"), 1, Unknown("no answer")),  # never by itself again
+        (OutcomeUnknown("no answer", result=KEPT), 3, Unknown("no answer", KEPT)),
+        (PauseAsked("pause"), 1, Paused()),
+        (TimeoutError("no answer"), 1, Failed("The job stopped on an unexpected TimeoutError: no answer")),
+        (KeyError("x"), 1, Failed("The job stopped on an unexpected KeyError: 'x'")),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_an_exception_means(error: Exception, attempt: int, expected: Outcome) -> None:
+    policy: Any = RetryPolicy(base=10, jitter=0)
+    assert decide(error, attempt=attempt, max_attempts=3, policy=policy) == expected
+
+
+def test_giving_up_after_the_only_attempt_says_so_in_the_singular() -> None:
+    outcome = decide(TransientError("busy"), attempt=1, max_attempts=1, policy=RetryPolicy())
+    assert outcome == Failed("Gave up after 1 attempt: busy")

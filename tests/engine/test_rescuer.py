@@ -1,0 +1,167 @@
+"""Jobs whose engine died: put back if nothing can have gone out, left to a person if something may have."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine import clock
+from engine.jobs.base import Context
+from engine.settings import Settings
+from models.attempt import Attempt
+from models.effect import Effect
+from models.engine_record import EngineRecord
+from models.job import Job
+from models.states import Phase, Status
+from tests.support.engine import (
+    opened,
+    running,
+    scripted,
+    settings_in,
+    stored_job,
+    submitted,
+    until_set,
+    until_status,
+)
+
+LONG_AGO, LATER = clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=1)
+
+
+async def done(context: Context) -> dict[str, Any]:
+    return {"message": "Done"}
+
+
+def a_dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+async def an_orphan(phase: Phase | None = None, *, expires: Any = LONG_AGO, **columns: Any) -> Job:
+    """A job that an engine was running, whose effect had come as far as `phase`."""
+    lease = {"engine_id": "gone", "lease_token": "lease", "lease_expires_at": expires, "started_at": LONG_AGO}
+    job = await stored_job(**{"status": Status.RUNNING, "attempt": 1, **lease, **columns})
+    await Attempt.create(job_id=job.id, number=job.attempt, lease_token="lease", engine_id="gone", started_at=LONG_AGO)
+    if phase:
+        identity = {"id": 1}
+        await Effect.create(
+            job_id=job.id, target="world", attempt=1, identity=identity, phase=phase, started_at=LONG_AGO
+        )
+    return job
+
+
+@pytest.mark.parametrize("phase", [None, Phase.FAILED, Phase.DONE])
+async def test_a_job_whose_lease_ran_out_runs_again_when_nothing_can_be_on_its_way(
+    settings: Settings, phase: Phase | None
+) -> None:
+    async with opened(settings):
+        job = await an_orphan(phase)
+    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+        after = await until_status(atlas, job.id, Status.COMPLETED)
+        first, second = await atlas.queries.attempts(job.id)
+        told = (
+            "The engine died; already done: world"
+            if phase is Phase.DONE
+            else "The engine died before anything went out"
+        )
+        assert (first.outcome, first.error) == ("lost", told)
+        assert (second.outcome, after.attempt, after.error, after.pause_requested) == ("succeeded", 2, None, False)
+
+
+async def test_a_job_that_was_to_pause_when_its_engine_died_is_paused(settings: Settings) -> None:
+    async with opened(settings):
+        job = await an_orphan(pause_requested=True)
+    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+        after = await until_status(atlas, job.id, Status.PAUSED)
+        assert (after.attempt, after.pause_requested) == (1, False)
+
+
+async def test_an_engine_never_rescues_what_it_is_running_itself(settings: Settings) -> None:
+    """After the machine slept, its leases have run out while its attempts go on."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(context: Context) -> dict[str, Any]:
+        begun.set()
+        await go_on.wait()
+        return {}
+
+    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(slow)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        await Job.filter(id=job_id).update(lease_expires_at=LONG_AGO)
+        await atlas._rescuer.rescue_expired()
+        assert await Job.exists(id=job_id, status=Status.RUNNING, attempt=1)
+        go_on.set()
+        await until_status(atlas, job_id, Status.COMPLETED)
+
+
+async def test_a_job_whose_lease_ran_out_while_it_spoke_is_left_to_a_person(settings: Settings) -> None:
+    async with opened(settings):
+        job = await an_orphan(Phase.SENDING)
+    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+        after = await until_status(atlas, job.id, Status.FAILED)
+        assert (after.outcome, after.attempt) == ("unknown", 1)
+        assert after.error == "The engine died while the world was being spoken to"
+        assert sorted(after.allowed) == ["cancel", "resolve"]
+        assert [attempt.outcome for attempt in await atlas.queries.attempts(job.id)] == ["unknown"]
+
+
+async def test_a_job_that_kills_its_engine_each_time_is_given_up_in_the_end(settings: Settings) -> None:
+    async with opened(settings):
+        job = await an_orphan(attempt=5, max_attempts=5)
+    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+        after = await until_status(atlas, job.id, Status.FAILED)
+        assert (after.error, after.outcome) == (
+            "The engine died before anything went out, in each of 5 attempts",
+            None,
+        )
+        assert "retry" in after.allowed
+
+
+async def test_what_a_dead_process_left_on_this_machine_is_rescued_at_the_start(settings: Settings) -> None:
+    """Without waiting for the lease: the process is certainly gone."""
+    async with opened(settings):
+        quiet = await an_orphan(expires=LATER)
+        speaking = await an_orphan(Phase.SENDING, expires=LATER)
+        await an_engine("gone", pid=a_dead_process())
+    async with running(settings, scripted(done)) as atlas:
+        await until_status(atlas, quiet.id, Status.COMPLETED)
+        assert (await atlas.queries.job(speaking.id)).outcome == "unknown"
+        assert [engine.pid for engine in await atlas.queries.engines()] == [os.getpid()]
+
+
+@pytest.mark.parametrize("where", ["alive", "another machine"])
+async def test_what_an_engine_that_may_live_is_running_is_left_to_its_lease(settings: Settings, where: str) -> None:
+    host = socket.gethostname() if where == "alive" else "another-machine"
+    pid = os.getppid() if where == "alive" else a_dead_process()
+    async with opened(settings):
+        job = await an_orphan(expires=LATER)
+        await an_engine("gone", pid=pid, host=host)
+    async with running(settings, scripted(done)):
+        assert await Job.exists(id=job.id, status=Status.RUNNING, attempt=1)
+
+
+async def test_an_engine_that_has_been_gone_for_a_day_is_forgotten(settings: Settings) -> None:
+    async with opened(settings):
+        await an_engine("old", last_beat_at=clock.now() - timedelta(days=2), host="another-machine")
+        await an_engine("recent", last_beat_at=clock.now() - timedelta(hours=2), host="another-machine")
+    async with running(settings, scripted(done)) as atlas:
+        assert {record.id for record in await EngineRecord.all()} == {"recent", atlas.id}
+
+
+async def an_engine(id: str, *, pid: int = 1, host: str | None = None, last_beat_at: Any = None) -> None:
+    beat = last_beat_at or clock.now()
+    await EngineRecord.create(
+        id=id,
+        host=host or socket.gethostname(),
+        pid=pid,
+        concurrency=1,
+        poll_seconds=5,
+        started_at=LONG_AGO,
+        last_beat_at=beat,
+    )

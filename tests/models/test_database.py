@@ -1,0 +1,127 @@
+"""Opening the database: migrated, durable, and refused in one sentence when it cannot be used."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+from tortoise import Tortoise
+from tortoise.migrations.autodetector import MigrationAutodetector
+
+from engine.settings import Settings
+from models.database import DatabaseError, close_database, configuration, connection, open_database
+from models.job import Job
+from tests.support.engine import opened, settings_in, stored_job
+
+MIGRATIONS = {path.stem for path in Path("models/migrations").glob("0*.py")}
+
+
+@asynccontextmanager
+async def database_at(file: Path) -> AsyncIterator[None]:
+    """Open, and closed again whatever happens: an open connection would keep the tests from ending."""
+    try:
+        await open_database(f"sqlite://{file}")
+        yield
+    finally:
+        await close_database()
+
+
+def schema(file: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as reader:
+        return reader.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name").fetchall()
+
+
+def change(file: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        for statement in statements:
+            writer.execute(statement)
+
+
+async def test_a_new_file_gets_every_table_and_migration(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    async with database_at(file):
+        applied = await connection().execute_query_dict("SELECT name FROM tortoise_migrations")
+    assert {row["name"] for row in applied} == MIGRATIONS
+    tables = {"job", "attempt", "log_line", "effect", "channel", "feed_entry", "engine", "person"}
+    assert tables <= {name for name, _ in schema(file)}
+
+
+async def test_opening_again_changes_nothing_and_keeps_the_jobs(tmp_path: Path) -> None:
+    file = tmp_path / "again.db"
+    async with database_at(file):
+        job = await stored_job(name="Kept")
+    before = schema(file)
+    async with database_at(file):
+        assert (await Job.get(id=job.id)).name == "Kept"
+    assert schema(file) == before
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = tmp_path / "first.db"
+    async with database_at(file):
+        job = await stored_job()
+    change(file, "DELETE FROM tortoise_migrations WHERE name = '0002_claim_index'", "DROP INDEX idx_job_claim")
+    async with database_at(file):
+        assert await Job.exists(id=job.id)
+    assert "idx_job_claim" in {name for name, _ in schema(file)}
+
+
+async def test_models_and_migrations_agree(tmp_path: Path) -> None:
+    config = configuration(f"sqlite://{tmp_path / 'unused.db'}")
+    await Tortoise.init(config=config, init_connections=False)
+    assert Tortoise.apps is not None
+    found = await MigrationAutodetector(Tortoise.apps, config["apps"]).changes()
+    assert [operation for migration in found for operation in migration.operations] == []
+
+
+async def test_a_commit_survives_a_power_cut(settings: Settings, database: None) -> None:
+    rows = [await connection().execute_query_dict(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
+    assert rows == [[{"journal_mode": "wal"}], [{"synchronous": 2}]]
+
+
+async def test_a_newer_database_is_refused_untouched_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "newer.db"
+    async with database_at(file):
+        pass
+    change(file, "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '0999_later', '')")
+    before = schema(file)
+    with pytest.raises(DatabaseError) as caught:
+        async with database_at(file):
+            pass
+    assert str(caught.value) == (
+        f"the database {file} comes from a newer version of Job Runner (it has 0999_later); "
+        "start that version, or restore a backup made before the upgrade"
+    )
+    assert schema(file) == before
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear Ada,\n" * 100)
+    with pytest.raises(DatabaseError, match=r"letter\.txt cannot be opened: file is not a database"):
+        async with database_at(file):
+            pass
+    assert file.read_text() == "Dear Ada,\n" * 100
+
+
+async def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match=r"nowhere/job-runner\.db cannot be opened: unable to open database file"):
+        async with database_at(tmp_path / "nowhere" / "job-runner.db"):
+            pass
+
+
+async def test_a_database_of_another_kind_is_refused() -> None:
+    with pytest.raises(DatabaseError, match=r"must begin with sqlite://, not postgres://"):
+        await open_database("postgres://somewhere/jobs")
+
+
+@pytest.mark.parametrize("name", ["with space", "100%25", "größe", "a#b", "what?", "a%b"])
+async def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    settings = settings_in(tmp_path / name)
+    for _ in range(2):  # the second time there is a file to look at first
+        async with opened(settings):
+            await stored_job()
+    assert (tmp_path / name / "job-runner.db").stat().st_size > 0
+    assert os.listdir(tmp_path) == [name]

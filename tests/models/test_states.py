@@ -1,0 +1,65 @@
+"""Which moves a job accepts: the table is the truth, and the code has to agree with it."""
+
+import ast
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from models import states
+from models.states import ACTIVE, TERMINAL, UNKNOWN, Approval, Status, allowed_moves
+
+# (status, approval, outcome) → the moves; every combination that can be is listed.
+TABLE = {
+    ("queued", None, None): "cancel pause",
+    ("queued", "pending", None): "approve cancel pause reject",
+    ("queued", "approved", None): "cancel pause",
+    ("running", None, None): "cancel pause",
+    ("running", "approved", None): "cancel pause",
+    ("completed", None, None): "",
+    ("completed", "approved", None): "",
+    ("paused", None, None): "cancel resume",
+    ("paused", "pending", None): "approve cancel reject resume",
+    ("paused", "approved", None): "cancel resume",
+    ("failed", None, None): "cancel retry",
+    ("failed", "approved", None): "cancel retry",
+    ("failed", None, UNKNOWN): "cancel resolve",
+    ("failed", "approved", UNKNOWN): "cancel resolve",
+    ("cancelled", None, None): "",
+    ("cancelled", "pending", None): "",
+    ("cancelled", "approved", None): "",
+    ("cancelled", "rejected", None): "",
+    ("cancelled", None, UNKNOWN): "",
+    ("cancelled", "approved", UNKNOWN): "",
+}
+
+
+@pytest.mark.parametrize(("state", "moves"), TABLE.items())
+def test_a_state_allows_exactly_these_moves(state: tuple[str, str | None, str | None], moves: str) -> None:
+    status, approval, outcome = state
+    assert " ".join(sorted(allowed_moves(Status(status), approval=approval, outcome=outcome))) == moves
+
+
+def test_every_status_is_in_the_table_without_facets() -> None:
+    assert {status for status, approval, outcome in TABLE if approval is outcome is None} == set(Status)
+
+
+def test_a_job_that_is_over_allows_nothing_whatever_its_facets() -> None:
+    for status, approval, outcome in product(TERMINAL, [None, *Approval], [None, UNKNOWN]):
+        assert allowed_moves(status, approval=approval, outcome=outcome) == set()
+
+
+def test_every_active_job_can_be_cancelled() -> None:
+    for status, approval, outcome in product(ACTIVE, [None, *Approval], [None, UNKNOWN]):
+        assert "cancel" in allowed_moves(status, approval=approval, outcome=outcome)
+
+
+def test_every_status_is_either_active_or_terminal() -> None:
+    assert set(Status) == ACTIVE | TERMINAL
+    assert not ACTIVE & TERMINAL
+
+
+def test_states_imports_nothing_but_enum() -> None:
+    tree = ast.parse(Path(states.__file__).read_text())
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(node) for node in imported] == ["from enum import IntEnum, StrEnum"]

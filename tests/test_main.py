@@ -1,0 +1,182 @@
+"""The process as a whole: starts that cannot succeed, stopping, and being killed at the worst moment."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers.smtp import SmtpTestServer
+from tests.support.server import ROOT, WEBSOCKET, JobRunner, environment, free_port
+
+MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
+
+
+def start(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Start Job Runner when it is to give up by itself."""
+    command = [sys.executable, "main.py", *arguments]
+    env = environment({"PORT": free_port(), **settings})
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=False)
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("job-runner: ")
+    for word in words:
+        assert word in line
+
+
+def test_a_port_that_is_taken_is_one_line_that_says_what_to_set(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = start(DATA_DIR=tmp_path, PORT=port)
+    assert_one_line(done, f"cannot listen at 127.0.0.1, port {port}: Address already in use", "JOB_RUNNER_PORT")
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7", "::zz"])
+def test_an_address_that_is_not_this_machines_is_one_line(tmp_path: Path, host: str) -> None:
+    assert_one_line(start(DATA_DIR=tmp_path, HOST=host), f"cannot listen at {host}, port ", "JOB_RUNNER_HOST")
+
+
+def test_a_data_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    assert_one_line(start(DATA_DIR=tmp_path / "taken"), "JOB_RUNNER_DATA_DIR must be a folder", "taken")
+
+
+def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "job-runner.db").write_text("Dear Ada, this is a letter.\n" * 100)
+    assert_one_line(start(DATA_DIR=tmp_path), "job-runner.db cannot be opened: file is not a database")
+
+
+def test_a_database_in_a_folder_that_is_not_there_is_one_line_at_once(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path}/nowhere/jobs.db"
+    assert_one_line(start(DATA_DIR=tmp_path, DATABASE_URL=url), f"{url} cannot be opened: unable to open database file")
+
+
+def test_a_database_of_a_newer_version_is_one_line(tmp_path: Path, empty_database: Path) -> None:
+    (tmp_path / "job-runner.db").write_bytes(empty_database.read_bytes())
+    with closing(sqlite3.connect(tmp_path / "job-runner.db", isolation_level=None)) as writer:
+        writer.execute("INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '0999_later', '')")
+    assert_one_line(start(DATA_DIR=tmp_path), "comes from a newer version of Job Runner (it has 0999_later)")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POLL_SECONDS", "0"),
+        ("DATABASE_URL", "postgres://ada:geheim@db/jobs"),
+        ("ADMIN_PASSWORD", "geheim"),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_names_it_and_no_secret(tmp_path: Path, name: str, value: str) -> None:
+    done = start(DATA_DIR=tmp_path, **{name: value})
+    assert_one_line(done, f"JOB_RUNNER_{name} ")
+    assert "geheim" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["--help"]])
+def test_an_unknown_command_is_one_line_with_those_there_are(tmp_path: Path, arguments: list[str]) -> None:
+    assert_one_line(start(*arguments, DATA_DIR=tmp_path), "usage: python main.py [serve | worker]")
+
+
+def test_a_worker_without_postgresql_says_what_it_needs(tmp_path: Path) -> None:
+    assert_one_line(start("worker", DATA_DIR=tmp_path), "JOB_RUNNER_DATABASE_URL", "postgres://")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
+def test_it_stops_cleanly_within_five_seconds_while_somebody_is_connected(tmp_path: Path, how: signal.Signals) -> None:
+    with JobRunner(tmp_path / "data") as runner:
+        runner.http.get("/app")  # the client keeps this line open
+        page, half = runner.connect(*WEBSOCKET), socket.create_connection(("127.0.0.1", runner.port))
+        with page, half:
+            assert page.recv(12) == b"HTTP/1.1 101"
+            half.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")  # somebody never finishes a request
+            asked = time.monotonic()
+            code = runner.end(how)
+            assert time.monotonic() - asked < 5
+        assert code == 0
+        assert "Traceback" not in runner.output
+
+
+def test_the_address_and_what_may_be_seen_there_are_told_at_the_start(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with JobRunner(tmp_path / "data") as runner:
+        print(f"from the start to the first answer: {time.monotonic() - begun:.2f} s")
+        assert f"Job Runner is at {runner.url}" in runner.output
+        assert httpx.get(runner.url, follow_redirects=True, trust_env=False).status_code == 200
+
+
+def test_a_mail_that_was_on_its_way_when_the_process_was_killed_is_never_sent_again(tmp_path: Path) -> None:
+    with SmtpTestServer() as server:
+        mail = {"SMTP_HOST": server.host, "SMTP_PORT": server.port, "SMTP_SECURITY": "none"}
+        with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, **mail) as runner:
+            server.hold("CONTENT")
+            job_id = runner.submit("EMAIL_SEND", MAIL)
+            server.wait_until(lambda: "CONTENT" in server.held)
+            assert runner.kill() == -signal.SIGKILL
+            server.release()
+            runner.start()
+            job = runner.until(job_id, "failed")
+            assert (job["outcome"], job["attempt"], job["allowed"]) == ("unknown", 1, ["cancel", "resolve"])
+            (attempt,) = runner.http.get(f"/api/v1/jobs/{job_id}/attempts").json()
+            assert (attempt["outcome"], attempt["phase"]) == ("unknown", "sending")
+            (effect,) = attempt["effects"]
+            assert effect["identity"]["message_id"] == server.messages[0].message["Message-ID"], "the evidence"
+            runner.until(runner.submit("EMAIL_SEND", {**MAIL, "subject": "Another"}), "completed")
+            assert [received.message["Subject"] for received in server.messages] == ["Hello", "Another"]
+            runner.http.post(f"/api/v1/jobs/{job_id}/resolve", json={"went_out": True})
+            assert runner.job(job_id)["status"] == "completed"
+            assert len(server.messages) == 2
+
+
+def test_a_mail_that_had_not_begun_when_the_process_was_killed_is_sent_once(tmp_path: Path) -> None:
+    with SmtpTestServer() as server:
+        mail = {"SMTP_HOST": server.host, "SMTP_PORT": server.port, "SMTP_SECURITY": "none"}
+        with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, **mail) as runner:
+            server.hold("EHLO")
+            job_id = runner.submit("EMAIL_SEND", MAIL)
+            server.wait_until(lambda: "EHLO" in server.held)
+            runner.kill()
+            server.release()
+            runner.start()
+            assert runner.until(job_id, "completed")["attempt"] == 2
+            assert len(server.messages) == 1
+
+
+def test_after_a_kill_a_render_runs_again_and_no_accepted_job_is_missing(tmp_path: Path) -> None:
+    go_on = tmp_path / "go on"
+    with JobRunner(tmp_path / "data", POLL_SECONDS=0.1) as runner:
+        job_id = runner.submit("TEST_RENDER", {"title": "Trailer", "hold": str(go_on)})
+        runner.until(job_id, "running")
+        accepted = [runner.submit("TEST_NOOP", run_at="2027-01-01T00:00:00Z") for _ in range(20)]
+        runner.kill()
+        go_on.touch()
+        runner.start()
+        job = runner.until(job_id, "completed")
+        assert (job["attempt"], job["result"]) == (2, {"message": "Rendered Trailer"})
+        attempts = runner.http.get(f"/api/v1/jobs/{job_id}/attempts").json()
+        assert [attempt["outcome"] for attempt in attempts] == ["lost", "succeeded"]
+        assert [runner.job(other)["status"] for other in accepted] == ["queued"] * 20
+
+
+def test_a_second_process_on_the_same_folder_does_not_disturb_the_first(tmp_path: Path) -> None:
+    """By mistake, or for a moment while one replaces the other."""
+    with (
+        JobRunner(tmp_path / "data", POLL_SECONDS=0.1) as first,
+        JobRunner(tmp_path / "data", POLL_SECONDS=0.1) as second,
+    ):
+        ids = [runner.submit("TEST_NOOP") for runner in (first, second) * 10]
+        for job_id in ids:
+            assert first.until(job_id, "completed")["attempt"] == 1
+        assert os.getpid() not in (first.pid, second.pid)
