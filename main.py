@@ -1,6 +1,7 @@
 """Composition root: settings → database → engine → API → pages → serve."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -86,6 +87,7 @@ def build(settings: Settings) -> Guard:
             await sign_in.prepare()
             live.start()
             opened.push_async_callback(live.stop)
+            gc.freeze()  # what lives until the end need not be walked at every collection, while pages wait
             yield
 
     app = FastAPI(
