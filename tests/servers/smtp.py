@@ -113,12 +113,11 @@ class SmtpTestServer:
 
     def hold(self, stage: str) -> None:
         """Fall silent at the stage until `release`; `server.held` names stages that a client has come to."""
-        self._released.clear()
         self.change(lambda: self._orders.append(_Order(stage, "hold")))
 
     def release(self) -> None:
-        """Let everything that is held go on."""
-        self._controller.loop.call_soon_threadsafe(self._released.set)
+        """Let everything that is held now go on; stages that nobody has come to yet are still held."""
+        self._controller.loop.call_soon_threadsafe(self._let_go)
 
     def wait_for(self, count: int, timeout: float = DEADLINE) -> list[Received]:
         """Block until `count` messages have come; in a coroutine call it by `asyncio.to_thread`."""
@@ -159,6 +158,12 @@ class SmtpTestServer:
         self.change(lambda: self.held.append(order.stage))
         await self._released.wait()
         return None
+
+    def _let_go(self) -> None:
+        with self._changed:
+            self._orders = [o for o in self._orders if o.act != "hold" or o.stage not in self.held]
+        released, self._released = self._released, asyncio.Event()
+        released.set()
 
     async def _hang_up(self) -> None:
         for conversation in tuple(self.connections):
