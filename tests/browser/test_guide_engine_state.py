@@ -35,6 +35,7 @@ def test_a_page_heals_by_itself_when_the_server_was_started_anew(browsing: Brows
     first = runner.submit("TEST_RENDER", {"fail": "broken"})
     page = browsing.open()
     expect(job(page, first)).to_be_visible()
+    page.wait_for_function("window.socket?.connected")  # a page that was never connected has no connection to lose
     runner.stop()
     expect(page.get_by_text("Connection lost")).to_be_visible()
     expect(job(page, first)).to_be_visible()  # what was shown stays
