@@ -15,7 +15,7 @@ from typing import Protocol
 
 from engine import clock
 from engine.engine import Atlas
-from engine.events import ChannelsChanged, Event, JobChanged, JobLogged, JobProgressed
+from engine.events import ChannelsChanged, EngineChanged, Event, JobChanged, JobLogged, JobProgressed
 from engine.queries import OFFLINE_AFTER
 from engine.views import EngineState, JobView
 from models.states import Status
@@ -146,7 +146,7 @@ class Live:
                 return
             case JobLogged(job_id):
                 self._logged.add(job_id)
-            case ChannelsChanged():
+            case ChannelsChanged() | EngineChanged():
                 self._stale = True
             case _:
                 return

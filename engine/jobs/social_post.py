@@ -22,6 +22,7 @@ from engine.vault import Vault
 from models.channel import Channel as ChannelRow
 from models.states import Category
 
+MAX_IMAGES = 4
 MAX_IMAGE_BYTES = 2_000_000
 MAX_IMAGES_BYTES = 5_500_000  # together: as base64 they must fit in one request
 _SEVERITY: tuple[type[AttemptError], ...] = (OutcomeUnknown, TransientError, PermanentError)
@@ -44,7 +45,9 @@ class SocialPayload(Payload):
         ChannelNames,
         Field(title="Channels", min_length=1, max_length=20, json_schema_extra={"choices": "channels"}),
     ]
-    images: Annotated[list[ImageInput], Field(title="Images", max_length=4, json_schema_extra={"upload": "image"})] = []  # noqa: RUF012 (pydantic copies it)
+    images: Annotated[
+        list[ImageInput], Field(title="Images", max_length=MAX_IMAGES, json_schema_extra={"upload": "image"})
+    ] = []  # noqa: RUF012 (pydantic copies it)
 
 
 class SocialPost(JobType[SocialPayload]):

@@ -207,6 +207,19 @@ def test_a_post_with_a_picture_is_published_to_the_built_in_feed(page: Page, run
     expect(job(page, newest(runner)).locator("time")).to_have_text(re.compile("just now|s ago"))
 
 
+def test_several_images_come_at_once_and_a_fifth_is_left_out(page: Page) -> None:
+    dialog = opened(page)
+    choose(page, "Job type", "SOCIAL_POST")
+    picture = BytesIO()
+    Image.new("RGB", (8, 8), "green").save(picture, "PNG")
+    with page.expect_file_chooser() as chooser:
+        dialog.get_by_role("button", name="Add images").click()
+    names = [f"picture-{number}.png" for number in range(5)]
+    chooser.value.set_files([FilePayload(name=n, mimeType="image/png", buffer=picture.getvalue()) for n in names])
+    expect(dialog.get_by_role("alert").filter(has_text="Images must be at most 4")).to_be_visible()
+    expect(dialog.get_by_label("Description of picture-")).to_have_count(4)
+
+
 def test_a_double_click_on_submit_creates_one_job(page: Page, runner: JobRunner) -> None:
     dialog = opened(page)
     fill_mail(dialog)

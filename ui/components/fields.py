@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from engine.engine import Atlas
-from engine.jobs.social_post import MAX_IMAGE_BYTES
+from engine.jobs.social_post import MAX_IMAGE_BYTES, MAX_IMAGES
 from models.states import Priority
 from ui.components.node import Node, button, icon_button
 
@@ -139,7 +139,10 @@ class ImagesField(Field):
 
     async def _on_upload(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
-        self._input.reset()
+        self._input.run_method("removeUploadedFiles")  # a reset would end the uploads that are still under way
+        if len(self._images) >= MAX_IMAGES:
+            self.show_fault(f"Images must be at most {MAX_IMAGES}; {event.file.name} is left out")
+            return
         if len(content) > MAX_IMAGE_BYTES:
             self.show_fault(
                 f"Images must have at most {MAX_IMAGE_BYTES:,} bytes, {event.file.name} has {len(content):,}"
