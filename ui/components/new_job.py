@@ -7,7 +7,8 @@ from nicegui import ui
 from engine.errors import InvalidInput, JobRunnerError
 from engine.jobs import AnyJobType
 from ui.components.dialogs import dialog_frame
-from ui.components.fields import Field, PriorityField, field_for, labelled
+from ui.components.fields import Field, PriorityField, labelled
+from ui.components.form import field_for
 from ui.components.node import Node, button
 from ui.layout import Shell
 

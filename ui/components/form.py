@@ -1,0 +1,58 @@
+"""From a payload model to its form: each property's schema tells which field it gets."""
+
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+
+from ui.components.fields import (
+    ChoiceField,
+    Field,
+    JsonField,
+    LinesField,
+    NumberField,
+    SwitchField,
+    TextField,
+)
+from ui.components.post_fields import ChannelsField, ImagesField
+
+
+def field_for(name: str, model: type[BaseModel]) -> Field:
+    """The field for one payload property, told by its schema; a default is filled in."""
+    info: FieldInfo = model.model_fields[name]
+    title = info.title or name.replace("_", " ").capitalize()
+    field = _field(info, title, {"optional": not info.is_required(), "help_text": info.description or ""})
+    if isinstance(info.default, str | int | float) and not isinstance(field, JsonField | LinesField):
+        field.fill(info.default)
+    return field
+
+
+def _field(info: FieldInfo, title: str, common: dict[str, Any]) -> Field:
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    kind = _without_none(info.annotation)
+    if extra.get("choices") == "channels":
+        return ChannelsField(title, **common)
+    if extra.get("upload") == "image":
+        return ImagesField(title, **common)
+    if get_origin(kind) is Literal:
+        return ChoiceField(title, choices=get_args(kind), **common)
+    if kind is bool:
+        return SwitchField(title, **common)
+    if kind in (int, float):
+        return NumberField(title, **common)
+    if kind is str or extra.get("multiline") or _takes_text(info):
+        return TextField(title, multiline=bool(extra.get("multiline")), **common)
+    if get_origin(kind) is list and get_args(kind)[0] is str:
+        return LinesField(title, multiline=True, **{**common, "help_text": common["help_text"] or "One a line"})
+    return JsonField(title, multiline=True, **{**common, "help_text": common["help_text"] or "As JSON"})
+
+
+def _takes_text(info: FieldInfo) -> bool:
+    """Whether the payload reads one text itself, as addresses separated by commas."""
+    return any(isinstance(part, BeforeValidator) for part in info.metadata)
+
+
+def _without_none(annotation: Any) -> Any:
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if get_origin(annotation) in (Union, UnionType) and len(kinds) == 1 else annotation
