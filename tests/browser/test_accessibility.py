@@ -44,7 +44,7 @@ def full(runner: JobRunner, mail_server: SmtpTestServer, tmp_path: Path) -> Iter
         "approval": runner.submit("EMAIL_SEND", mail, requires_approval=True),
         "scheduled": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z", priority="high"),
         "paused": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z"),
-        "pausing": runner.submit("TEST_RENDER", {"title": "Slow", "seconds": 60}),
+        "pausing": runner.submit("TEST_RENDER", {"title": "Slow", "seconds": 600}),
         "post": runner.submit("SOCIAL_POST", {"text": "Spring", "channels": ["feed"]}),
         "cancelled": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z"),
     }
