@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,12 +18,14 @@ from fastapi import FastAPI
 from api.app import add_routes
 from api.guard import Guard
 from api.sign_in import SignIn
+from engine.backup import restore_backup, save_backup
 from engine.engine import Atlas
 from engine.errors import SettingsError
+from engine.jobs import load_registry
 from engine.settings import Settings, load_settings
 from models.database import DatabaseError, close_database, open_database
 
-USAGE = "usage: python main.py [serve | worker]"
+USAGE = "usage: python main.py [serve | worker | backup FILE | restore FILE]"
 BAD_START = 2
 GRACEFUL_SECONDS = 3
 
@@ -38,6 +41,10 @@ def main(arguments: Sequence[str]) -> int:
                 serve(load_settings())
             case ["worker"]:
                 raise SettingsError("a worker needs PostgreSQL: set JOB_RUNNER_DATABASE_URL to postgres://…")
+            case ["backup", file]:
+                print(save_backup(load_settings(), Path(file)))
+            case ["restore", file]:
+                print(restore_backup(load_settings(), load_registry(), Path(file)))
             case _:
                 raise SettingsError(USAGE)
     except (SettingsError, DatabaseError) as fault:
@@ -52,7 +59,7 @@ def serve(settings: Settings) -> None:
     listener = _listen(settings)
     for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on them, then raises them again for us
         signal.signal(stop, lambda *_: sys.exit(0))
-    application = build(settings)
+    application, atlas = build(settings)
     config = uvicorn.Config(
         application,
         log_config=None,
@@ -63,14 +70,28 @@ def serve(settings: Settings) -> None:
     )
     host, port = listener.getsockname()[:2]
     logging.getLogger("job_runner").info("Job Runner is at http://%s:%s", f"[{host}]" if ":" in host else host, port)
-    server = uvicorn.Server(config)
+    server = Server(config)
+    server.on_stop = atlas.stop_claiming
     server.run(sockets=[listener])
     if not server.started:
         raise SettingsError("the start failed; the log above says why")
 
 
-def build(settings: Settings) -> Guard:
-    """The whole application."""
+class Server(uvicorn.Server):
+    """Stops in order at the first signal, and at once at the second."""
+
+    on_stop: Callable[[], None] = staticmethod(lambda: None)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal stops the claiming before anything else; a second one is as good as a kill."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        self.on_stop()
+        super().handle_exit(sig, frame)
+
+
+def build(settings: Settings) -> tuple[Guard, Atlas]:
+    """The whole application, and the engine in it."""
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.data_dir.absolute() / "pages"))
     from ui.app import add_pages  # NiceGUI reads its storage path when it is imported
 
@@ -101,7 +122,7 @@ def build(settings: Settings) -> Guard:
     add_routes(app, atlas, sign_in)
     live = add_pages(app, atlas)
     sign_in.on_sign_out = live.sign_out
-    return Guard(app, loopback=settings.is_loopback, signed_in=sign_in.person)
+    return Guard(app, loopback=settings.is_loopback, signed_in=sign_in.person), atlas
 
 
 async def _check_database(settings: Settings) -> None:

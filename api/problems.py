@@ -17,6 +17,7 @@ from engine.errors import (
     NotFound,
 )
 from engine.faults import shown
+from engine.health import trouble
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -30,6 +31,7 @@ _TITLES = {
     422: "Invalid input",
     429: "Too many requests",
     500: "Internal error",
+    503: "Not available",
 }
 
 
@@ -75,7 +77,9 @@ def install(app: FastAPI) -> None:
         return answer
 
     @app.exception_handler(Exception)
-    async def on_bug(_: Request, __: Exception) -> JSONResponse:
+    async def on_bug(_: Request, error: Exception) -> JSONResponse:
+        if fault := trouble(error):
+            return problem(503, f"The request was not carried out: {fault}")
         return problem(500, "The request failed; the log says why")
 
 

@@ -93,10 +93,11 @@ def _add_moves(router: APIRouter, atlas: Atlas, commands: Commands) -> None:
             return await moved(job_id)
 
         summary = (command.__doc__ or "").splitlines()[0]
-        router.post(f"/jobs/{{job_id}}/{name}", name=f"{name}_job", description=summary)(move)
+        router.post(f"/jobs/{{job_id}}/{name}", name=f"{name.replace('-', '_')}_job", description=summary)(move)
 
     for name in ("cancel", "pause", "resume", "retry", "approve"):
         add(name, getattr(commands, name))
+    add("run-now", commands.run_now)
 
     @router.post("/jobs/{job_id}/reject")
     async def reject_job(job_id: JobId, body: schemas.Rejection | None = None) -> schemas.Job:
@@ -115,29 +116,26 @@ def engine_routes(atlas: Atlas) -> APIRouter:
     """Job types and the engine."""
     router = APIRouter(prefix="/api/v1", tags=["engine"])
 
+    async def shown_types() -> list[schemas.JobType]:
+        payloads = {job_type.key: job_type.payload for job_type in atlas.queries.job_types()}
+        return [schemas.JobType.of(v, payloads[v.key].model_json_schema()) for v in await atlas.queries.types()]
+
     @router.get("/job-types")
     async def list_job_types() -> schemas.JobTypeList:
         """Every job type, with its payload's JSON Schema."""
-        types = atlas.queries.job_types()
-        return schemas.JobTypeList(
-            items=[
-                schemas.JobType(
-                    type=job_type.key,
-                    label=job_type.label,
-                    description=job_type.description,
-                    category=job_type.category,
-                    icon=job_type.icon,
-                    effect=job_type.effect.value,
-                    payload_schema=job_type.payload.model_json_schema(),
-                )
-                for job_type in types
-            ]
-        )
+        return schemas.JobTypeList(items=await shown_types())
+
+    @router.patch("/job-types/{key}")
+    async def change_job_type(key: str, body: schemas.TypePolicy) -> schemas.JobType:
+        """Pause or limit every job of a type, from the engine's next look on."""
+        await atlas.administration.set_policy(key, **body.model_dump(exclude_unset=True))
+        return next(shown for shown in await shown_types() if shown.type == key)
 
     @router.get("/engine")
     async def get_engine() -> schemas.Engine:
         """Whether Atlas is alive, and how busy."""
-        return schemas.Engine.of(await atlas.queries.engine())
+        state = await atlas.queries.engine()
+        return schemas.Engine.of(state, await atlas.queries.queue_length() if state.last_beat_at else 0)
 
     return router
 

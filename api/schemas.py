@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from engine.views import AttemptView, ChannelView, EffectView, EngineState, JobView
+from engine.administration import MAX_CONCURRENCY, MAX_TIME_LIMIT_SECONDS
+from engine.views import AttemptView, ChannelView, EffectView, EngineState, JobView, TypeView
 
 
 class Fault(BaseModel):
@@ -40,6 +41,16 @@ class JobRequest(BaseModel):
     run_at: AwareDatetime | None = Field(None, description="not before this moment")
     created_by: str = Field("api", min_length=1, max_length=200)
     requires_approval: bool = False
+
+
+class TypePolicy(BaseModel):
+    """What to change for every job of a type; what is left out stays, null takes a limit away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    paused: bool = False
+    concurrency: int | None = Field(None, ge=1, le=MAX_CONCURRENCY)
+    time_limit_seconds: float | None = Field(None, ge=1, le=MAX_TIME_LIMIT_SECONDS)
 
 
 class Resolution(BaseModel):
@@ -190,7 +201,17 @@ class JobType(BaseModel):
     category: str
     icon: str
     effect: str
+    attempts: int = Field(description="how often a job of this type is tried by itself")
+    paused: bool
+    concurrency: int | None = Field(description="at once, all engines together; null: as many as the engines run")
+    time_limit_seconds: float
+    running: int
     payload_schema: dict[str, Any]
+
+    @classmethod
+    def of(cls, view: TypeView, schema: dict[str, Any]) -> "JobType":
+        """The type as programs see it."""
+        return cls.model_validate({"type": view.key, "payload_schema": schema, **vars(view)})
 
 
 class JobTypeList(BaseModel):
@@ -205,6 +226,7 @@ class Engine(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     online: bool
+    fault: str | None = Field(description="what keeps the engine from its work")
     last_beat_at: datetime | None
     poll_seconds: float
     concurrency: int
@@ -212,6 +234,6 @@ class Engine(BaseModel):
     queued: int
 
     @classmethod
-    def of(cls, state: EngineState) -> "Engine":
+    def of(cls, state: EngineState, queued: int) -> "Engine":
         """The engine as programs see it."""
-        return cls.model_validate(state)
+        return cls.model_validate({**vars(state), "queued": queued})

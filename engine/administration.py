@@ -1,4 +1,4 @@
-"""What an administrator may do: connect, test and remove channels, and let people sign in."""
+"""What an administrator may do: channels, limits of job types, and who may sign in."""
 
 import asyncio
 import re
@@ -13,8 +13,9 @@ from tortoise.exceptions import IntegrityError
 from engine import clock
 from engine.channels import FEED, KINDS, http_client, open_channel
 from engine.errors import AttemptError, FieldError, InvalidInput, NotFound
-from engine.events import Bus, ChannelsChanged
+from engine.events import Bus, ChannelsChanged, TypesChanged
 from engine.faults import shown
+from engine.jobs import Registry
 from engine.rows import channel_view
 from engine.settings import MAX_PASSWORD, MIN_PASSWORD, Settings
 from engine.vault import Vault
@@ -22,6 +23,7 @@ from engine.views import ChannelView
 from models.channel import Channel
 from models.engine_record import EngineRecord
 from models.person import Person
+from models.type_policy import TypePolicy
 
 CREDENTIALS: dict[str, tuple[str, ...]] = {
     "feed": (),
@@ -29,14 +31,17 @@ CREDENTIALS: dict[str, tuple[str, ...]] = {
     "bluesky": ("handle", "app_password"),
 }
 ADMINISTRATOR = "admin"
+MAX_CONCURRENCY = 1000
+MAX_TIME_LIMIT_SECONDS = 7 * 86400
 _NAME = re.compile(r"[^\W_](?:[\w .@-]{0,62}[\w.@-])?")
 _hasher = PasswordHasher()
 
 
 class Administration:
-    """Channels and people."""
+    """Channels, job types and people."""
 
-    def __init__(self, settings: Settings, bus: Bus) -> None:
+    def __init__(self, settings: Settings, registry: Registry, bus: Bus) -> None:
+        self._registry = registry
         self._bus = bus
         secret = settings.secret_key
         self._vault = Vault(secret.get_secret_value() if secret else "")
@@ -104,6 +109,23 @@ class Administration:
             raise NotFound("channel", channel_id)
         return channel_view(tested)
 
+    async def set_policy(self, key: str, **changes: Any) -> None:
+        """Pause or limit every job of a type, in all engines, from their next look on.
+
+        `paused` is true or false; `concurrency` (at once, 1 to 1,000) and `time_limit_seconds` (1 to 604,800) are
+        None for what the engine and the type have of themselves. What is left out stays as it is.
+
+        Raises:
+            NotFound: there is no such job type.
+            InvalidInput: a value breaks its rule.
+        """
+        self._registry.get(key)
+        if faults := _policy_faults(changes):
+            raise InvalidInput(faults)
+        await TypePolicy.get_or_create(type=key)
+        await TypePolicy.filter(type=key).update(**changes)
+        self._bus.publish(TypesChanged())
+
     async def create_administrator(self, password: str) -> None:
         """Let `admin` sign in with this password, instead of any former one.
 
@@ -146,6 +168,17 @@ def _fits(expected: str | None, password: str) -> bool:
 def _nobody() -> str:
     """A hash to compare with when the name does not exist, so that this takes as long."""
     return _hasher.hash("nobody")
+
+
+def _policy_faults(changes: dict[str, Any]) -> list[FieldError]:
+    faults = []
+    for field, most in (("concurrency", MAX_CONCURRENCY), ("time_limit_seconds", MAX_TIME_LIMIT_SECONDS)):
+        value = changes.get(field)
+        if value is not None and not 1 <= value <= most:
+            faults.append(
+                FieldError(field, f"{field} must be 1 to {most:,}, or null for no limit of its own, not {value}")
+            )
+    return faults
 
 
 def _name_faults(name: str) -> list[FieldError]:

@@ -6,15 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F
+from tortoise.expressions import F, Q
 
 from engine import clock
-from engine.errors import (
-    IdempotencyConflict,
-    JobRunnerError,
-    MoveNotAllowed,
-    NotFound,
-)
+from engine.errors import IdempotencyConflict, JobRunnerError, MoveNotAllowed, NotFound
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.executor import CANCEL_GRACE_SECONDS
 from engine.jobs import Registry
@@ -22,9 +17,10 @@ from engine.settings import Settings
 from engine.submission import Submission
 from models.attempt import Attempt
 from models.effect import Effect
-from models.job import Job
+from models.job import Job, insert_job
 from models.states import (
     ALLOWED_FROM,
+    POISONOUS,
     UNKNOWN,
     Approval,
     Move,
@@ -33,6 +29,7 @@ from models.states import (
     allowed_moves,
 )
 
+CONFIRMED = {"message": "A person said that it went out"}
 STOP_WAIT_SECONDS = CANCEL_GRACE_SECONDS + 2
 
 
@@ -63,19 +60,17 @@ class Commands:
             IdempotencyConflict: the key was used for another body.
         """
         asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval)
-        request_hash = asked.fingerprint()
-        if idempotency_key and (first := await self._first(idempotency_key, request_hash)):
+        if idempotency_key and (first := await self._first(idempotency_key, asked)):
             return first, False
-        job = await asked.accept(self._registry, self._settings)
-        job.idempotency_key, job.request_hash = idempotency_key, request_hash
+        job = await asked.accept(self._registry, self._settings, idempotency_key)
         try:
-            await job.save(force_create=True)
+            job_id = await insert_job(job)
         except IntegrityError:  # another request with this key came first
-            if not idempotency_key or not (first := await self._first(idempotency_key, request_hash)):
+            if not idempotency_key or not (first := await self._first(idempotency_key, asked)):
                 raise
             return first, False
-        self._bus.publish(JobChanged(job.id))
-        return job.id, True
+        self._bus.publish(JobChanged(job_id))
+        return job_id, True
 
     async def cancel(self, job_id: int) -> None:
         """Final. A running attempt is stopped; returns once it has told what had already happened.
@@ -122,7 +117,16 @@ class Commands:
         Raises:
             MoveNotAllowed: the job has not failed, or a person must first say whether it went out.
         """
-        await self._requeue(job_id, Move.RETRY, Job.filter(outcome=None))
+        await self._requeue(job_id, Move.RETRY, Job.filter(Q(outcome=None) | Q(outcome=POISONOUS)))
+
+    async def run_now(self, job_id: int) -> None:
+        """A job that waits for its time, or for its next try, waits no longer: the next look takes it.
+
+        Raises:
+            MoveNotAllowed: the job does not wait for its time.
+        """
+        waiting = Job.filter(due_at__isnull=False)
+        await self._move_or_refuse(job_id, Move.RUN_NOW, {"due_at": None}, waiting)
 
     async def approve(self, job_id: int) -> None:
         """Let a job that needs approval be executed.
@@ -151,12 +155,17 @@ class Commands:
             MoveNotAllowed: the job's outcome is not unknown.
         """
         await self._move_or_refuse(job_id, Move.RESOLVE, {"outcome": None}, Job.filter(outcome=UNKNOWN))
+        in_question = Effect.filter(job_id=job_id, phase=Phase.SENDING)
         if not went_out:
-            await _settle(job_id, phase=Phase.FAILED, error="A person said that it did not go out")
+            now = clock.now()
+            said = "A person said that it did not go out"
+            await in_question.update(phase=Phase.FAILED, error=said, finished_at=now, denied_at=now)
             await self._requeue(job_id, Move.RESOLVE, Job.all())
             return
-        await _settle(job_id, phase=Phase.DONE, result={"message": "A person said that it went out"})
         job = await Job.get(id=job_id)
+        confirmed = await in_question.update(phase=Phase.DONE, result=CONFIRMED, finished_at=clock.now())
+        if not confirmed:  # a restored job: whatever it still had to do is in question
+            await self._confirm_the_rest(job)
         if not await self._everything_done(job):
             await self._requeue(job_id, Move.RESOLVE, Job.all())
             return
@@ -166,19 +175,41 @@ class Commands:
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
-    async def _first(self, key: str, request_hash: str) -> int | None:
+    async def _first(self, key: str, asked: Submission) -> int | None:
         first: Job | None = await Job.get_or_none(idempotency_key=key)
         if first is None:
             return None
-        if first.request_hash != request_hash:
+        if first.request_hash != asked.fingerprint():
             raise IdempotencyConflict(key)
         return int(first.id)
 
     async def _everything_done(self, job: Job) -> bool:
-        job_type = self._registry.find(job.type)
-        wanted = set(job_type.targets(job_type.payload.model_validate(job.payload))) if job_type else set()
         done = await Effect.filter(job_id=job.id, phase=Phase.DONE).values_list("target", flat=True)
-        return wanted <= set(done)
+        return self._targets(job) <= set(done)
+
+    async def _confirm_the_rest(self, job: Job) -> None:
+        now = clock.now()
+        await Effect.filter(job_id=job.id).exclude(phase=Phase.DONE).update(phase=Phase.DONE, result=CONFIRMED)
+        known = await Effect.filter(job_id=job.id).values_list("target", flat=True)
+        new = [
+            Effect(
+                job_id=job.id,
+                target=target,
+                attempt=job.attempt,
+                identity={},
+                phase=Phase.DONE,
+                result=CONFIRMED,
+                started_at=now,
+                finished_at=now,
+            )
+            for target in sorted(self._targets(job) - set(known))
+        ]
+        for effect in new:
+            await effect.save()
+
+    def _targets(self, job: Job) -> set[str]:
+        job_type = self._registry.find(job.type)
+        return set(job_type.targets(job_type.payload.model_validate(job.payload))) if job_type else set()
 
     async def _decide(self, job_id: int, move: Move, changes: dict[str, Any]) -> None:
         pending = Job.filter(approval=Approval.PENDING)
@@ -187,8 +218,9 @@ class Commands:
     async def _requeue(self, job_id: int, move: Move, rows: Any) -> None:
         again = {
             "status": Status.QUEUED,
-            "due_at": clock.now(),
+            "due_at": None,
             "outcome": None,
+            "deaths": 0,
             "finished_at": None,
             "error": None,
         }
@@ -213,13 +245,10 @@ class Commands:
         job = await Job.get_or_none(id=job_id)
         if job is None:
             return NotFound("job", job_id)
-        allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome)
+        waits = job.due_at is not None
+        allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome, waits=waits)
         reason = " and whose outcome is unknown" if job.outcome == UNKNOWN else ""
         return MoveNotAllowed(move, job.status, allowed - {move}, reason)
-
-
-async def _settle(job_id: int, **changes: Any) -> None:
-    await Effect.filter(job_id=job_id, phase=Phase.SENDING).update(**changes)
 
 
 class _Ended:

@@ -1,59 +1,40 @@
 """What a running job holds in its hand: its lease, its progress, its log and its effects."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
 from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked
 from engine.events import Bus, JobLogged, JobProgressed
+from engine.ledger import Ledger, close_lost
+from engine.processes import OnLine, Processes
 from engine.settings import Settings
 from models.attempt import LogLine
-from models.effect import Effect, begin_effect
+from models.database import storable
+from models.effect import Effect, begin_effect, settle_effect
+from models.ending import Lease
 from models.job import Job
 from models.states import Phase, Status
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 PROGRESS_WRITE_SECONDS = 2.0
 MAX_LOG_TEXT = 4000
-
-
-@dataclass(frozen=True)
-class Lease:
-    """Names one attempt; every write of the attempt is conditional on it (a fence)."""
-
-    job_id: int
-    attempt: int
-    token: str
-
-    def held(self) -> Any:
-        """The job's row, as long as this attempt still owns it."""
-        return Job.filter(id=self.job_id, status=Status.RUNNING, attempt=self.attempt, lease_token=self.token)
-
-    async def give_up(self, changes: dict[str, Any]) -> bool:
-        """End the attempt with these changes to the job; a job that would be queued is paused if somebody asked.
-
-        False when the attempt does not own the job any more: then nothing was changed.
-        """
-        if changes.get("status") is Status.QUEUED:
-            paused = {**changes, "status": Status.PAUSED}
-            for _ in range(2):  # the request may come between the two updates
-                if await self.held().filter(pause_requested=True).update(**paused):
-                    return True
-                if await self.held().filter(pause_requested=False).update(**changes):
-                    return True
-            return False
-        return bool(await self.held().update(**changes))
 
 
 class AttemptContext:
     """The `Context` of one attempt."""
 
-    def __init__(self, lease: Lease, settings: Settings, bus: Bus) -> None:
+    def __init__(self, lease: Lease, settings: Settings, bus: Bus, ledger: Ledger) -> None:
         self.job_id = lease.job_id
         self.settings = settings
         self.pause_asked = False
@@ -61,8 +42,10 @@ class AttemptContext:
         self.speaking = False
         self.lease = lease
         self._bus = bus
+        self._ledger = ledger
         self._percent = 0.0
         self._writing: asyncio.Task[None] | None = None
+        self._processes = Processes()
 
     async def progress(self, percent: float) -> None:
         """Tell pages at once, and the database at most every two seconds."""
@@ -80,14 +63,21 @@ class AttemptContext:
     async def _write_progress(self) -> None:
         await asyncio.sleep(PROGRESS_WRITE_SECONDS)
         try:
-            self.stopped = self.stopped or not await self.lease.held().update(progress=self._percent)
+            self.stopped = not await self._ledger.write(self._store_progress) or self.stopped
         except Exception:
             log.exception("the progress of job %s could not be stored", self.job_id)
 
+    async def _store_progress(self, _: BaseDBAsyncClient) -> bool:
+        held = Job.filter(
+            id=self.job_id, status=Status.RUNNING, attempt=self.lease.attempt, lease_token=self.lease.token
+        )
+        return bool(await held.update(progress=self._percent))
+
     async def log(self, text: str) -> None:
         """Store the line and tell pages; logging is no safe point and raises nothing."""
-        text = text[:MAX_LOG_TEXT]
-        await LogLine.create(job_id=self.job_id, attempt=self.lease.attempt, at=clock.now(), text=text)
+        text = storable(text)[:MAX_LOG_TEXT]
+        line = LogLine(job_id=self.job_id, attempt=self.lease.attempt, at=clock.now(), text=text)
+        await self._ledger.write(lambda writer: line.save(writer, force_create=True))
         self._bus.publish(JobLogged(self.job_id, self.lease.attempt, text))
 
     async def checkpoint(self) -> None:
@@ -97,6 +87,14 @@ class AttemptContext:
             raise LeaseLost("the job was cancelled")
         if self.pause_asked:
             raise PauseAsked("somebody paused the job")
+
+    async def run_program(self, *arguments: str, folder: Path | None = None, on_line: OnLine | None = None) -> int:
+        """Run a program to its end, and end it when the attempt is stopped; see `Processes.run`."""
+        return await self._processes.run(*arguments, folder=folder, on_line=on_line)
+
+    def kill_processes(self) -> None:
+        """End by force whatever the job has started."""
+        self._processes.kill()
 
     def artifact(self, name: str) -> Path:
         """A path in the job's own folder.
@@ -122,10 +120,13 @@ class AttemptContext:
         perform: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
     ) -> dict[str, Any]:
         """Commit `sending`, speak to the world, commit what came of it."""
-        if (earlier := await self.already_done(target)) is not None:
-            return earlier
+        earlier = await Effect.get_or_none(job_id=self.job_id, target=target)
+        if earlier and earlier.phase is Phase.DONE:
+            return earlier.result or {}
         await self.checkpoint()
         kept = await self._begin(target, identity)
+        if earlier and (reason := no_longer_recognised(kept, earlier.denied_at, clock.now())):
+            raise OutcomeUnknown(reason)
         self.speaking = True
         try:
             result = await perform(kept)
@@ -140,14 +141,13 @@ class AttemptContext:
         return result
 
     async def _begin(self, target: str, identity: dict[str, Any]) -> dict[str, Any]:
-        kept = await begin_effect(
-            job_id=self.job_id,
-            attempt=self.lease.attempt,
-            lease_token=self.lease.token,
-            target=target,
-            identity=identity,
-            now=clock.now(),
-        )
+        now = clock.now()
+        begin = self._ledger.write(lambda writer: begin_effect(writer, self.lease, target, identity, now))
+        try:
+            kept = await _uninterrupted(begin)
+        except asyncio.CancelledError:
+            await self._settle(target, Phase.FAILED, error="The attempt was stopped before it sent anything")
+            raise
         if kept is not None:
             return kept
         if await Effect.exists(job_id=self.job_id, target=target, phase=Phase.SENDING):
@@ -157,5 +157,40 @@ class AttemptContext:
     async def _settle(
         self, target: str, phase: Phase, *, result: dict[str, Any] | None = None, error: str | None = None
     ) -> None:
-        unsettled = Effect.filter(job_id=self.job_id, target=target, attempt=self.lease.attempt, phase=Phase.SENDING)
-        await unsettled.update(phase=phase, result=result, error=error, finished_at=clock.now())
+        now = clock.now()
+
+        async def settle(writer: BaseDBAsyncClient) -> None:
+            settled = await settle_effect(writer, self.lease, target, phase, now, result=result, error=error)
+            if settled or not await Effect.exists(job_id=self.job_id, target=target, phase=Phase.SENDING):
+                return
+            told = f"{target}: {error}" if error else f"{target} has it: {json.dumps(result)}"
+            await close_lost(self.lease, told[:MAX_LOG_TEXT])
+
+        await _uninterrupted(self._ledger.write(settle))
+
+
+async def _uninterrupted(writing: Coroutine[Any, Any, T]) -> T:
+    """A cancellation waits until this is written: what is known about the world must not be lost halfway."""
+    task = asyncio.ensure_future(writing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def no_longer_recognised(identity: dict[str, Any], denied_at: datetime | None, now: datetime) -> str | None:
+    """Why a person must decide once more before this effect is repeated, or None.
+
+    Somebody said that it had not happened, and the repetition was safe as long as the server would recognise the
+    identity. Since then it has expired: if that person was wrong, the world would get it twice.
+    """
+    if denied_at is None or "expires_at" not in identity:
+        return None
+    expires_at = datetime.fromisoformat(identity["expires_at"]).astimezone(UTC)
+    if not denied_at < expires_at < now:
+        return None
+    return (
+        f"The server recognised a repetition until {expires_at:%Y-%m-%d %H:%M} UTC and does so no more. "
+        "Look there once more: if it went out after all, it would go out twice"
+    )

@@ -10,8 +10,11 @@ from engine.commands import Commands
 from engine.dispatcher import Dispatcher
 from engine.events import Bus, EngineChanged
 from engine.executor import Executor
+from engine.health import Health
 from engine.heartbeat import Heartbeat
 from engine.jobs import Registry, load_registry
+from engine.ledger import Ledger
+from engine.pruner import Pruner
 from engine.queries import Queries
 from engine.rescuer import Rescuer
 from engine.settings import Settings
@@ -28,32 +31,41 @@ class Atlas:
         self.bus = Bus()
         self.registry = registry or load_registry()
         self.commands = Commands(settings, self.registry, self.bus)
-        self.queries = Queries(settings, self.registry)
-        self.administration = Administration(settings, self.bus)
-        self._executor = Executor(settings, self.registry, self.bus)
-        self._dispatcher = Dispatcher(settings, self.id, self._executor)
-        self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus)
-        self._rescuer = Rescuer(settings, self.id, self._executor, self.bus)
+        health = Health(self.bus)
+        self.queries = Queries(settings, self.registry, health)
+        self.administration = Administration(settings, self.registry, self.bus)
+        self._ledger = Ledger(health)
+        self._executor = Executor(settings, self.registry, self.bus, self._ledger)
+        self._dispatcher = Dispatcher(settings, self.registry, self.id, self._executor, self._ledger, health)
+        self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
+        self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health)
+        self._pruner = Pruner(settings, self._ledger, health)
         self._duties: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Rescue what a dead engine left, then take up the duties."""
+        self._ledger.open()
         await self.administration.ensure_feed()
         await self._heartbeat.register()
         await self._rescuer.after_restart()
-        duties = (self._dispatcher, self._heartbeat, self._rescuer)
+        duties = (self._dispatcher, self._heartbeat, self._rescuer, self._pruner)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]
         log.info("Atlas is online: looks every %g s, runs %d jobs at once", *self._pace())
 
+    def stop_claiming(self) -> None:
+        """Take up no more jobs; what runs goes on."""
+        self._dispatcher.stop()
+
     async def stop(self) -> None:
         """Claim nothing more, let what runs finish for a while, put the rest back."""
-        self._dispatcher.stop()
-        if self._duties:
-            await asyncio.wait(self._duties[:1])  # a look that is under way hands over what it has claimed
+        self.stop_claiming()
+        if self._duties:  # a look that is under way hands over what it has claimed
+            await asyncio.wait(self._duties[:1], timeout=self.settings.drain_seconds)
         await self._dispatcher.drain()
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
+        await self._ledger.close()
         with contextlib.suppress(Exception):  # a broken database must not keep the process alive
             await self._heartbeat.retire()
         self.bus.publish(EngineChanged())

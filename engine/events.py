@@ -54,11 +54,18 @@ class ChannelsChanged:
 
 
 @dataclass(frozen=True)
+class TypesChanged:
+    """A job type was paused, resumed or limited."""
+
+
+@dataclass(frozen=True)
 class EngineChanged:
-    """An engine started, stopped or took up work."""
+    """An engine started or stopped, met a fault or got over it."""
 
 
-Event = JobChanged | JobProgressed | JobLogged | StopAsked | AttemptEnded | ChannelsChanged | EngineChanged
+Event = (
+    JobChanged | JobProgressed | JobLogged | StopAsked | AttemptEnded | ChannelsChanged | TypesChanged | EngineChanged
+)
 Handler = Callable[[Event], None]
 
 

@@ -2,25 +2,28 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
 
 from engine import clock
-from engine.context import AttemptContext, Lease
+from engine.context import AttemptContext
 from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.jobs import AnyJobType, Registry
-from engine.outcomes import Completed, Failed, Outcome, Paused, Released, Retrying, Unknown, decide
+from engine.ledger import Ledger, close_lost
+from engine.outcomes import Completed, Failed, Outcome, Released, Unknown, decide, ending
 from engine.settings import Settings
-from models.attempt import Attempt
+from models.claim import Claimed
 from models.effect import Effect
-from models.job import Job
-from models.states import UNKNOWN, AttemptOutcome, Move, Phase, Status
+from models.ending import Ending, Lease
+from models.states import Move, Phase
 
 log = logging.getLogger(__name__)
 
 CANCEL_GRACE_SECONDS = 10.0
+FORCE_SECONDS = 2.0
 
 
 class RunningAttempt:
@@ -29,21 +32,23 @@ class RunningAttempt:
     def __init__(self, context: AttemptContext) -> None:
         self.context = context
         self.task: asyncio.Task[dict[str, Any]] | None = None
+        self.waiting: asyncio.Task[Any] | None = None
         self.releasing = False
+        self._force: asyncio.Task[None] | None = None
 
     def pause(self) -> None:
         """Stop at the next safe point."""
         self.context.pause_asked = True
 
     def stop(self) -> None:
-        """Stop now; while the world is being spoken to, only after a grace time."""
-        self.context.stopped = True
-        if self.task is None:
+        """Stop now, or at the end of a grace time while the world is being spoken to; then by force."""
+        if self.context.stopped and self._force:
             return
-        if self.context.speaking:
-            asyncio.get_running_loop().call_later(CANCEL_GRACE_SECONDS, self.task.cancel)
-        else:
-            self.task.cancel()
+        self.context.stopped = True
+        if self.task:
+            if not self.context.speaking:
+                self.task.cancel()
+            self._force = asyncio.create_task(self._use_force(self.task))
 
     def release(self) -> None:
         """Give the work back because the engine is shutting down."""
@@ -51,33 +56,64 @@ class RunningAttempt:
         if self.task:
             self.task.cancel()
 
+    async def end(self) -> None:
+        """Cancel the work and wait until it has cleaned up, but not for ever: what ignores that is left behind."""
+        if self.task is None:
+            return
+        self.task.cancel()
+        await asyncio.wait({self.task}, timeout=FORCE_SECONDS)
+        if not self.task.done():
+            self.context.kill_processes()
+            log.error("job %s ignores that it was stopped; its work is left behind", self.context.job_id)
+
+    async def _use_force(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        await asyncio.wait({task}, timeout=CANCEL_GRACE_SECONDS)
+        if not task.done():
+            await self.end()
+        if not task.done() and self.waiting:
+            self.waiting.cancel()
+
 
 class Executor:
     """Runs claimed jobs and writes what came of each."""
 
-    def __init__(self, settings: Settings, registry: Registry, bus: Bus) -> None:
+    def __init__(self, settings: Settings, registry: Registry, bus: Bus, ledger: Ledger) -> None:
         self._settings = settings
         self._registry = registry
         self._bus = bus
+        self._ledger = ledger
         self.running: dict[int, RunningAttempt] = {}
+        self.ending = 0  # attempts whose work is over, and whose ending is being written
+        self.on_ending: Callable[[], None] = _nothing
         bus.subscribe(self._on_event)
 
-    async def execute(self, job: Job) -> None:
+    async def execute(self, job: Claimed) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
-        lease = Lease(job.id, job.attempt, job.lease_token or "")
-        running = RunningAttempt(AttemptContext(lease, self._settings, self._bus))
+        lease = Lease(job.id, job.attempt, job.lease_token)
+        running = RunningAttempt(AttemptContext(lease, self._settings, self._bus, self._ledger))
         self.stop(job.id)  # an earlier attempt whose lease ran out may still be at it
         self.running[job.id] = running
+        self._bus.publish(JobChanged(job.id))
         try:
-            self._bus.publish(JobChanged(job.id))
             outcome = await self._outcome(job, running)
-            await self._record(job, running, outcome)
+            if outcome is None:
+                await self._ledger.write(lambda _: close_lost(lease, "the attempt was stopped"))
+            else:
+                await self._end(ending(lease, outcome, clock.now()))
         finally:
             running.context.close()
             if self.running.get(job.id) is running:
                 del self.running[job.id]
             self._bus.publish(JobChanged(job.id))
             self._bus.publish(AttemptEnded(job.id))
+
+    async def _end(self, how: Ending) -> None:
+        self.ending += 1
+        self.on_ending()
+        try:
+            await self._ledger.end(how)
+        finally:
+            self.ending -= 1
 
     def stop(self, job_id: int) -> None:
         """Stop the attempt whose job was cancelled, or taken over, elsewhere."""
@@ -97,40 +133,36 @@ class Executor:
         else:
             self.stop(event.job_id)
 
-    async def _outcome(self, job: Job, running: RunningAttempt) -> Outcome | None:
+    async def _outcome(self, job: Claimed, running: RunningAttempt) -> Outcome | None:
         job_type = self._registry.find(job.type)
         if job_type is None:
             return Failed(f"This installation has no job type {job.type}")
-        limit = asyncio.timeout(job_type.time_limit_seconds)
+        limit = asyncio.timeout(job.time_limit_seconds or job_type.time_limit_seconds)
         try:
             async with limit:
+                running.waiting = asyncio.current_task()
                 running.task = asyncio.create_task(_run(job_type, job, running.context), name=f"job {job.id}")
-                return Completed(await running.task)
+                return Completed(await asyncio.shield(running.task))
         except LeaseLost:
             return None
         except asyncio.CancelledError:
-            return await _interrupted(job, running)
+            return await _interrupted(job.id, running)
         except Exception as error:
+            if limit.expired():
+                await running.end()
             unforeseen = not isinstance(error, AttemptError | PauseAsked)
             log.info("job %s, attempt %s: %s", job.id, job.attempt, error, exc_info=unforeseen)
-            fault = await _fault(job, error, is_over_time=limit.expired())
+            fault = await _fault(job.id, error, is_over_time=limit.expired())
             return decide(fault, attempt=job.attempt, max_attempts=job.max_attempts, policy=job_type.retry)
-
-    async def _record(self, job: Job, running: RunningAttempt, outcome: Outcome | None) -> None:
-        lease = running.context.lease
-        attempt_outcome, error, changes = _writes(job, outcome)
-        won = bool(changes) and await lease.give_up(changes)
-        if changes and not won:
-            attempt_outcome, error = AttemptOutcome.LOST, "Its lease was lost before it could finish"
-        if not won and await Job.exists(id=job.id, status=Status.CANCELLED, lease_token=lease.token):
-            attempt_outcome, error = AttemptOutcome.CANCELLED, await _what_had_happened(job.id)
-            await Job.filter(id=job.id, status=Status.CANCELLED, lease_token=lease.token).update(error=error)
-        await Attempt.filter(job_id=job.id, number=job.attempt, lease_token=lease.token, outcome=None).update(
-            outcome=attempt_outcome, error=error, finished_at=clock.now()
-        )
+        finally:
+            running.waiting = None
 
 
-async def _run(job_type: AnyJobType, job: Job, context: AttemptContext) -> dict[str, Any]:
+def _nothing() -> None:
+    return None
+
+
+async def _run(job_type: AnyJobType, job: Claimed, context: AttemptContext) -> dict[str, Any]:
     try:
         payload = job_type.payload.model_validate(job.payload)
     except ValidationError as error:
@@ -138,20 +170,20 @@ async def _run(job_type: AnyJobType, job: Job, context: AttemptContext) -> dict[
     return await job_type.run(payload, context)
 
 
-async def _fault(job: Job, error: Exception, *, is_over_time: bool) -> Exception:
+async def _fault(job_id: int, error: Exception, *, is_over_time: bool) -> Exception:
     """What the error means: nobody foresaw it while the world was being spoken to, so nobody knows what happened."""
     if isinstance(error, AttemptError | PauseAsked):
         return error
-    if await _unsettled(job.id):
+    if await _unsettled(job_id):
         what = "The time limit" if is_over_time else f"An unexpected {type(error).__name__} ({error})"
         return OutcomeUnknown(f"{what} ended it while the world was being spoken to")
     return PermanentError("It ran longer than its time limit") if is_over_time else error
 
 
-async def _interrupted(job: Job, running: RunningAttempt) -> Outcome | None:
+async def _interrupted(job_id: int, running: RunningAttempt) -> Outcome | None:
     if running.context.stopped:
         return None
-    if await _unsettled(job.id):
+    if await _unsettled(job_id):
         return Unknown("The engine was stopped while the world was being spoken to")
     if running.releasing:
         return Released()
@@ -160,52 +192,3 @@ async def _interrupted(job: Job, running: RunningAttempt) -> Outcome | None:
 
 async def _unsettled(job_id: int) -> bool:
     return await Effect.exists(job_id=job_id, phase=Phase.SENDING)
-
-
-def _writes(job: Job, outcome: Outcome | None) -> tuple[AttemptOutcome, str | None, dict[str, Any]]:
-    """The attempt's outcome and error, and the changes to the job's row (none when the lease is gone)."""
-    now = clock.now()
-    ended: dict[str, Any] = {"finished_at": now, "pause_requested": False, "lease_expires_at": None}
-    failed: dict[str, Any] = {"status": Status.FAILED, **ended}
-    waiting: dict[str, Any] = {
-        "status": Status.QUEUED,
-        "started_at": None,
-        "pause_requested": False,
-        "lease_expires_at": None,
-    }
-    match outcome:
-        case Completed(result):
-            done = {"status": Status.COMPLETED, "result": result, "progress": 100, **ended}
-            return AttemptOutcome.SUCCEEDED, None, done
-        case Failed(error, result):
-            return AttemptOutcome.FAILED, error, {**failed, "error": error, "result": result}
-        case Unknown(error, result):
-            return (
-                AttemptOutcome.UNKNOWN,
-                error,
-                {**failed, "error": error, "result": result, "outcome": UNKNOWN},
-            )
-        case Retrying(error, delay, result):
-            again = {**waiting, "error": error, "result": result, "due_at": now + delay}
-            return AttemptOutcome.RETRYING, error, again
-        case Paused():
-            again = {**waiting, "status": Status.PAUSED, "max_attempts": job.max_attempts + 1}
-            return AttemptOutcome.PAUSED, None, again
-        case Released():
-            again = {**waiting, "max_attempts": job.max_attempts + 1}
-            return AttemptOutcome.LOST, "The engine was shut down; the work was put back", again
-        case None:
-            return AttemptOutcome.LOST, "Its lease was lost before it could finish", {}
-
-
-async def _what_had_happened(job_id: int) -> str:
-    """One sentence on what a cancelled job had already done to the world."""
-    effects = await Effect.filter(job_id=job_id).order_by("id")
-    done = [effect.target for effect in effects if effect.phase is Phase.DONE]
-    unsure = [effect.target for effect in effects if effect.phase is Phase.SENDING]
-    told = []
-    if done:
-        told.append(f"Already done, and not taken back: {', '.join(done)}")
-    if unsure:
-        told.append(f"May or may not have gone out: {', '.join(unsure)}")
-    return f"Cancelled while running. {'. '.join(told) or 'Nothing had gone out'}."

@@ -9,6 +9,7 @@ from datetime import timedelta
 from engine import clock
 from engine.events import Bus, EngineChanged
 from engine.executor import Executor
+from engine.health import Health
 from engine.settings import Settings
 from models.engine_record import EngineRecord
 from models.job import Job
@@ -22,11 +23,12 @@ BEAT_SECONDS = 3.0
 class Heartbeat:
     """Beats every three seconds, or thrice a lease; an engine silent for ten counts as offline."""
 
-    def __init__(self, settings: Settings, engine_id: str, executor: Executor, bus: Bus) -> None:
+    def __init__(self, settings: Settings, engine_id: str, executor: Executor, bus: Bus, health: Health) -> None:
         self._settings = settings
         self._engine_id = engine_id
         self._executor = executor
         self._bus = bus
+        self._health = health
 
     async def register(self) -> None:
         """Make this engine known."""
@@ -43,14 +45,15 @@ class Heartbeat:
         self._bus.publish(EngineChanged())
 
     async def run(self) -> None:
-        """Beat for ever; a beat that fails is logged, and pages see the engine go offline."""
+        """Beat for ever; while a beat fails, pages see the engine offline with the reason."""
         pace = min(BEAT_SECONDS, self._settings.lease_seconds / 3)
         while True:
             await asyncio.sleep(pace)
             try:
                 await self._beat()
-            except Exception:
-                log.exception("a heartbeat failed; the next one is in %g s", pace)
+                self._health.worked("the heartbeat")
+            except Exception as error:
+                self._health.failed("the heartbeat", error)
 
     async def retire(self) -> None:
         """Say that this engine stopped on purpose."""

@@ -1,11 +1,14 @@
 """How an attempt ended, decided purely: exception in, frozen value out. The executor writes it."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from engine.errors import AttemptError, OutcomeUnknown, PauseAsked, TransientError
 from engine.retry import RetryPolicy
+from models.ending import Ending, Lease
+from models.states import UNKNOWN, AttemptOutcome, Status
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,25 @@ def decide(error: Exception, *, attempt: int, max_attempts: int, policy: RetryPo
             return Failed(str(error), error.result)
         case _:
             return Failed(f"The job stopped on an unexpected {type(error).__name__}: {error}")
+
+
+def ending(lease: Lease, outcome: Outcome, now: datetime) -> Ending:
+    """What is to be written for an outcome. Neither a pause nor a shutdown costs the job one of its attempts."""
+    of = partial(Ending, lease=lease, at=now)
+    match outcome:
+        case Completed(result):
+            return of(status=Status.COMPLETED, attempt_outcome=AttemptOutcome.SUCCEEDED, result=result)
+        case Failed(error, result):
+            return of(status=Status.FAILED, attempt_outcome=AttemptOutcome.FAILED, error=error, result=result)
+        case Unknown(error, result):
+            unknown = of(status=Status.FAILED, attempt_outcome=AttemptOutcome.UNKNOWN, error=error, result=result)
+            return replace(unknown, outcome=UNKNOWN)
+        case Retrying(error, delay, result):
+            again = of(status=Status.QUEUED, attempt_outcome=AttemptOutcome.RETRYING, error=error, result=result)
+            return replace(again, due_at=now + delay)
+        case Paused():
+            return of(status=Status.PAUSED, attempt_outcome=AttemptOutcome.PAUSED, more_attempts=1)
+        case Released():
+            put_back = "The engine was shut down; the work was put back"
+            back = of(status=Status.QUEUED, attempt_outcome=AttemptOutcome.RELEASED, more_attempts=1)
+            return replace(back, attempt_error=put_back)

@@ -11,8 +11,9 @@ from tortoise.functions import Count
 
 from engine import clock, files
 from engine.errors import NotFound
+from engine.health import Health
 from engine.jobs import AnyJobType, Registry
-from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view
+from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
 from engine.views import (
     AttemptView,
@@ -23,14 +24,17 @@ from engine.views import (
     FeedPost,
     JobView,
     Page,
+    TypeView,
 )
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
+from models.database import trouble
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
 from models.person import Person
 from models.states import ACTIVE, Approval, Status
+from models.type_policy import TypePolicy
 
 PAGE_SIZE = 15
 OFFLINE_AFTER = timedelta(seconds=10)
@@ -41,9 +45,10 @@ LOG_LENGTH = 500  # lines of a job; a log may be far longer than anybody reads o
 class Queries:
     """Reads for pages and API."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, health: Health) -> None:
         self._settings = settings
         self._registry = registry
+        self._health = health
 
     # -- jobs ------------------------------------------------------------------------------------------------
 
@@ -163,19 +168,40 @@ class Queries:
         """The type with this key, None for a job that outlived it."""
         return self._registry.find(key)
 
+    async def types(self) -> list[TypeView]:
+        """Every job type, with what people set for it, and how many of its jobs run."""
+        policies = {policy.type: policy for policy in await TypePolicy.all()}
+        rows = await Job.filter(status=Status.RUNNING).annotate(n=Count("id")).group_by("type").values("type", "n")
+        running = {row["type"]: row["n"] for row in rows}
+        return [
+            type_view(job_type, policies.get(job_type.key), running.get(job_type.key, 0)) for job_type in self._registry
+        ]
+
     async def engine(self) -> EngineState:
-        """Whether any engine is alive, by the heartbeat in the database."""
+        """Whether any engine is alive, by the heartbeat in the database; a broken database counts as offline."""
+        try:
+            return await self._engine()
+        except Exception as error:
+            if (fault := trouble(error)) is None:
+                raise
+            return EngineState(False, fault, None, self._settings.poll_seconds, 0, 0)
+
+    async def _engine(self) -> EngineState:
         records = await EngineRecord.filter(stopped_at=None).order_by("-last_beat_at")
         alive = [r for r in records if clock.now() - r.last_beat_at < OFFLINE_AFTER]
         latest = records[0] if records else await EngineRecord.all().order_by("-last_beat_at").first()
         return EngineState(
-            online=bool(alive),
+            online=bool(alive) and self._health.fault is None,
+            fault=self._health.fault,
             last_beat_at=latest.last_beat_at if latest else None,
             poll_seconds=alive[0].poll_seconds if alive else self._settings.poll_seconds,
             concurrency=sum(record.concurrency for record in alive),
             running=await Job.filter(status=Status.RUNNING).count(),
-            queued=await Job.filter(status=Status.QUEUED).count(),
         )
+
+    async def queue_length(self) -> int:
+        """How many jobs are queued, whatever they wait for."""
+        return int(await Job.filter(status=Status.QUEUED).count())
 
     async def engines(self) -> list[EngineView]:
         """Every engine that has not retired, the latest started first."""
@@ -217,8 +243,10 @@ class Queries:
     async def _views(self, rows: Sequence[Job]) -> list[JobView]:
         if not rows:
             return []
-        state = await self.engine() if any(row.status is Status.QUEUED for row in rows) else None
-        return [job_view(row, state, clock.now()) for row in rows]
+        if all(row.status is not Status.QUEUED for row in rows):
+            return [job_view(row, None, {}, clock.now()) for row in rows]
+        state, types = await self.engine(), {view.key: view for view in await self.types()}
+        return [job_view(row, state, types, clock.now()) for row in rows]
 
     async def _must_exist(self, job_id: int) -> None:
         if not await Job.exists(id=job_id):

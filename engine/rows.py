@@ -1,13 +1,24 @@
 """From rows to the frozen views that callers get."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from tortoise.models import Model
 
-from engine.views import AttemptView, ChannelView, EffectView, EngineState, EngineView, FeedPost, JobView, LogView
+from engine.jobs import AnyJobType
+from engine.views import (
+    AttemptView,
+    ChannelView,
+    EffectView,
+    EngineState,
+    EngineView,
+    FeedPost,
+    JobView,
+    LogView,
+    TypeView,
+)
 from engine.waiting import waiting_for
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
@@ -15,24 +26,26 @@ from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
 from models.states import Phase, allowed_moves
+from models.type_policy import TypePolicy
 
 
-def job_view(row: Job, state: EngineState | None, now: datetime) -> JobView:
-    """A job; `state` says why it waits, and may be None for one that is not queued."""
+def job_view(row: Job, state: EngineState | None, types: Mapping[str, TypeView], now: datetime) -> JobView:
+    """A job; `state` and `types` say why it waits, and may be None and empty for one that is not queued."""
     waits = state and waiting_for(
         status=row.status,
         approval=row.approval,
         due_at=row.due_at,
         attempt=row.attempt,
         now=now,
-        engine_online=state.online,
-        free_slots=state.concurrency - state.running,
-        poll_seconds=state.poll_seconds,
+        engine=state,
+        job_type=types.get(row.type),
     )
     return JobView(
         priority=row.priority.word,
         waiting_for=waits if isinstance(waits, str) else None,
-        allowed=frozenset(allowed_moves(row.status, approval=row.approval, outcome=row.outcome)),
+        allowed=frozenset(
+            allowed_moves(row.status, approval=row.approval, outcome=row.outcome, waits=row.due_at is not None)
+        ),
         **_copied(row, JobView, but=("priority", "waiting_for", "allowed")),
     )
 
@@ -56,6 +69,25 @@ def engine_view(row: EngineRecord, now: datetime, offline_after: timedelta) -> E
     """An engine; online while its last beat is younger than `offline_after`."""
     online = now - row.last_beat_at < offline_after
     return EngineView(online=online, **_copied(row, EngineView, but=("online",)))
+
+
+def type_view(job_type: AnyJobType, policy: TypePolicy | None, running: int) -> TypeView:
+    """A job type with what people set for it, and how many of its jobs run."""
+    chosen = policy.time_limit_seconds if policy else None
+    return TypeView(
+        key=job_type.key,
+        label=job_type.label,
+        description=job_type.description,
+        category=job_type.category,
+        icon=job_type.icon,
+        effect=job_type.effect.value,
+        attempts=job_type.retry.attempts,
+        paused=bool(policy and policy.paused),
+        concurrency=policy.concurrency if policy else None,
+        time_limit_seconds=chosen or job_type.time_limit_seconds,
+        own_time_limit_seconds=job_type.time_limit_seconds,
+        running=running,
+    )
 
 
 def channel_view(row: Channel) -> ChannelView:

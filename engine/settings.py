@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
 
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
+    retention_days: Annotated[float, Field(ge=0, le=36500)] = 0
 
     @field_validator("database_url")
     @classmethod
@@ -135,9 +137,13 @@ def _make_usable(folder: Path) -> None:
 def _kept_secret(file: Path) -> str:
     try:
         if not file.exists():
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            draft = file.with_name(f".{file.name}-{os.getpid()}")  # a start that is killed must not leave half a key
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as writer:
                 writer.write(secrets.token_urlsafe(48))
+            with suppress(FileExistsError):  # another process was first: its key holds
+                os.link(draft, file)
+            draft.unlink()
         if key := file.read_text().strip():
             return key
         raise SettingsError(f"the secret key in {file} is empty; remove the file to get a new one, or restore it")

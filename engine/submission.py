@@ -14,12 +14,13 @@ from engine.errors import FieldError, InvalidInput
 from engine.faults import field_errors, shown
 from engine.jobs import AnyJobType, Registry
 from engine.settings import Settings
-from models.job import Job
+from models.job import NewJob
 from models.states import Approval, Priority
 
 MAX_NAME = 200
 MAX_SUMMARY = 300
 EARLIEST_START = datetime(1970, 1, 1, tzinfo=UTC)
+_PRIORITIES = frozenset(priority.word for priority in Priority)
 LATEST_START = timedelta(days=366)
 
 
@@ -40,7 +41,7 @@ class Submission:
         asked = {**vars(self), "run_at": self.run_at and self.run_at.isoformat()}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
-    async def accept(self, registry: Registry, settings: Settings) -> Job:
+    async def accept(self, registry: Registry, settings: Settings, idempotency_key: str | None = None) -> NewJob:
         """Check everything, and make the job, which is not stored yet.
 
         Raises:
@@ -60,11 +61,10 @@ class Submission:
             faults += _under_payload(error.errors)
         if faults:
             raise InvalidInput(faults)
-        return self._job(job_type, accepted)
+        return self._job(job_type, accepted, idempotency_key)
 
-    def _job(self, job_type: AnyJobType, payload: Any) -> Job:
-        now = clock.now()
-        return Job(
+    def _job(self, job_type: AnyJobType, payload: Any, idempotency_key: str | None) -> NewJob:
+        return NewJob(
             type=job_type.key,
             category=job_type.category,
             name=(self.name or "").strip() or job_type.label,
@@ -73,14 +73,15 @@ class Submission:
             payload=payload.model_dump(mode="json", exclude_defaults=True),
             approval=Approval.PENDING if self.requires_approval else None,
             created_by=self.created_by,
-            created_at=now,
+            created_at=clock.now(),
             run_at=self.run_at,
-            due_at=self.run_at or now,
             max_attempts=job_type.retry.attempts,
+            idempotency_key=idempotency_key,
+            request_hash=self.fingerprint() if idempotency_key else None,
         )
 
     def _priority_faults(self) -> list[FieldError]:
-        if self.priority in {priority.word for priority in Priority}:
+        if self.priority in _PRIORITIES:
             return []
         return [FieldError("priority", f"priority must be high, medium or low, not {shown(self.priority)}")]
 

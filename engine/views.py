@@ -29,7 +29,7 @@ class JobView:
     created_by: str
     created_at: datetime
     run_at: datetime | None
-    due_at: datetime
+    due_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
     attempt: int
@@ -46,14 +46,36 @@ class JobView:
 
 @dataclass(frozen=True)
 class EngineState:
-    """Whether anything executes jobs, and how busy it is."""
+    """Whether anything executes jobs, and how busy it is; `fault` is what keeps it from its work."""
 
     online: bool
+    fault: str | None
     last_beat_at: datetime | None
     poll_seconds: float
     concurrency: int
     running: int
-    queued: int
+
+
+@dataclass(frozen=True)
+class TypeView:
+    """A job type and what people have set for it; times are in seconds.
+
+    `concurrency` None is as many at once as the engine runs. `time_limit_seconds` is the limit that holds, and
+    `own_time_limit_seconds` what the type declares itself.
+    """
+
+    key: str
+    label: str
+    description: str
+    category: str
+    icon: str
+    effect: str
+    attempts: int
+    paused: bool
+    concurrency: int | None
+    time_limit_seconds: float
+    own_time_limit_seconds: float
+    running: int
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from engine.views import EngineState, TypeView
 from models.states import Approval, Status
 
 
@@ -9,23 +10,31 @@ def waiting_for(
     *,
     status: Status,
     approval: str | None,
-    due_at: datetime,
+    due_at: datetime | None,
     attempt: int,
     now: datetime,
-    engine_online: bool,
-    free_slots: int,
-    poll_seconds: float,
+    engine: EngineState,
+    job_type: TypeView | None,
 ) -> str | None:
-    """None for a job that is not queued. The order is the order in which a person can do something about it."""
+    """None for a job that is not queued. The order is the order in which a person can do something about it.
+
+    `job_type` is None for a type that is not installed.
+    """
     if status is not Status.QUEUED:
         return None
     if approval == Approval.PENDING:
         return "Waits for approval"
-    if not engine_online:
+    if not engine.online:
         return "Waits for the engine, which is offline"
-    if due_at > now:
+    if job_type is None:
+        return "Waits for its job type, which is not installed here"
+    if job_type.paused:
+        return f"Waits because every {job_type.label} job is paused in Settings"
+    if due_at and due_at > now:
         moment = f"{due_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"Next try at {moment}" if attempt else f"Scheduled for {moment}"
-    if free_slots <= 0:
+    if job_type.concurrency is not None and job_type.running >= job_type.concurrency:
+        return f"Waits for its turn: at most {job_type.concurrency} {job_type.label} at once, as set in Settings"
+    if engine.running >= engine.concurrency:
         return "Waits for a free slot"
-    return f"Starts at the engine's next look, within {poll_seconds:g} s"
+    return f"Starts at the engine's next look, within {engine.poll_seconds:g} s"

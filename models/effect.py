@@ -5,14 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from tortoise import fields
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 
-from models.database import connection, stored_time
+from models.database import storable, stored_time
+from models.ending import Lease
 from models.states import Phase
 
 
 class Effect(Model):
-    """One mail or one channel's post: its identity is stored before the world is spoken to."""
+    """One mail or one channel's post: its identity is stored before the world is spoken to.
+
+    `denied_at` is when a person said last that it had not happened, after nobody knew.
+    """
 
     id = fields.BigIntField(primary_key=True)
     job_id = fields.BigIntField()
@@ -24,32 +29,69 @@ class Effect(Model):
     error = fields.TextField(null=True)
     started_at = fields.DatetimeField()
     finished_at = fields.DatetimeField(null=True)
+    denied_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "effect"
         unique_together = (("job_id", "target"),)
 
 
-_BEGIN = """
+_OWNED = "SELECT 1 FROM job WHERE id = ? AND attempt = ? AND lease_token = ? AND status"
+
+_BEGIN = f"""
 INSERT INTO effect (job_id, target, attempt, identity, phase, started_at)
-SELECT ?, ?, ?, ?, 'sending', ?
-WHERE EXISTS (SELECT 1 FROM job WHERE id = ? AND status = 'running' AND attempt = ? AND lease_token = ?)
+SELECT ?, ?, ?, ?, 'sending', ? WHERE EXISTS ({_OWNED} = 'running')
 ON CONFLICT (job_id, target) DO UPDATE
 SET phase = 'sending', attempt = excluded.attempt, started_at = excluded.started_at, finished_at = NULL, error = NULL
 WHERE effect.phase = 'failed'
 RETURNING identity
 """
 
+# A cancelled job still owns what it had begun: what came of it is told to whoever cancelled.
+_SETTLE = f"""
+UPDATE effect SET phase = ?, result = ?, error = ?, finished_at = ?
+WHERE job_id = ? AND target = ? AND attempt = ? AND phase = 'sending' AND EXISTS ({_OWNED} IN ('running', 'cancelled'))
+RETURNING id
+"""  # noqa: S608
+
 
 async def begin_effect(
-    *, job_id: int, attempt: int, lease_token: str, target: str, identity: dict[str, Any], now: datetime
+    writer: BaseDBAsyncClient, lease: Lease, target: str, identity: dict[str, Any], now: datetime
 ) -> dict[str, Any] | None:
-    """Commit `sending` in one statement if the attempt still holds its lease.
+    """Store `sending` in one statement if the attempt still holds its lease.
 
     Returns the identity to use, which is the first one ever stored for this target, or None when the lease
     is lost or the effect is not free to begin.
     """
-    at = stored_time(now)
-    values = [job_id, target, attempt, json.dumps(identity), at, job_id, attempt, lease_token]
-    rows = await connection().execute_query_dict(_BEGIN, values)
+    values = [lease.job_id, target, lease.attempt, json.dumps(identity), stored_time(now), *_fence(lease)]
+    rows = await writer.execute_query_dict(_BEGIN, values)
     return json.loads(rows[0]["identity"]) if rows else None
+
+
+async def settle_effect(
+    writer: BaseDBAsyncClient,
+    lease: Lease,
+    target: str,
+    phase: Phase,
+    now: datetime,
+    *,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> bool:
+    """Store what came of an effect that this attempt began; False when the attempt's lease was lost meanwhile."""
+    stored = None if result is None else json.dumps(result)
+    values = [
+        phase,
+        stored,
+        error and storable(error),
+        stored_time(now),
+        lease.job_id,
+        target,
+        lease.attempt,
+        *_fence(lease),
+    ]
+    return bool(await writer.execute_query_dict(_SETTLE, values))
+
+
+def _fence(lease: Lease) -> list[Any]:
+    return [lease.job_id, lease.attempt, lease.token]

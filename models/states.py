@@ -28,6 +28,7 @@ class Move(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     RESOLVE = "resolve"
+    RUN_NOW = "run_now"
 
 
 ALLOWED_FROM: dict[Move, frozenset[Status]] = {
@@ -38,6 +39,7 @@ ALLOWED_FROM: dict[Move, frozenset[Status]] = {
     Move.APPROVE: frozenset({Status.QUEUED, Status.PAUSED}),
     Move.REJECT: frozenset({Status.QUEUED, Status.PAUSED}),
     Move.RESOLVE: frozenset({Status.FAILED}),
+    Move.RUN_NOW: frozenset({Status.QUEUED}),
 }
 
 
@@ -89,15 +91,21 @@ class AttemptOutcome(StrEnum):
     UNKNOWN = "unknown"
     PAUSED = "paused"
     CANCELLED = "cancelled"
-    LOST = "lost"  # its engine ended or stopped renewing the lease
+    LOST = "lost"  # its engine died or stopped renewing the lease
+    RELEASED = "released"  # its engine was shut down and put the work back
 
 
 UNKNOWN = "unknown"
 """A job's outcome while nobody knows whether its effect happened."""
 
+POISONOUS = "poisonous"
+"""The outcome of a job that was set aside because engines kept dying while they ran it."""
 
-def allowed_moves(status: Status, *, approval: str | None = None, outcome: str | None = None) -> set[Move]:
-    """Every move that a job in this state accepts."""
+
+def allowed_moves(
+    status: Status, *, approval: str | None = None, outcome: str | None = None, waits: bool = False
+) -> set[Move]:
+    """Every move that a job in this state accepts; `waits` is whether it waits for its time to come."""
     moves = {move for move, statuses in ALLOWED_FROM.items() if status in statuses}
     if approval != Approval.PENDING:
         moves -= {Move.APPROVE, Move.REJECT}
@@ -105,4 +113,6 @@ def allowed_moves(status: Status, *, approval: str | None = None, outcome: str |
         moves -= {Move.RETRY}
     else:
         moves -= {Move.RESOLVE}
+    if not waits:
+        moves -= {Move.RUN_NOW}
     return moves

@@ -7,6 +7,7 @@ from nicegui import ui
 
 from engine import clock
 from engine.engine import Atlas
+from engine.health import trouble
 from engine.views import EngineState, JobView
 from ui.components.job_card import show_time
 from ui.components.node import Node, icon_button
@@ -49,7 +50,10 @@ class Shell:
         ui.context.client.sub_pages_router.on_path_changed(self._on_address)
         ui.on_exception(_tell_fault)
         live.join(self)
-        ui.context.client.on_delete(lambda: live.leave(self))
+        self._version = live.version
+        self._client.on_connect(lambda: live.wake(self, self._version))
+        self._client.on_disconnect(self._doze)
+        self._client.on_delete(lambda: live.leave(self))
         if live.engine:
             self.on_engine(live.engine)
 
@@ -79,7 +83,15 @@ class Shell:
         return bool(self.view and self.view.on_log(job_ids))
 
     async def refresh(self, reader: Reader) -> None:
-        """Count what waits for a person, and let the view read again."""
+        """Count what waits for a person, and let the view read again; without a database, show why it cannot."""
+        try:
+            await self._read(reader)
+        except Exception as error:
+            if trouble(error) is None:
+                raise
+            self.on_engine(await reader.queries.engine())
+
+    async def _read(self, reader: Reader) -> None:
         self._needs_person.change(text=count(waiting) if (waiting := await reader.approvals_waiting()) else "")
         if view := self.view:
             draw = await view.read(reader)
@@ -92,8 +104,12 @@ class Shell:
         self._engine.change(word, "engine" if state.online else "engine offline")
         self._banner.change(hidden=True if state.online else None)
         since = state.last_beat_at
-        self._banner_text.change(text="The engine is offline, so nothing runs." + (" Last seen" if since else ""))
+        why = f": {state.fault}." if state.fault else ", so nothing runs."
+        self._banner_text.change(text=f"The engine is offline{why}" + (" Last seen" if since else ""))
         show_time(self._banner_time, since, clock.now(), show="ago")
+
+    def _doze(self) -> None:
+        self._version = self.live.doze(self)
 
     def close(self) -> None:
         """Send the tab to the sign-in page, and forget it."""
@@ -150,8 +166,10 @@ class Shell:
         switch.on_press(turn)
 
 
-def _tell_fault() -> None:
-    ui.notify("That did not work, through a fault on our side; the log says why. Try again.", type="negative")
+def _tell_fault(error: Exception) -> None:
+    fault = trouble(error)
+    said = f"Nothing was changed: {fault}" if fault else "That did not work; the log says why. Try again."
+    ui.notify(said, type="negative", position="bottom", multi_line=True)
 
 
 class StillView:

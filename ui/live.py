@@ -15,7 +15,7 @@ from typing import Protocol
 
 from engine import clock
 from engine.engine import Atlas
-from engine.events import ChannelsChanged, EngineChanged, Event, JobChanged, JobLogged, JobProgressed
+from engine.events import ChannelsChanged, EngineChanged, Event, JobChanged, JobLogged, JobProgressed, TypesChanged
 from engine.queries import OFFLINE_AFTER
 from engine.views import EngineState, JobView
 from models.states import Status
@@ -81,6 +81,8 @@ class Live:
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
         self._tabs: set[Tab] = set()
+        self._awake: set[Tab] = set()
+        self.version = 0
         self._changed: set[int] = set()
         self._logged: set[int] = set()
         self._percents: dict[int, float] = {}
@@ -114,12 +116,26 @@ class Live:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def join(self, tab: Tab) -> None:
-        """Keep this tab up to date."""
+        """Know of this tab; it is brought up to date once it is awake."""
         self._tabs.add(tab)
 
     def leave(self, tab: Tab) -> None:
         """Its page is gone."""
         self._tabs.discard(tab)
+        self._awake.discard(tab)
+
+    def wake(self, tab: Tab, version: int) -> None:
+        """A browser listens: keep its tab up to date; what has changed since `version` it reads now."""
+        self._awake.add(tab)
+        if self.engine:
+            tab.on_engine(self.engine)
+        if version != self.version:
+            self.ask_refresh(tab)
+
+    def doze(self, tab: Tab) -> int:
+        """No browser listens: tell it nothing; returns the version to wake it with."""
+        self._awake.discard(tab)
+        return self.version
 
     def sign_out(self, person: str) -> None:
         """Close every tab of this person: a page's socket outlives the cookie that opened it."""
@@ -146,10 +162,11 @@ class Live:
                 return
             case JobLogged(job_id):
                 self._logged.add(job_id)
-            case ChannelsChanged() | EngineChanged():
+            case ChannelsChanged() | TypesChanged() | EngineChanged():
                 self._stale = True
             case _:
                 return
+        self.version += 1
         self._something_changed.set()
 
     async def _flushing(self, something: asyncio.Event, flush: Callable[[], Awaitable[None]]) -> None:
@@ -176,7 +193,7 @@ class Live:
         if self._changed:  # a card must show that its job runs before it shows how far
             await self._flush_changes()
         percents, self._percents = self._percents, {}
-        for tab in tuple(self._tabs):
+        for tab in tuple(self._awake):
             with _fault_of_one_tab():
                 tab.on_progress(percents)
 
@@ -185,17 +202,17 @@ class Live:
         logged, self._logged = self._logged, set()
         asking, self._asking = self._asking, set()
         stale, self._stale = self._stale, False
-        if not self._tabs:
+        if not self._awake:
             return
         jobs = await self._atlas.queries.jobs(changed) if changed else []
         if self._moved(jobs) or stale:
             await self._refresh_all()
-        for tab in tuple(self._tabs):
+        for tab in tuple(self._awake):
             with _fault_of_one_tab():
                 tab.on_jobs(jobs)
                 if logged and tab.on_log(logged):
                     asking.add(tab)
-        await asyncio.gather(*(self._guarded(tab.refresh(self.reader())) for tab in asking & self._tabs))
+        await asyncio.gather(*(self._guarded(tab.refresh(self.reader())) for tab in asking & self._awake))
 
     def _moved(self, jobs: Sequence[JobView]) -> bool:
         """Whether any of these jobs is new, or stands elsewhere than when it was last seen."""
@@ -211,13 +228,13 @@ class Live:
 
     async def _refresh_all(self) -> None:
         reader = self.reader()
-        await asyncio.gather(*(self._guarded(tab.refresh(reader)) for tab in tuple(self._tabs)))
+        await asyncio.gather(*(self._guarded(tab.refresh(reader)) for tab in tuple(self._awake)))
 
     async def _tell_engine(self) -> None:
         state = await self._engine_state()
         was, self.engine = self.engine, state
-        if was is None or was.online != state.online:
-            for tab in tuple(self._tabs):
+        if was is None or (was.online, was.fault) != (state.online, state.fault):
+            for tab in tuple(self._awake):
                 with _fault_of_one_tab():
                     tab.on_engine(state)
             self._stale = True

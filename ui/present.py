@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.views import JobView
-from models.states import UNKNOWN, Approval, Move, Status
+from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
 from ui.theme import FACETS, MOVES, STATUSES, Facet
 
 
@@ -36,13 +36,13 @@ def status_badge(job: JobView) -> Badge:
 
 def facet_badge(job: JobView, now: datetime) -> Badge | None:
     """The finer truth beside the status, if there is one that a person should know."""
-    if job.outcome == UNKNOWN:
-        return _facet(FACETS["unknown"])
+    if job.outcome in (UNKNOWN, POISONOUS):
+        return _facet(FACETS[job.outcome])
     if job.status in (Status.QUEUED, Status.PAUSED) and job.approval == Approval.PENDING:
         return _facet(FACETS["approval"])
     if job.status is Status.RUNNING and job.pause_requested:
         return _facet(FACETS["pausing"])
-    if job.status is Status.QUEUED and job.due_at > now:
+    if job.status is Status.QUEUED and job.due_at and job.due_at > now:
         return _facet(FACETS["retrying" if job.attempt else "scheduled"], job.due_at)
     return None
 
@@ -50,15 +50,15 @@ def facet_badge(job: JobView, now: datetime) -> Badge | None:
 def meta(job: JobView) -> list[str]:
     """Priority, creator and attempt; the age stands between, and is the browser's to keep fresh."""
     words = [f"by {job.created_by}"]
-    if job.attempt > 1 or (job.attempt and job.status is Status.FAILED):
+    if job.attempt and job.status is Status.QUEUED:
+        words.append(f"tried {job.attempt} of {job.max_attempts}")
+    elif job.attempt > 1 or (job.attempt and job.status is Status.FAILED):
         words.append(f"attempt {job.attempt} of {job.max_attempts}")
     return words
 
 
 def note(job: JobView, now: datetime) -> str:
     """Why it failed or isn't running, in a sentence; a time that a facet already tells is not told twice."""
-    if job.outcome == UNKNOWN:
-        return f"Did it go out? {job.error or ''}"
     if job.status is Status.QUEUED:
         facet = facet_badge(job, now)
         waits = "" if facet else job.waiting_for
@@ -71,7 +71,9 @@ def actions(job: JobView) -> list[Action]:
     if job.status is Status.PAUSED:
         moves = [Move.RESUME, Move.CANCEL]
     elif job.status is Status.FAILED:
-        moves = [Move.RETRY, Move.CANCEL]
+        moves = [Move.RETRY, Move.CANCEL] if Move.RETRY in job.allowed else [Move.CANCEL]
+    elif Move.RUN_NOW in job.allowed:
+        moves = [Move.RUN_NOW, Move.PAUSE, Move.CANCEL]
     elif job.status in (Status.QUEUED, Status.RUNNING):
         moves = [Move.PAUSE, Move.CANCEL]
     else:
@@ -139,8 +141,6 @@ def _facet(facet: Facet, at: datetime | None = None) -> Badge:
 
 
 def _reason(job: JobView, move: Move) -> str:
-    if move is Move.RETRY and job.outcome == UNKNOWN:
-        return "Say first whether it went out: open the job"
     if move is Move.PAUSE and job.pause_requested:
         return "It pauses at its next safe point"
     if move not in job.allowed:

@@ -43,6 +43,7 @@ STATUSES = {
 
 FACETS = {
     "unknown": Facet("unknown", "help", "Outcome unknown"),
+    "poisonous": Facet("unknown", "report", "Set aside"),
     "approval": Facet("approval", "front_hand", "Needs approval"),
     "retrying": Facet("retrying", "replay", "Retrying"),
     "scheduled": Facet("scheduled", "event", "Scheduled"),
@@ -53,6 +54,7 @@ MOVES = {
     Move.PAUSE: MoveStyle("Pause job", "pause", "paused"),
     Move.RESUME: MoveStyle("Resume job", "play_arrow", "resumed"),
     Move.RETRY: MoveStyle("Retry job", "replay", "queued again"),
+    Move.RUN_NOW: MoveStyle("Run job now", "bolt", "starts at the engine's next look"),
     Move.CANCEL: MoveStyle("Cancel job", "close", "cancelled"),
     Move.APPROVE: MoveStyle("Approve job", "check", "approved"),
     Move.REJECT: MoveStyle("Reject job", "front_hand", "rejected"),

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import uuid
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from engine.errors import OutcomeUnknown, TransientError
 CHARACTERS = 500  # Mastodon's own limit, for servers that name none
 CHARACTERS_PER_LINK = 23  # whatever the link's real length
 MEDIA_PATIENCE_SECONDS = 30.0
+KEY_REMEMBERED = timedelta(minutes=55)  # Mastodon says an hour; clocks and queues need some of it
 
 _PUBLIC_HOST = re.compile(r"https?://[^\s/?#]*\.[^\W\d_]", re.IGNORECASE)
 _MENTION = re.compile(r"(?<![=/\w])@([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)@[\w.-]*\w", re.IGNORECASE)
@@ -33,7 +35,13 @@ class MastodonChannel:
 
     def new_identity(self) -> dict[str, Any]:
         """An Idempotency-Key (methods/statuses); Mastodon remembers it an hour, GoToSocial ignores it."""
-        return {"idempotency_key": uuid.uuid4().hex, "created_at": clock.now().isoformat()}
+        now = clock.now()
+        expires_at = now + KEY_REMEMBERED
+        return {
+            "idempotency_key": uuid.uuid4().hex,
+            "created_at": now.isoformat(),
+            "expires_at": expires_at.isoformat(),
+        }
 
     def length(self, text: str, limits: Limits) -> int:
         """Graphemes; every link counts the same, and `@user@host` as `@user` (user/posting, "Text")."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from engine.processes import OnLine
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.states import Category
@@ -56,6 +57,14 @@ class Context(Protocol):
         """A safe point: raises `AttemptStopped` when the job was paused, cancelled or rescued."""
         ...
 
+    async def run_program(self, *arguments: str, folder: Path | None = None, on_line: OnLine | None = None) -> int:
+        """Run a program (ffmpeg, say) to its end and return its exit code; `on_line` gets each line that it prints.
+
+        When the attempt is stopped, the program and all that it has started end too. `on_line` may call
+        `progress`, which makes every line a safe point.
+        """
+        ...
+
     def artifact(self, name: str) -> Path:
         """Where to write a file that the job makes; its folder exists."""
         ...
@@ -74,6 +83,9 @@ class Context(Protocol):
 
         `sending` and the identity are committed before `perform` is called with the identity first stored for
         this target. When an earlier attempt has already done it, its result is returned and nothing is called.
+
+        An `expires_at` (ISO 8601) in the identity is when the receiving side stops to recognise a repetition: what a
+        person denied before and would be repeated after it is asked about once more.
         """
         ...
 

@@ -1,6 +1,7 @@
 """Every move on every status: done where the table of moves allows it, refused with what is allowed where not."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from engine.events import JobChanged
 from engine.settings import Settings
 from models.effect import Effect
 from models.job import Job
-from models.states import UNKNOWN, Approval, Move, Phase, Status, allowed_moves
+from models.states import POISONOUS, UNKNOWN, Approval, Move, Phase, Status, allowed_moves
 from tests.support.engine import Recorder, stored_job
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -25,11 +26,17 @@ ASK: dict[Move, Callable[[Atlas, int], Awaitable[None]]] = {
     Move.APPROVE: lambda atlas, job_id: atlas.commands.approve(job_id),
     Move.REJECT: lambda atlas, job_id: atlas.commands.reject(job_id),
     Move.RESOLVE: lambda atlas, job_id: atlas.commands.resolve(job_id, went_out=True),
+    Move.RUN_NOW: lambda atlas, job_id: atlas.commands.run_now(job_id),
 }
-STATES = [
+LATER = clock.now() + timedelta(hours=1)
+STATES: list[dict[str, Any]] = [
     *({"status": status} for status in Status),
     {"status": Status.FAILED, "outcome": UNKNOWN},
+    {"status": Status.FAILED, "outcome": POISONOUS},
+    {"status": Status.QUEUED, "due_at": LATER},
+    {"status": Status.PAUSED, "due_at": LATER},
     {"status": Status.QUEUED, "approval": Approval.PENDING},
+    {"status": Status.QUEUED, "approval": Approval.PENDING, "due_at": LATER},
     {"status": Status.PAUSED, "approval": Approval.PENDING},
     {"status": Status.CANCELLED, "approval": Approval.REJECTED},
 ]
@@ -39,6 +46,7 @@ LEADS_TO = {
     Move.RESUME: Status.QUEUED,
     Move.RETRY: Status.QUEUED,
     Move.REJECT: Status.CANCELLED,
+    Move.RUN_NOW: Status.QUEUED,
 }
 
 
@@ -48,12 +56,14 @@ def atlas(settings: Settings) -> Atlas:
     return Atlas(settings)
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: "-".join(state.values()))
+@pytest.mark.parametrize(
+    "state", STATES, ids=lambda state: "-".join(v if isinstance(v, str) else "waits" for v in state.values())
+)
 @pytest.mark.parametrize("move", Move)
 async def test_a_move_is_done_or_refused_as_the_table_says(atlas: Atlas, move: Move, state: dict[str, Any]) -> None:
     job = await stored_job(**state, attempt=1)
     heard = Recorder(atlas)
-    allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome)
+    allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome, waits=job.due_at is not None)
     if move in allowed:
         await ASK[move](atlas, job.id)
         assert JobChanged(job.id) in heard.events
@@ -149,6 +159,7 @@ async def test_a_person_who_says_that_it_did_not_sends_it_back_with_its_identity
     assert (view.status, view.outcome, view.max_attempts) == (Status.QUEUED, None, 6)
     effect = await Effect.get(job_id=job.id)
     assert (effect.phase, effect.identity) == (Phase.FAILED, {"message_id": "<mail@example.org>"})
+    assert effect.denied_at, "when it was said counts once the server has forgotten the identity"
 
 
 @pytest.mark.parametrize(
@@ -176,3 +187,32 @@ async def test_dismissing_a_failed_job_keeps_why_it_failed(atlas: Atlas) -> None
     job = await stored_job(status=Status.FAILED, error="No such user")
     await atlas.commands.cancel(job.id)
     assert (await atlas.queries.job(job.id)).error == "No such user"
+
+
+async def test_running_a_job_now_leaves_when_it_was_to_run_but_does_not_wait_for_it(atlas: Atlas) -> None:
+    job = await stored_job(run_at=LATER, due_at=LATER)
+    await atlas.commands.run_now(job.id)
+    view = await atlas.queries.job(job.id)
+    assert (view.status, view.due_at, view.run_at) == (Status.QUEUED, None, LATER)
+
+
+@pytest.mark.parametrize("known", [None, Phase.FAILED, Phase.DONE])
+async def test_a_person_who_says_that_a_restored_job_went_out_confirms_all_of_it(
+    atlas: Atlas, known: Phase | None
+) -> None:
+    """The backup is older than what the job did, so no effect says that it was begun."""
+    payload = {"text": "Hello", "channels": ["one", "two"]}
+    job = await stored_job(type="SOCIAL_POST", payload=payload, status=Status.FAILED, outcome=UNKNOWN, attempt=1)
+    if known:
+        await an_effect(job, "one", known)
+    await atlas.commands.resolve(job.id, went_out=True)
+    assert (await Job.get(id=job.id)).status is Status.COMPLETED
+    effects = await Effect.filter(job_id=job.id).order_by("target")
+    assert [(effect.target, effect.phase) for effect in effects] == [("one", Phase.DONE), ("two", Phase.DONE)]
+
+
+async def test_retrying_a_poisonous_job_gives_it_its_deaths_back(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.FAILED, outcome=POISONOUS, attempt=3, deaths=3)
+    await atlas.commands.retry(job.id)
+    after = await Job.get(id=job.id)
+    assert (after.status, after.outcome, after.deaths) == (Status.QUEUED, None, 0)

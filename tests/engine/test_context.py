@@ -1,20 +1,38 @@
 """What a running job holds in its hand: safe points, progress, effects, and a lease that can be lost."""
 
 import asyncio
+import os
+import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
 
+from engine import clock, context
+from engine.context import no_longer_recognised
 from engine.engine import Atlas
-from engine.errors import TransientError
-from engine.events import JobProgressed
+from engine.errors import OutcomeUnknown, TransientError
+from engine.events import JobProgressed, StopAsked
 from engine.jobs.base import Context
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.effect import Effect
+from models.ending import Lease
 from models.job import Job
-from models.states import Phase, Status
-from tests.support.engine import Recorder, Script, held, running, scripted, submitted, until, until_set, until_status
+from models.states import Move, Phase, Status
+from tests.support.engine import (
+    Recorder,
+    Script,
+    held,
+    opened,
+    running,
+    scripted,
+    submitted,
+    until,
+    until_set,
+    until_status,
+)
 
 
 async def at_safe_points(context: Context) -> dict[str, Any]:
@@ -150,6 +168,153 @@ async def test_an_effect_that_fails_certainly_while_its_job_is_cancelled_did_not
         go_on.set()
         await cancelling
         assert (await atlas.queries.job(job_id)).error == "Cancelled while running. Nothing had gone out."
+
+
+# -- stopped in the middle of a commit -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["cancelled", "released"])
+async def test_stopping_a_job_while_sending_is_stored_leaves_it_certain_that_nothing_was_sent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    spoken: list[dict[str, Any]] = []
+
+    async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+        spoken.append(identity)
+        return {}
+
+    async def work(context: Context) -> dict[str, Any]:
+        return await context.effect("ada", {"id": 1}, speak)
+
+    async with running(settings, scripted(work)) as atlas:
+        interrupt(atlas, monkeypatch, "begin_effect", how)
+        job_id = await submitted(atlas)
+        job = await until_status(atlas, job_id, Status.CANCELLED if how == "cancelled" else Status.QUEUED)
+        assert spoken == []
+        effect = await Effect.get(job_id=job_id)
+        assert (effect.phase, effect.error) == (Phase.FAILED, "The attempt was stopped before it sent anything")
+        assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == [how]
+        assert job.error == ("Cancelled while running. Nothing had gone out." if how == "cancelled" else None)
+
+
+async def test_stopping_a_job_while_done_is_stored_keeps_that_it_was_done(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        return await context.effect("ada", {"id": 1}, _said)
+
+    async with running(settings, scripted(work)) as atlas:
+        interrupt(atlas, monkeypatch, "settle_effect", "released")
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.QUEUED)
+        effect = await Effect.get(job_id=job_id)
+        assert (effect.phase, effect.result) == (Phase.DONE, {"said": {"id": 1}})
+        assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == ["released"]
+
+
+def interrupt(atlas: Atlas, monkeypatch: pytest.MonkeyPatch, function: str, how: str) -> None:
+    """Stop the job while this write of its effect is in its transaction, and claim nothing more."""
+    real = getattr(context, function)
+
+    async def stopped_meanwhile(writer: BaseDBAsyncClient, lease: Lease, *arguments: Any, **more: Any) -> Any:
+        written = await real(writer, lease, *arguments, **more)
+        monkeypatch.undo()
+        atlas.stop_claiming()
+        if how == "cancelled":
+            await Job.filter(id=lease.job_id).update(status=Status.CANCELLED, finished_at=clock.now())
+            atlas.bus.publish(StopAsked(lease.job_id, Move.CANCEL))
+        else:
+            atlas._executor.running[lease.job_id].release()
+        return written
+
+    monkeypatch.setattr(context, function, stopped_meanwhile)
+
+
+async def _said(identity: dict[str, Any]) -> dict[str, Any]:
+    return {"said": identity}
+
+
+# -- a server that recognises a repetition for a while only --------------------------------------------------
+
+NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+UNTIL_TEN = {"expires_at": "2026-11-23T10:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("identity", "denied", "now", "asks"),
+    [
+        (UNTIL_TEN, NINE, NINE + timedelta(minutes=30), False),  # the server would recognise it
+        (UNTIL_TEN, NINE, NINE + timedelta(minutes=60), False),
+        (UNTIL_TEN, NINE, NINE + timedelta(minutes=61), True),
+        (UNTIL_TEN, NINE + timedelta(minutes=61), NINE + timedelta(minutes=62), False),  # said when it was over
+        (UNTIL_TEN, NINE + timedelta(minutes=60), NINE + timedelta(minutes=62), False),
+        (UNTIL_TEN, None, NINE + timedelta(minutes=61), False),  # nobody was ever asked: it certainly failed
+        ({"id": 1}, NINE, NINE + timedelta(days=9), False),  # nothing that expires
+    ],
+)
+def test_a_person_is_asked_again_when_the_server_forgot_the_identity_since(
+    identity: dict[str, Any], denied: datetime | None, now: datetime, asks: bool
+) -> None:
+    reason = no_longer_recognised(identity, denied, now)
+    assert (reason is not None) is asks
+    assert reason is None or "recognised a repetition until 2026-11-23 10:00 UTC and does so no more" in reason
+
+
+async def test_what_a_person_denied_is_not_repeated_after_the_server_forgot_it_until_denied_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken: list[dict[str, Any]] = []
+
+    async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+        spoken.append(identity)
+        if len(spoken) == 1:
+            raise OutcomeUnknown("No answer")
+        return {"message": "Said"}
+
+    async def work(context: Context) -> dict[str, Any]:
+        return await context.effect("world", identity, speak)
+
+    identity = {"id": 1, "expires_at": (clock.now() + timedelta(minutes=55)).isoformat()}
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.FAILED)
+    async with opened(settings):  # the answer comes in time, but no engine is at work until it is too late
+        await atlas.commands.resolve(job_id, went_out=False)
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(hours=1))
+    async with running(settings, scripted(work)) as atlas:
+        job = await until_status(atlas, job_id, Status.FAILED)
+        assert (job.outcome, len(spoken)) == ("unknown", 1)
+        assert (job.error or "").startswith("The server recognised a repetition until ")
+        await atlas.commands.resolve(job_id, went_out=False)
+        assert (await until_status(atlas, job_id, Status.COMPLETED)).result == {"message": "Said"}
+        assert spoken == [identity, identity]
+
+
+async def test_cancelling_a_job_ends_the_program_that_it_runs(settings: Settings) -> None:
+    said, ended = list[str](), asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        async def on_line(line: str) -> None:
+            said.append(line)
+            begun.set()
+
+        try:
+            await context.run_program(sys.executable, "-c", PRINT_AND_SLEEP, on_line=on_line)
+        finally:
+            ended.set()
+        return {}
+
+    begun = asyncio.Event()
+    async with running(settings, scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        await atlas.commands.cancel(job_id)
+        assert ended.is_set()
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(said[0]), 0)
+
+
+PRINT_AND_SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 
 
 @pytest.mark.parametrize(("told", "shown"), [(-5, 0), (0, 0), (37.5, 37.5), (100, 100), (1000, 100)])

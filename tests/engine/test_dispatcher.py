@@ -11,10 +11,16 @@ import pytest
 from engine import clock
 from engine.jobs.base import Context
 from engine.settings import Settings
+from models.database import connection
 from models.job import Job
-from models.states import Approval, Status
+from models.states import Approval, Priority, Status
+from models.type_policy import TypePolicy
 from tests.plugin.job_runner_test_jobs import TestNoop, TestRender
 from tests.support.engine import opened, running, scripted, settings_in, stored_job, submitted, until, until_status
+
+
+async def done(context: Context) -> dict[str, Any]:
+    return {}
 
 
 def rarely_looking(settings: Settings, **more: Any) -> Settings:
@@ -94,7 +100,7 @@ async def test_a_job_that_is_not_due_yet_or_waits_for_approval_is_left_alone(set
         assert (await atlas.queries.job(pending)).approval == Approval.APPROVED
 
 
-async def test_a_look_that_fails_is_logged_and_followed_by_the_next(
+async def test_a_look_that_fails_is_told_with_its_reason_and_followed_by_the_next(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(settings, TestNoop()) as atlas:
@@ -103,11 +109,72 @@ async def test_a_look_that_fails_is_logged_and_followed_by_the_next(
             other.execute("ALTER TABLE job RENAME TO job_hidden")  # every look fails from here on
 
             async def told() -> bool:
-                return "a look for due jobs failed" in caplog.text
+                return "claiming cannot go on" in caplog.text
 
             await until(atlas, told)
             other.execute("ALTER TABLE job_hidden RENAME TO job")
+            state = await atlas.queries.engine()
+            assert (state.online, state.fault) == (False, "an unexpected OperationalError: no such table: job")
         await until_status(atlas, job_id, Status.COMPLETED)
+        state = await atlas.queries.engine()
+        assert (state.online, state.fault) == (True, None)
+
+
+async def test_a_database_that_somebody_keeps_locked_is_told_and_the_engine_goes_on_by_itself(
+    settings: Settings,
+) -> None:
+    async with running(settings, TestNoop()) as atlas:
+        await connection().execute_query("PRAGMA busy_timeout = 20")
+        job_id = await submitted(atlas, "TEST_NOOP", run_at=clock.now() + timedelta(seconds=0.1))
+        with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+
+            async def told() -> bool:
+                return (await atlas.queries.engine()).fault is not None
+
+            await until(atlas, told)
+            state = await atlas.queries.engine()
+            assert (state.online, state.fault) == (False, "another program keeps the database locked; end it")
+            other.execute("ROLLBACK")
+        await until_status(atlas, job_id, Status.COMPLETED)
+        assert (await atlas.queries.engine()).online
+
+
+async def test_a_job_whose_type_is_not_installed_stays_in_the_queue(settings: Settings) -> None:
+    async with opened(settings):
+        removed = await stored_job(type="REMOVED", priority=Priority.HIGH)
+    async with running(settings, TestNoop()) as atlas:
+        await until_status(atlas, await submitted(atlas, "TEST_NOOP"), Status.COMPLETED)
+        job = await atlas.queries.job(removed.id)
+        assert (job.status, job.attempt) == (Status.QUEUED, 0)
+    async with running(settings, TestNoop(), scripted(done, key="REMOVED")) as atlas:
+        await until_status(atlas, removed.id, Status.COMPLETED)
+
+
+async def test_a_type_with_a_limit_takes_its_next_job_as_soon_as_one_ends(settings: Settings) -> None:
+    """Without waiting for another look, though slots are free all the time."""
+    at_work = most = 0
+
+    async def work(context: Context) -> dict[str, Any]:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        for _ in range(20):
+            await context.checkpoint()
+        at_work -= 1
+        return {}
+
+    async with opened(settings):
+        await TypePolicy.create(type="SCRIPTED", concurrency=2)
+        for _ in range(10):
+            await stored_job()
+    async with running(rarely_looking(settings, concurrency=5), scripted(work)) as atlas:
+
+        async def all_done() -> bool:
+            return await Job.filter(status=Status.COMPLETED).count() == 10
+
+        await until(atlas, all_done)
+        assert most == 2
 
 
 async def test_a_database_that_somebody_holds_locked_for_a_while_is_waited_for(settings: Settings) -> None:

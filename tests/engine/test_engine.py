@@ -47,7 +47,7 @@ async def test_stopping_puts_back_what_takes_longer_and_takes_no_attempt_for_it(
         job = await Job.get(id=job_id)
         assert (job.status, job.attempt, job.max_attempts, job.lease_expires_at) == (Status.QUEUED, 1, 6, None)
         (attempt,) = await atlas.queries.attempts(job_id)
-        assert (attempt.outcome, attempt.error) == ("lost", "The engine was shut down; the work was put back")
+        assert (attempt.outcome, attempt.error) == ("released", "The engine was shut down; the work was put back")
 
 
 async def test_stopping_in_the_middle_of_an_effect_leaves_the_outcome_unknown(settings: Settings) -> None:

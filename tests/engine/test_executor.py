@@ -1,13 +1,14 @@
 """One attempt from its lease to its outcome, by a real Atlas on a real file."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from engine import clock
-from engine.errors import OutcomeUnknown, PermanentError, TransientError
+from engine import clock, executor
+from engine.errors import LeaseLost, OutcomeUnknown, PermanentError, TransientError
 from engine.events import AttemptEnded, JobChanged, JobLogged, JobProgressed
 from engine.jobs.base import Context
 from engine.retry import RetryPolicy
@@ -16,7 +17,8 @@ from models.attempt import Attempt
 from models.effect import Effect
 from models.job import Job
 from models.states import Status
-from tests.support.engine import Recorder, running, scripted, submitted, until_status
+from models.type_policy import TypePolicy
+from tests.support.engine import Recorder, running, scripted, settings_in, submitted, until_set, until_status
 
 QUICK = RetryPolicy(attempts=3, base=0.01, jitter=0)
 
@@ -105,6 +107,7 @@ async def test_between_attempts_a_job_is_queued_and_says_why_and_until_when(sett
         await until_status(atlas, job_id, Status.RUNNING)
         job = await until_status(atlas, job_id, Status.QUEUED)
         assert (job.error, job.result, job.finished_at, job.started_at) == ("Busy", {"message": "Half"}, None, None)
+        assert job.due_at
         assert before + timedelta(minutes=7) <= job.due_at <= clock.now() + timedelta(minutes=7)
         assert job.waiting_for == f"Next try at {job.due_at:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -160,6 +163,99 @@ async def test_a_job_that_outlives_its_time_limit_is_stopped(settings: Settings)
         assert stopped.is_set()
 
 
+async def test_a_time_limit_that_people_set_for_a_type_wins_over_its_own(settings: Settings) -> None:
+    async def work(context: Context) -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async with running(settings, scripted(work, time_limit_seconds=3600)) as atlas:
+        await TypePolicy.create(type="SCRIPTED", time_limit_seconds=0.05)
+        job = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert job.error == "It ran longer than its time limit"
+
+
+class Deaf:
+    """Work that swallows every cancellation, until the test wakes it; then it tries to speak to the world."""
+
+    def __init__(self) -> None:
+        self.begun, self.wake, self.over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.spoken = 0
+        self.fault: BaseException | None = None
+
+    async def __call__(self, context: Context) -> dict[str, Any]:
+        self.begun.set()
+        while not self.wake.is_set():
+            with suppress(asyncio.CancelledError):
+                await self.wake.wait()
+        try:
+            return await context.effect("world", {"id": 1}, self._speak)
+        except BaseException as fault:
+            self.fault = fault
+            raise
+        finally:
+            self.over.set()
+
+    async def _speak(self, identity: dict[str, Any]) -> dict[str, Any]:
+        self.spoken += 1
+        return {}
+
+
+@pytest.fixture
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "CANCEL_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(executor, "FORCE_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("_no_patience")
+@pytest.mark.parametrize("why", ["cancelled", "time limit"])
+async def test_a_job_that_ignores_that_it_was_stopped_is_left_behind_and_cannot_do_anything_any_more(
+    settings: Settings, why: str
+) -> None:
+    deaf = Deaf()
+    types = scripted(deaf, time_limit_seconds=0.05 if why == "time limit" else 3600), scripted(done, key="OTHER")
+    async with running(settings_in(settings.data_dir, concurrency=1), *types) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(deaf.begun)
+        if why == "cancelled":
+            await atlas.commands.cancel(job_id)
+        job = await until_status(atlas, job_id, Status.CANCELLED if why == "cancelled" else Status.FAILED)
+        told = {
+            "cancelled": "Cancelled while running. Nothing had gone out.",
+            "time limit": "It ran longer than its time limit",
+        }
+        assert job.error == told[why]
+        await until_status(atlas, await submitted(atlas, "OTHER"), Status.COMPLETED)  # in the only slot
+        before = await Job.filter(id=job_id).values()
+        deaf.wake.set()
+        await until_set(deaf.over)
+        assert isinstance(deaf.fault, LeaseLost)
+        assert deaf.spoken == 0
+        assert not await Effect.exists()
+        assert await Job.filter(id=job_id).values() == before
+
+
+@pytest.mark.usefixtures("_no_patience")
+async def test_a_job_that_is_retried_while_its_former_work_is_left_behind_has_an_effect_of_its_own(
+    settings: Settings,
+) -> None:
+    deaf, tries = Deaf(), 0
+
+    async def work(context: Context) -> dict[str, Any]:
+        nonlocal tries
+        tries += 1
+        return await (deaf(context) if tries == 1 else context.effect("world", {"id": 2}, _said))
+
+    async with running(settings, scripted(work, time_limit_seconds=0.5)) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.FAILED)
+        await atlas.commands.retry(job_id)
+        job = await until_status(atlas, job_id, Status.COMPLETED)
+        assert job.result == {"said": {"id": 2}}
+        deaf.wake.set()
+        await until_set(deaf.over)
+        assert deaf.spoken == 0
+
+
 async def test_a_time_limit_that_ends_it_while_it_speaks_leaves_the_outcome_unknown(settings: Settings) -> None:
     async def work(context: Context) -> dict[str, Any]:
         async def speak(identity: dict[str, Any]) -> dict[str, Any]:
@@ -191,24 +287,13 @@ async def test_a_job_that_cancels_itself_fails_and_does_not_run_for_ever(setting
         assert (job.error, job.attempt) == ("The job stopped on an unexpected CancelledError", 1)
 
 
-async def test_a_job_whose_type_is_not_installed_says_so(settings: Settings) -> None:
-    async def work(context: Context) -> dict[str, Any]:
-        return {}
-
-    async with running(settings, scripted(work)) as atlas:
-        job_id = await submitted(atlas)
-        await Job.filter(id=job_id).update(type="REMOVED", status=Status.QUEUED)
-        job = await until_status(atlas, job_id, Status.FAILED)
-        assert job.error == "This installation has no job type REMOVED"
-
-
 async def test_a_stored_payload_that_no_longer_fits_says_so(settings: Settings) -> None:
     async def work(context: Context) -> dict[str, Any]:
         return {}
 
     async with running(settings, scripted(work)) as atlas:
         job_id = await submitted(atlas, run_at=clock.now() + timedelta(hours=1))
-        await Job.filter(id=job_id).update(payload={"colour": "red"}, due_at=clock.now())
+        await Job.filter(id=job_id).update(payload={"colour": "red"}, due_at=None)
         job = await until_status(atlas, job_id, Status.FAILED)
         assert (job.error or "").startswith("The stored payload no longer fits SCRIPTED")
 
@@ -232,3 +317,11 @@ async def test_what_an_earlier_attempt_did_is_not_done_again(settings: Settings)
         await until_status(atlas, await submitted(atlas), Status.COMPLETED)
         assert spoken == ["one", "two", "two"]
         assert await Effect.filter(phase="done").count() == 2
+
+
+async def done(context: Context) -> dict[str, Any]:
+    return {}
+
+
+async def _said(identity: dict[str, Any]) -> dict[str, Any]:
+    return {"said": identity}

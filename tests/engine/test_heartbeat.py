@@ -110,23 +110,31 @@ async def test_an_attempt_that_lost_its_job_to_a_later_one_here_leaves_that_one_
         assert (job.result, job.attempt) == ({"message": "By the second"}, 2)
 
 
-async def test_a_beat_that_fails_is_logged_and_followed_by_the_next(
+async def test_a_beat_that_fails_is_told_with_its_reason_and_followed_by_the_next(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(settings_in(settings.data_dir, lease_seconds=1)) as atlas:
         await _change(settings, "ALTER TABLE engine RENAME TO engine_hidden")
 
         async def told() -> bool:
-            return "a heartbeat failed" in caplog.text
+            return "the heartbeat cannot go on" in caplog.text
 
         await until(atlas, told)
         await _change(settings, "ALTER TABLE engine_hidden RENAME TO engine")
         failed = clock.now()
+        state = await atlas.queries.engine()
+        assert (state.online, state.fault) == (False, "an unexpected OperationalError: no such table: engine")
 
         async def beats_again() -> bool:
             return (await EngineRecord.get(id=atlas.id)).last_beat_at > failed
 
         await until(atlas, beats_again)
+
+        async def online_again() -> bool:
+            return (await atlas.queries.engine()).online
+
+        await until(atlas, online_again)
+        assert (await atlas.queries.engine()).fault is None
 
 
 async def _change(settings: Settings, statement: str) -> None:

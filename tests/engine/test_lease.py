@@ -8,14 +8,15 @@ import pytest
 
 from engine import clock
 from engine.errors import TransientError
+from engine.events import AttemptEnded
 from engine.jobs.base import Context
 from engine.retry import RetryPolicy
 from engine.settings import Settings
-from models.attempt import Attempt
+from models.attempt import Attempt, LogLine
 from models.effect import Effect
 from models.job import Job
 from models.states import Phase, Status
-from tests.support.engine import Speak, held, running, scripted, submitted, until, until_set
+from tests.support.engine import Recorder, Speak, running, scripted, submitted, until, until_set
 
 
 @pytest.mark.parametrize("late", ["progress and return", "fail", "begin an effect"])
@@ -43,24 +44,47 @@ async def test_an_attempt_that_lost_its_lease_changes_nothing(settings: Settings
         assert await Job.filter(id=job_id).values() == before
         assert spoken == []
         assert not await Effect.exists()
+        (line,) = await LogLine.filter(job_id=job_id)
+        assert line.attempt == 1
+        assert line.text.startswith("Too late, so nothing was changed: the attempt ")
         await Job.filter(id=job_id).update(status=Status.CANCELLED)
 
 
-async def test_what_a_zombie_did_do_is_still_recorded(settings: Settings) -> None:
-    """It spoke for so long that its job was failed with outcome unknown, but the truth about the effect counts."""
+@pytest.mark.parametrize("answer", ["done", "refused"])
+async def test_what_a_zombie_did_changes_nothing_either_but_its_log_tells_it(settings: Settings, answer: str) -> None:
+    """It spoke for so long that its job was failed with outcome unknown: a person decides, and can read it there."""
     begun, go_on = asyncio.Event(), asyncio.Event()
 
+    async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+        begun.set()
+        await go_on.wait()
+        if answer == "refused":
+            raise TransientError("421 Busy")
+        return {"url": "https://example.org/1"}
+
     async def work(context: Context) -> dict[str, Any]:
-        return await context.effect("world", {"id": 1}, held(begun, go_on))
+        return await context.effect("world", {"id": 1}, speak)
 
     async with running(settings, scripted(work, retry=RetryPolicy(attempts=3))) as atlas:
         job_id = await submitted(atlas)
         await until_set(begun)
-        await Job.filter(id=job_id).update(status=Status.FAILED, outcome="unknown", lease_token=None)
+        rescued = {"status": Status.FAILED, "outcome": "unknown", "lease_token": None, "lease_expires_at": None}
+        await Job.filter(id=job_id).update(**rescued)
+        await Attempt.filter(job_id=job_id).update(outcome="unknown", finished_at=clock.now())
+        before = [await rows.filter(**which).values() for rows, which in _rows_of(job_id)]
+        over = Recorder(atlas)
         go_on.set()
-        await until(atlas, lambda: Effect.exists(job_id=job_id, phase=Phase.DONE))
-        await until(atlas, lambda: Attempt.exists(job_id=job_id, outcome="lost"))
-        assert (await atlas.queries.job(job_id)).outcome == "unknown"
+
+        async def ended() -> bool:
+            return AttemptEnded(job_id) in over.events
+
+        await until(atlas, ended)
+        assert [await rows.filter(**which).values() for rows, which in _rows_of(job_id)] == before
+        assert (await Effect.get(job_id=job_id)).phase is Phase.SENDING
+        lines = [(line.attempt, line.text) for line in await LogLine.filter(job_id=job_id).order_by("id")]
+        told = {"done": 'world has it: {"url": "https://example.org/1"}', "refused": "world: 421 Busy"}[answer]
+        assert lines[0] == (1, f"Too late, so nothing was changed: {told}")
+        assert all(text.startswith("Too late, so nothing was changed: ") for _, text in lines)
 
 
 def _said(spoken: list[dict[str, Any]]) -> Speak:
@@ -77,3 +101,7 @@ async def _taken_over(job_id: int) -> None:
     await Job.filter(id=job_id).update(
         attempt=2, lease_token="another engine's", engine_id="another engine", lease_expires_at=expires
     )
+
+
+def _rows_of(job_id: int) -> list[tuple[Any, dict[str, int]]]:
+    return [(Job, {"id": job_id}), (Attempt, {"job_id": job_id}), (Effect, {"job_id": job_id})]

@@ -1,13 +1,14 @@
-"""What an exception out of a job means, by table."""
+"""What an exception out of a job means, and what is written for it, by table."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from engine.errors import OutcomeUnknown, PauseAsked, PermanentError, TransientError
-from engine.outcomes import Failed, Outcome, Paused, Retrying, Unknown, decide
+from engine.outcomes import Completed, Failed, Outcome, Paused, Released, Retrying, Unknown, decide, ending
 from engine.retry import RetryPolicy
+from models.ending import Lease
 
 KEPT = {"posts": [{"channel": "feed"}]}
 LATER = timedelta(minutes=5)
@@ -40,3 +41,26 @@ def test_an_exception_means(error: Exception, attempt: int, expected: Outcome) -
 def test_giving_up_after_the_only_attempt_says_so_in_the_singular() -> None:
     outcome = decide(TransientError("busy"), attempt=1, max_attempts=1, policy=RetryPolicy())
     assert outcome == Failed("Gave up after 1 attempt: busy")
+
+
+LEASE, NOW = Lease(1, 2, "lease"), datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+TOLD = {"error": None, "attempt_error": None, "result": None, "outcome": None, "due_at": None, "more_attempts": 0}
+PUT_BACK = "The engine was shut down; the work was put back"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "attempt", "told"),
+    [
+        (Completed(KEPT), "completed", "succeeded", {"result": KEPT}),
+        (Failed("No", KEPT), "failed", "failed", {"error": "No", "result": KEPT}),
+        (Unknown("Hm", KEPT), "failed", "unknown", {"error": "Hm", "result": KEPT, "outcome": "unknown"}),
+        (Retrying("Busy", LATER), "queued", "retrying", {"error": "Busy", "due_at": NOW + LATER}),
+        (Retrying("Busy", LATER, KEPT), "queued", "retrying", {"error": "Busy", "due_at": NOW + LATER, "result": KEPT}),
+        (Paused(), "paused", "paused", {"more_attempts": 1}),
+        (Released(), "queued", "released", {"attempt_error": PUT_BACK, "more_attempts": 1}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_outcome_is_written_as(outcome: Outcome, status: str, attempt: str, told: dict[str, Any]) -> None:
+    expected = {"lease": LEASE, "status": status, "attempt_outcome": attempt, "at": NOW, "died": False, **TOLD, **told}
+    assert vars(ending(LEASE, outcome, NOW)) == expected

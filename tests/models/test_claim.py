@@ -1,17 +1,23 @@
-"""The claim: the right jobs, in the right order, each to one engine only."""
+"""The claim: the right jobs, in the right order, each to one engine only, at a price that no queue raises."""
 
 import asyncio
 import itertools
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from engine import clock
-from models.claim import _CLAIM, claim_due
-from models.database import connection, stored_time
+from engine.settings import Settings
+from models.attempt import Attempt
+from models.claim import Claimed, claim_due, come_due
+from models.database import connection, stored_time, transaction
 from models.job import Job
 from models.states import Approval, Priority, Status
+from models.type_policy import TypePolicy
 from tests.support.engine import stored_job
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -20,11 +26,29 @@ NOW = clock.now()
 _tokens = itertools.count()
 
 
-async def claim(limit: int = 10, *, engine: str = "an engine", now: datetime | None = None) -> list[Job]:
+async def look(
+    limit: int = 10, *, engine: str = "an engine", now: datetime | None = None, types: Sequence[str] = ("SCRIPTED",)
+) -> tuple[list[Claimed], bool]:
     now = now or clock.now()
-    token = f"lease {next(_tokens)}"
-    expires = now + timedelta(seconds=15)
-    return await claim_due(engine_id=engine, lease_token=token, now=now, lease_expires_at=expires, limit=limit)
+    async with transaction() as writer:
+        await come_due(writer, now)
+        return await claim_due(
+            writer,
+            engine_id=engine,
+            lease_token=f"lease {next(_tokens)}",
+            now=now,
+            lease_expires_at=now + timedelta(seconds=15),
+            types=types,
+            limit=limit,
+        )
+
+
+async def claim(limit: int = 10, **more: Any) -> list[Claimed]:
+    return (await look(limit, **more))[0]
+
+
+async def names(jobs: list[Claimed]) -> list[str]:
+    return [(await Job.get(id=job.id)).name for job in jobs]
 
 
 async def test_the_highest_priority_comes_first_and_then_the_oldest() -> None:
@@ -36,7 +60,7 @@ async def test_the_highest_priority_comes_first_and_then_the_oldest() -> None:
         ("first", Priority.HIGH, 1),
     ]:
         await stored_job(name=name, priority=priority, created_at=NOW - timedelta(minutes=age))
-    assert [job.name for job in await claim()] == ["first", "second", "third", "fourth", "last"]
+    assert await names(await claim()) == ["first", "second", "third", "fourth", "last"]
 
 
 async def test_of_jobs_created_in_the_same_moment_the_first_submitted_comes_first() -> None:
@@ -93,11 +117,23 @@ async def test_a_job_is_due_at_its_moment_and_not_a_microsecond_before(microseco
 async def test_a_claimed_job_is_a_fresh_attempt_under_a_lease() -> None:
     left = {"progress": 70, "error": "broke", "outcome": None, "finished_at": NOW, "attempt": 2}
     await stored_job(**left, due_at=NOW)
-    (job,) = await claim(engine="engine 7", now=NOW)
+    (claimed,) = await claim(engine="engine 7", now=NOW)
+    job = await Job.get(id=claimed.id)
     assert (job.status, job.attempt, job.progress) == (Status.RUNNING, 3, 0)
     assert [job.error, job.finished_at] == [None, None]
     assert (job.engine_id, job.started_at, job.lease_expires_at) == ("engine 7", NOW, NOW + timedelta(seconds=15))
-    assert job.lease_token
+    assert (claimed.attempt, claimed.lease_token) == (3, job.lease_token)
+    attempt = await Attempt.get(job_id=job.id)
+    assert (attempt.number, attempt.lease_token, attempt.engine_id) == (3, job.lease_token, "engine 7")
+    assert attempt.started_at == NOW
+    assert attempt.outcome is None
+
+
+async def test_a_claimed_job_brings_all_that_running_it_needs() -> None:
+    job = await stored_job(payload={"text": "größe"}, max_attempts=7)
+    (claimed,) = await claim()
+    assert (claimed.id, claimed.type, claimed.payload) == (job.id, "SCRIPTED", {"text": "größe"})
+    assert (claimed.attempt, claimed.max_attempts, claimed.time_limit_seconds) == (1, 7, None)
 
 
 async def test_engines_that_claim_at_the_same_time_share_no_job() -> None:
@@ -106,14 +142,136 @@ async def test_engines_that_claim_at_the_same_time_share_no_job() -> None:
     claims = await asyncio.gather(*(claim(limit=7, engine=f"engine {n}") for n in range(10)))
     claimed = [job.id for jobs in claims for job in jobs]
     assert len(claimed) == len(set(claimed)) == 60
-    assert all(job.engine_id == f"engine {n}" for n, jobs in enumerate(claims) for job in jobs)
+    owners = dict(await Job.all().values_list("id", "engine_id"))
+    assert all(owners[job.id] == f"engine {n}" for n, jobs in enumerate(claims) for job in jobs)
 
 
-async def test_the_claim_reads_its_own_index_and_sorts_nothing() -> None:
-    """However many finished jobs there are, a look costs the same."""
-    moment = stored_time(NOW)
-    values = [moment, "engine", "lease", moment, moment, 10]
-    rows = await connection().execute_query_dict(f"EXPLAIN QUERY PLAN {_CLAIM}", values)
-    plan = "\n".join(row["detail"] for row in rows)
-    assert "idx_job_claim" in plan
-    assert "TEMP B-TREE" not in plan
+async def test_a_type_that_is_not_installed_is_left_in_the_queue() -> None:
+    job = await stored_job(type="REMOVED")
+    assert await claim(types=["SCRIPTED", "OTHER"]) == []
+    assert (await Job.get(id=job.id)).status is Status.QUEUED
+
+
+async def test_jobs_of_all_installed_types_come_in_one_order() -> None:
+    for name, key, priority, age in [
+        ("third", "OTHER", Priority.MEDIUM, 5),
+        ("second", "SCRIPTED", Priority.HIGH, 0),
+        ("first", "OTHER", Priority.HIGH, 1),
+        ("fourth", "SCRIPTED", Priority.MEDIUM, 4),
+    ]:
+        await stored_job(name=name, type=key, priority=priority, created_at=NOW - timedelta(minutes=age))
+    assert await names(await claim(limit=3, types=["SCRIPTED", "OTHER"])) == ["first", "second", "third"]
+
+
+# -- what people set for a type ------------------------------------------------------------------------------
+
+
+async def test_a_paused_type_waits_while_the_others_run() -> None:
+    await stored_job(type="PAUSED", priority=Priority.HIGH)
+    other = await stored_job(type="OTHER")
+    await TypePolicy.create(type="PAUSED", paused=True)
+    assert [job.id for job in await claim(types=["PAUSED", "OTHER"])] == [other.id]
+    await TypePolicy.filter(type="PAUSED").update(paused=False)
+    assert [job.type for job in await claim(types=["PAUSED", "OTHER"])] == ["PAUSED"]
+
+
+async def test_a_type_has_no_more_jobs_at_once_than_people_allow_over_all_engines() -> None:
+    jobs = [(await stored_job()).id for _ in range(5)]
+    await TypePolicy.create(type="SCRIPTED", concurrency=3)
+    assert len(await claim(limit=2, engine="one")) == 2
+    assert len(await claim(limit=10, engine="another")) == 1
+    assert await claim(engine="one") == []
+    await Job.filter(id=jobs[0]).update(status=Status.COMPLETED)
+    assert [job.id for job in await claim(engine="another")] == [jobs[3]]
+
+
+async def test_a_limit_that_was_lowered_below_what_runs_claims_nothing_until_enough_have_ended() -> None:
+    for _ in range(5):
+        await stored_job()
+    assert len(await claim(limit=4)) == 4
+    await TypePolicy.create(type="SCRIPTED", concurrency=1)
+    assert await claim() == []
+
+
+async def test_a_limited_type_leaves_the_other_slots_to_the_others() -> None:
+    for _ in range(6):
+        await stored_job(type="LIMITED", priority=Priority.HIGH)
+    for _ in range(6):
+        await stored_job(type="OTHER", priority=Priority.LOW)
+    await TypePolicy.create(type="LIMITED", concurrency=2)
+    claimed = await claim(limit=5, types=["LIMITED", "OTHER"])
+    assert [job.type for job in claimed] == ["LIMITED"] * 2 + ["OTHER"] * 3
+
+
+async def test_a_time_limit_that_people_set_comes_with_the_job() -> None:
+    await stored_job()
+    await TypePolicy.create(type="SCRIPTED", time_limit_seconds=0.5)
+    assert [job.time_limit_seconds for job in await claim()] == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("queued", "policy", "more"),
+    [
+        (2, None, False),  # the queue is empty afterwards
+        (3, None, True),  # as many as there were places
+        (9, None, True),
+        (9, {"concurrency": 1}, True),  # the type has no place, until one of its jobs ends
+        (9, {"concurrency": 8}, True),
+        (2, {"concurrency": 3}, False),
+        (9, {"paused": True}, False),  # no freed slot changes that
+        (9, {"paused": True, "concurrency": 0}, False),
+    ],
+)
+async def test_it_says_whether_a_freed_slot_may_find_more(
+    queued: int, policy: dict[str, Any] | None, more: bool
+) -> None:
+    for _ in range(queued):
+        await stored_job()
+    if policy:
+        await TypePolicy.create(type="SCRIPTED", **policy)
+    _, may_be_more = await look(limit=3)
+    assert may_be_more is more
+
+
+# -- what it costs -------------------------------------------------------------------------------------------
+
+MANY = 100_000
+STEPS = 20_000  # of SQLite's virtual machine; reading the whole queue once takes a hundred times as many
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        {"type": "PAUSED"},
+        {"approval": Approval.PENDING},
+        {"due_at": stored_time(NOW + timedelta(days=1))},
+        {"type": "REMOVED"},
+        {"status": Status.COMPLETED},
+        {},
+    ],
+    ids=lambda columns: "-".join(columns) or "due",
+)
+async def test_a_look_costs_the_same_however_many_jobs_wait(settings: Settings, waiting: dict[str, str]) -> None:
+    await TypePolicy.create(type="PAUSED", paused=True)
+    _many_jobs(settings, MANY, **waiting)
+    job = await stored_job(priority=Priority.HIGH)
+    database: Any = connection()
+    steps = itertools.count()
+    await database._connection.set_progress_handler(lambda: next(steps) and None, 100)
+    claimed = await claim(types=["SCRIPTED", "PAUSED", "OTHER"])
+    await database._connection.set_progress_handler(None, 0)
+    assert claimed[0].id == job.id
+    assert next(steps) * 100 < STEPS
+
+
+def _many_jobs(settings: Settings, count: int, **columns: str) -> None:
+    usual = {"type": "SCRIPTED", "status": "queued", "approval": None, "due_at": None}
+    names = "category, name, summary, priority, progress, payload, pause_requested, created_by, created_at, attempt"
+    rest = "'task', 'A job', '', 2, 0, '{}', 0, 'test', ?, 0"
+    with closing(sqlite3.connect(settings.data_dir / "job-runner.db")) as other, other:
+        other.execute(
+            f"INSERT INTO job ({names}, max_attempts, deaths, type, status, approval, due_at) "  # noqa: S608 (constants)
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            f"SELECT {rest}, 5, 0, ?, ?, ?, ? FROM n",
+            [count, stored_time(NOW), *{**usual, **columns}.values()],
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models import states
-from models.states import ACTIVE, TERMINAL, UNKNOWN, Approval, Status, allowed_moves
+from models.states import ACTIVE, POISONOUS, TERMINAL, UNKNOWN, Approval, Status, allowed_moves
 
 # (status, approval, outcome) → the moves; every combination that can be is listed.
 TABLE = {
@@ -23,6 +23,7 @@ TABLE = {
     ("paused", "approved", None): "cancel resume",
     ("failed", None, None): "cancel retry",
     ("failed", "approved", None): "cancel retry",
+    ("failed", None, POISONOUS): "cancel retry",
     ("failed", None, UNKNOWN): "cancel resolve",
     ("failed", "approved", UNKNOWN): "cancel resolve",
     ("cancelled", None, None): "",
@@ -40,13 +41,22 @@ def test_a_state_allows_exactly_these_moves(state: tuple[str, str | None, str | 
     assert " ".join(sorted(allowed_moves(Status(status), approval=approval, outcome=outcome))) == moves
 
 
+@pytest.mark.parametrize(("state", "moves"), TABLE.items())
+def test_only_a_queued_job_that_waits_for_its_time_can_be_run_now(
+    state: tuple[str, str | None, str | None], moves: str
+) -> None:
+    status, approval, outcome = state
+    waiting = allowed_moves(Status(status), approval=approval, outcome=outcome, waits=True)
+    assert waiting == {*moves.split(), *(["run_now"] if status == "queued" else [])}
+
+
 def test_every_status_is_in_the_table_without_facets() -> None:
     assert {status for status, approval, outcome in TABLE if approval is outcome is None} == set(Status)
 
 
 def test_a_job_that_is_over_allows_nothing_whatever_its_facets() -> None:
     for status, approval, outcome in product(TERMINAL, [None, *Approval], [None, UNKNOWN]):
-        assert allowed_moves(status, approval=approval, outcome=outcome) == set()
+        assert allowed_moves(status, approval=approval, outcome=outcome, waits=True) == set()
 
 
 def test_every_active_job_can_be_cancelled() -> None:

@@ -9,6 +9,7 @@ Faults are kept per path and happen once each, in the order they were scripted.
 
 import json
 import socket
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
@@ -152,7 +153,7 @@ class _Listener(ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print the fault, unless it is only that a client has hung up."""
-        with suppress(ConnectionError):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
     def cut_all(self) -> None:

@@ -144,8 +144,7 @@ async def stored_job(**columns: Any) -> Job:
     """A job's row as submit would write it, but for these columns."""
     now = clock.now()
     usual = {"type": "SCRIPTED", "category": "task", "name": "A job", "payload": {}, "created_by": "test"}
-    times = {"created_at": now, "due_at": now, "max_attempts": 5}
-    return await Job.create(**{**usual, **times, **columns})
+    return await Job.create(**{**usual, "created_at": now, "max_attempts": 5, **columns})
 
 
 class Recorder:

@@ -28,6 +28,8 @@ WEBSOCKET = (  # how a page begins to listen
 class JobRunner:
     """`with JobRunner(folder) as runner: runner.url …`; its output is shown when it dies."""
 
+    program: tuple[str, ...] = ("main.py",)
+
     def __init__(self, data_dir: Path, **settings: object) -> None:
         self.data_dir = data_dir
         self.port = free_port()
@@ -63,7 +65,7 @@ class JobRunner:
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         with (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "main.py"], cwd=ROOT, env=environment(self._settings), stdout=log, stderr=log
+                [sys.executable, *self.program], cwd=ROOT, env=environment(self._settings), stdout=log, stderr=log
             )
         self._wait_until_it_answers()
 
@@ -130,6 +132,11 @@ class JobRunner:
             return 0
         if self._process.poll() is None:
             self._process.send_signal(how)
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code, once it has ended by itself."""
+        assert self._process
         code = self._process.wait(timeout=30)
         self._process = None
         return code

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from engine.views import JobView
-from models.states import Status
-from ui.components.node import Node, icon_button
+from models.states import Move, Status
+from ui.components.node import Node, button, icon_button
 from ui.present import (
     Action,
     Badge,
@@ -21,13 +21,19 @@ from ui.present import (
 )
 
 OnAction = Callable[[JobView, Action], object]
+OnAnswer = Callable[[JobView, bool], object]
 
 
 class JobCard:
-    """A card of the active list. `on_action` is called for every press, also of a button that is not allowed."""
+    """A card of the active list. `on_action` is called for every press, also of a button that is not allowed.
 
-    def __init__(self, job: JobView, icon: str, now: datetime, on_action: OnAction) -> None:
+    `on_answer` is called with True for "It went out", and with False for "It did not".
+    """
+
+    def __init__(self, job: JobView, icon: str, now: datetime, on_action: OnAction, on_answer: OnAnswer) -> None:
         self.job = job
+        self._on_answer = on_answer
+        self._question: Node | None = None
         self._shown: JobView | None = None
         self._on_action = on_action
         self._buttons: list[Node] = []
@@ -61,6 +67,7 @@ class JobCard:
         words = " · ".join(meta(job))
         self._meta.change(words, title=words)
         self._show_note(note(job, now))
+        self._show_question(Move.RESOLVE in job.allowed)
         self.progress(percent, now)  # the database is a little behind what was told live
         self._show_actions(actions(job))
 
@@ -91,6 +98,19 @@ class JobCard:
                 self._note = Node("div", "", "card-note")
         if self._note:
             self._note.change(text=text, title=text or None)
+
+    def _show_question(self, asked: bool) -> None:
+        if asked and self._question is None:
+            with (
+                self.root,
+                Node("div", "", "card-question", role="group", aria_label="Did it go out?") as self._question,
+            ):
+                Node("strong", "Did it go out?")
+                button("It went out", "small").on_press(lambda: self._on_answer(self.job, True), single=True)
+                button("It did not", "small").on_press(lambda: self._on_answer(self.job, False), single=True)
+                Node("a", "Evidence", href=f"/app/jobs/{self.job.id}")
+        if self._question:
+            self._question.change(hidden=None if asked else True)
 
     def _show_actions(self, wanted: list[Action]) -> None:
         for position, action in enumerate(wanted):

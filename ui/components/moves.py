@@ -52,9 +52,22 @@ async def move(atlas: Atlas, job: JobView, asked: Move) -> None:
         Move.PAUSE: atlas.commands.pause,
         Move.RESUME: atlas.commands.resume,
         Move.RETRY: atlas.commands.retry,
+        Move.RUN_NOW: atlas.commands.run_now,
         Move.APPROVE: atlas.commands.approve,
     }
     await _run(atlas, job, asked, commands[asked](job.id))
+
+
+async def resolve(atlas: Atlas, job: JobView, *, went_out: bool) -> None:
+    """Settle "Did it go out?", and tell what follows."""
+    try:
+        await atlas.commands.resolve(job.id, went_out=went_out)
+        after = await atlas.queries.job(job.id)
+    except JobRunnerError as error:
+        ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
+        return
+    said = "settled as gone out" if after.status is Status.COMPLETED else "queued again, for what did not go out"
+    ui.notify(f"{job.name}: {said}", type="positive", position="bottom", timeout=7000)
 
 
 async def _run(atlas: Atlas, job: JobView, asked: Move, command: Awaitable[None]) -> None:

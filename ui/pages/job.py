@@ -5,16 +5,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nicegui import PageArguments, ui
+from nicegui import PageArguments
 
 from engine import clock
-from engine.errors import JobRunnerError, NotFound
+from engine.errors import NotFound
 from engine.views import AttemptView, EffectView, JobView
 from models.states import UNKNOWN, Move, Status
 from ui.components.apology import missing
 from ui.components.attempts import Attempts
 from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
-from ui.components.moves import ask_reject, move, press
+from ui.components.moves import ask_reject, move, press, resolve
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
 from ui.components.redrawn import Redrawn
@@ -144,20 +144,8 @@ class JobPage(StillView):
                         }
                     )
             with Node("div", "", "buttons"):
-                button("It went out").on_press(lambda: self._resolve(job, went_out=True))
-                button("It did not: try again").on_press(lambda: self._resolve(job, went_out=False))
-
-    async def _resolve(self, job: JobView, *, went_out: bool) -> None:
-        try:
-            await self._atlas.commands.resolve(job.id, went_out=went_out)
-        except JobRunnerError as error:
-            ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
-            return
-        ui.notify(
-            "Settled: it went out" if went_out else "Settled: queued again",
-            type="positive",
-            position="bottom",
-        )
+                button("It went out").on_press(partial(resolve, self._atlas, job, went_out=True))
+                button("It did not: try again").on_press(partial(resolve, self._atlas, job, went_out=False))
 
     def _draw_facts(self, job: JobView) -> None:
         with _panel("Facts"), Node("dl", "", "facts"):

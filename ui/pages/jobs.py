@@ -13,7 +13,7 @@ from models.states import Category
 from ui.components.filters import Filters
 from ui.components.job_card import JobCard, JobRow
 from ui.components.job_list import JobList
-from ui.components.moves import press
+from ui.components.moves import press, resolve
 from ui.components.new_job import NewJobDialog
 from ui.components.node import Node, button
 from ui.layout import Shell, StillView
@@ -88,6 +88,9 @@ class JobsPage(StillView):
         ui.navigate.history.push(self._address())
         await self._shell.refresh(self._shell.live.reader())
 
+    def _on_answer(self, job: JobView, went_out: bool) -> object:
+        return resolve(self._atlas, job, went_out=went_out)
+
     def _on_press(self, job: JobView, action: Action) -> object:
         return press(self._atlas, job, action)
 
@@ -119,7 +122,7 @@ class JobsPage(StillView):
     # -- parts -----------------------------------------------------------------------------------------------
 
     def _card(self, job: JobView, now: datetime) -> JobCard:
-        return JobCard(job, self._icon(job), now, self._on_press)
+        return JobCard(job, self._icon(job), now, self._on_press, self._on_answer)
 
     def _row(self, job: JobView, now: datetime) -> JobRow:
         job_type = self._atlas.queries.job_type(job.type)

@@ -1,4 +1,4 @@
-"""Settings: the channels where posts go, and how mail leaves."""
+"""Settings: the channels where posts go, the limits of job types, and how mail leaves."""
 
 from functools import partial
 from typing import Any
@@ -8,12 +8,13 @@ from nicegui import PageArguments, ui
 from engine import clock
 from engine.administration import CREDENTIALS
 from engine.errors import InvalidInput, JobRunnerError
-from engine.views import ChannelView
+from engine.views import ChannelView, TypeView
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
 from ui.components.job_card import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
+from ui.components.type_policies import TypePolicies
 from ui.layout import Shell, StillView
 from ui.live import Draw
 from ui.reader import Reader
@@ -43,15 +44,19 @@ class SettingsPage(StillView):
                 Node("h2", "Channels")
                 button("Connect a channel", "primary", "add").on_press(self._connect)
             self._list = Redrawn("")
+        self._types = TypePolicies(shell.atlas)
         with Node("section", "", "panel", aria_label="Mail"):
             Node("h2", "Mail")
             Node("p", self._mail(), "muted")
         shell.show("Settings", "/app/settings", self)
 
     async def read(self, reader: Reader) -> Draw:
-        """Read the channels again."""
-        channels = await reader.queries.channels()
-        return partial(self._list.show, channels, partial(self._draw_channels, channels))
+        """Read channels and job types again."""
+        return partial(self._show_all, await reader.queries.channels(), await reader.queries.types())
+
+    def _show_all(self, channels: list[ChannelView], types: list[TypeView]) -> None:
+        self._list.show(channels, partial(self._draw_channels, channels))
+        self._types.show(types)
 
     def _draw_channels(self, channels: list[ChannelView]) -> None:
         for channel in channels:

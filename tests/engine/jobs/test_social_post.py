@@ -141,6 +141,7 @@ async def test_the_longest_wait_that_a_server_asks_for_counts(
         await until_status(atlas, job_id, Status.RUNNING)
         job = await until_status(atlas, job_id, Status.QUEUED)
         assert job.started_at is None
+        assert job.due_at
         assert (job.due_at - job.created_at).total_seconds() > 590
 
 

@@ -1,0 +1,60 @@
+"""Forgets jobs that ended long ago, if the settings say so: a few at a time, so that nobody waits for it."""
+
+import asyncio
+import shutil
+from datetime import timedelta
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from engine import clock
+from engine.health import Health
+from engine.ledger import Ledger
+from engine.settings import Settings
+from models.attempt import Attempt, LogLine
+from models.effect import Effect
+from models.job import Job
+from models.states import TERMINAL
+
+STEP = 100
+PAUSE_SECONDS = 0.05
+LOOK_SECONDS = 60.0
+
+
+class Pruner:
+    """Removes completed and cancelled jobs past their age, with their attempts, logs, effects and files."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, health: Health) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._health = health
+
+    async def run(self) -> None:
+        """Look every minute, for ever; nothing to do where jobs are kept."""
+        while self._settings.retention_days:
+            try:
+                more = await self.step()
+                self._health.worked("pruning")
+            except Exception as error:
+                self._health.failed("pruning", error)
+                more = 0
+            await asyncio.sleep(PAUSE_SECONDS if more else LOOK_SECONDS)
+
+    async def step(self) -> int:
+        """Remove at most a hundred jobs; returns how many."""
+        too_old = clock.now() - timedelta(days=self._settings.retention_days)
+        rows = Job.filter(status__in=list(TERMINAL), finished_at__lt=too_old).order_by("finished_at").limit(STEP)
+        ids = [row["id"] for row in await rows.values("id")]
+        if ids:
+            await asyncio.to_thread(self._remove_files, ids)  # first: what dies in between is found again
+            await self._ledger.write(lambda writer: _remove(writer, ids))
+        return len(ids)
+
+    def _remove_files(self, ids: list[int]) -> None:
+        for job_id in ids:
+            shutil.rmtree(self._settings.artifacts_dir / str(job_id), ignore_errors=True)
+
+
+async def _remove(_: BaseDBAsyncClient, ids: list[int]) -> None:
+    for model in (LogLine, Effect, Attempt):
+        await model.filter(job_id__in=ids).delete()
+    await Job.filter(id__in=ids, status__in=list(TERMINAL)).delete()

@@ -1,0 +1,248 @@
+"""The ledger: many writes in one commit, nothing lost while the database is in trouble, nobody spoilt by another."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.exceptions import BaseORMException
+
+from engine import clock, ledger
+from engine.events import Bus, Event
+from engine.health import Health
+from engine.ledger import Ledger, Operation
+from engine.settings import Settings
+from models.attempt import Attempt, LogLine
+from models.database import connection
+from models.ending import Ending, Lease
+from models.job import Job
+from models.states import AttemptOutcome, Status
+from tests.support.engine import stored_job, until_set
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture
+def health(bus: Bus) -> Health:
+    return Health(bus)
+
+
+@pytest.fixture
+async def book(database: None, health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ledger]:
+    """A ledger that writes; a lock is waited for 20 ms, and a broken database tried again after as long."""
+    monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.02)
+    await connection().execute_query("PRAGMA busy_timeout = 20")
+    book = Ledger(health)
+    book.open()
+    yield book
+    await book.close()
+
+
+async def an_ending(error: str | None = None, *, status: Status = Status.COMPLETED) -> Ending:
+    """Of a job that runs."""
+    job = await stored_job(status=Status.RUNNING, attempt=1, lease_token="lease")
+    await Attempt.create(job_id=job.id, number=1, lease_token="lease", engine_id="engine", started_at=clock.now())
+    return Ending(Lease(job.id, 1, "lease"), status, AttemptOutcome.SUCCEEDED, clock.now(), error)
+
+
+async def stored(name: str) -> None:
+    """What an operation writes: something that can be seen afterwards."""
+    await stored_job(name=name)
+
+
+def storing(name: str) -> Operation[None]:
+    return lambda _: stored(name)
+
+
+class Holding:
+    """An operation that keeps its transaction open until the test lets it go."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _: BaseDBAsyncClient) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+
+
+async def test_endings_of_many_attempts_share_one_commit(book: Ledger) -> None:
+    endings = [await an_ending() for _ in range(25)]
+    commits = await counted_commits()
+    assert await asyncio.gather(*(book.end(ending) for ending in endings)) == [True] * 25
+    assert len(commits) == 1
+    assert await Job.filter(status=Status.COMPLETED).count() == 25
+
+
+async def test_what_comes_while_one_commit_is_under_way_gathers_for_the_next(book: Ledger) -> None:
+    first, endings = Holding(), [await an_ending() for _ in range(5)]
+    commits = await counted_commits()
+    writing = [asyncio.create_task(book.write(first))]
+    await until_set(first.begun)
+    writing += [asyncio.create_task(book.write(storing(f"number {n}"))) for n in range(5)]
+    writing += [asyncio.create_task(_ended(book, ending)) for ending in endings]
+    await _a_turn()
+    first.go_on.set()
+    await asyncio.gather(*writing)
+    assert len(commits) == 2
+
+
+async def test_an_ending_that_came_too_late_is_told_so_and_leaves_a_line_in_the_log(book: Ledger) -> None:
+    in_time, late = await an_ending(), await an_ending()
+    await Job.filter(id=late.lease.job_id).update(status=Status.QUEUED, lease_token=None)
+    before = await Job.filter(id=late.lease.job_id).values()
+    assert list(await asyncio.gather(book.end(in_time), book.end(late))) == [True, False]
+    assert await Job.filter(id=late.lease.job_id).values() == before
+    (line,) = await LogLine.all()
+    assert (line.job_id, line.attempt) == (late.lease.job_id, 1)
+    assert line.text == "Too late, so nothing was changed: the attempt had succeeded"
+    assert (await Attempt.get(job_id=late.lease.job_id)).outcome is AttemptOutcome.LOST
+
+
+async def test_what_waits_is_written_once_the_trouble_is_over(
+    book: Ledger, settings: Settings, health: Health, bus: Bus
+) -> None:
+    told, faults = asyncio.Event(), list[str | None]()
+
+    def on_event(_: Event) -> None:
+        told.set()
+        faults.append(health.fault)
+
+    bus.subscribe(on_event)
+    ending = await an_ending("Busy", status=Status.FAILED)
+    with locked(settings):
+        writing = [
+            asyncio.create_task(_ended(book, ending)),
+            asyncio.create_task(book.write(storing("waits"))),
+        ]
+        await until_set(told)
+        assert not any(task.done() for task in writing)
+    await asyncio.gather(*writing)
+    assert faults == ["another program keeps the database locked; end it", None]
+    assert await Job.exists(name="waits")
+    job = await Job.get(id=ending.lease.job_id)
+    assert (job.status, job.error, job.finished_at) == (Status.FAILED, "Busy", ending.at)
+
+
+async def test_an_operation_that_fails_spoils_nobody_elses_write(book: Ledger, health: Health) -> None:
+    async def bad(_: BaseDBAsyncClient) -> None:
+        await stored("never committed")
+        raise ValueError("no such colour")
+
+    ending = await an_ending()
+    good = [book.write(storing(f"number {n}")) for n in range(3)]
+    results = await asyncio.gather(good[0], book.write(bad), book.end(ending), *good[1:], return_exceptions=True)
+    assert [repr(result) for result in results] == ["None", "ValueError('no such colour')", "True", "None", "None"]
+    assert [job.name for job in await Job.all().order_by("id")][1:] == ["number 0", "number 1", "number 2"]
+    assert health.fault is None
+
+
+async def test_an_operation_gives_back_what_it_found_once_it_is_committed(book: Ledger) -> None:
+    async def found(_: BaseDBAsyncClient) -> int:
+        return await Job.all().count()
+
+    await stored_job()
+    assert await book.write(found) == 1
+
+
+async def test_a_write_whose_caller_was_cancelled_before_its_turn_is_left_out(book: Ledger) -> None:
+    first = Holding()
+    holding = asyncio.create_task(book.write(first))
+    await until_set(first.begun)
+    unwanted = asyncio.create_task(book.write(storing("unwanted")))
+    wanted = asyncio.create_task(book.write(storing("wanted")))
+    await _a_turn()
+    unwanted.cancel()
+    with suppress(asyncio.CancelledError):
+        await unwanted
+    first.go_on.set()
+    await asyncio.gather(holding, wanted)
+    assert [job.name for job in await Job.all()] == ["wanted"]
+
+
+async def test_an_ending_is_written_even_if_its_caller_was_cancelled(book: Ledger) -> None:
+    first, ending = Holding(), await an_ending()
+    holding = asyncio.create_task(book.write(first))
+    await until_set(first.begun)
+    caller = asyncio.create_task(book.end(ending))
+    await _a_turn()
+    caller.cancel()
+    with suppress(asyncio.CancelledError):
+        await caller
+    first.go_on.set()
+    await holding
+    await book.close()
+    assert (await Job.get(id=ending.lease.job_id)).status is Status.COMPLETED
+
+
+async def test_closing_writes_what_is_left(book: Ledger) -> None:
+    first, ending = Holding(), await an_ending()
+    writing = [asyncio.create_task(book.write(first))]
+    await until_set(first.begun)
+    writing += [asyncio.create_task(_ended(book, ending)), asyncio.create_task(book.write(storing("last")))]
+    await _a_turn()
+    closing_it = asyncio.create_task(book.close())
+    await _a_turn()
+    first.go_on.set()
+    await closing_it
+    assert all(task.done() for task in writing)
+    assert await Job.exists(name="last")
+    assert (await Job.get(id=ending.lease.job_id)).status is Status.COMPLETED
+
+
+async def test_closing_on_a_database_in_trouble_gives_up_and_says_why(
+    book: Ledger, settings: Settings, bus: Bus
+) -> None:
+    told = asyncio.Event()
+    bus.subscribe(lambda _: told.set())
+    with locked(settings):
+        writing = asyncio.create_task(book.write(storing("never")))
+        await until_set(told)
+        async with asyncio.timeout(10):
+            await book.close()
+        with pytest.raises(BaseORMException, match="database is locked"):
+            await writing
+
+
+async def test_the_database_is_free_for_others_after_a_write_that_failed(book: Ledger) -> None:
+    async def bad(_: BaseDBAsyncClient) -> None:
+        await stored("never committed")
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        await book.write(bad)
+    async with asyncio.timeout(10):
+        await stored_job(name="written outside the ledger")
+    assert await Job.all().count() == 1
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Another program writes, and keeps the file to itself."""
+    with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def counted_commits() -> list[str]:
+    """Fills with every commit from now on."""
+    commits: list[str] = []
+    database: Any = connection()
+    await database._connection.set_trace_callback(lambda told: commits.append(told) if told == "COMMIT" else None)
+    return commits
+
+
+async def _ended(book: Ledger, ending: Ending) -> None:
+    assert await book.end(ending)
+
+
+async def _a_turn() -> None:
+    await asyncio.sleep(0)  # what was just begun comes to where it waits

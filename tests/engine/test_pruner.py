@@ -1,0 +1,103 @@
+"""Jobs that ended long ago are forgotten, if the settings say so, and nothing else is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine import clock
+from engine.events import Bus
+from engine.health import Health
+from engine.ledger import Ledger
+from engine.pruner import STEP, Pruner
+from engine.settings import Settings
+from models.attempt import Attempt, LogLine
+from models.effect import Effect
+from models.job import Job
+from models.states import Phase, Status
+from tests.support.engine import opened, running, stored_job, until
+
+DAY = timedelta(days=1)
+
+
+@asynccontextmanager
+async def pruner(settings: Settings) -> AsyncIterator[Pruner]:
+    """A pruner that works only when it is told to."""
+    health = Health(Bus())
+    ledger = Ledger(health)
+    async with opened(settings):
+        ledger.open()
+        yield Pruner(settings, ledger, health)
+        await ledger.close()
+
+
+def keeping(settings: Settings, days: float) -> Settings:
+    return settings.model_copy(update={"retention_days": days})
+
+
+async def ended(status: Status, age: timedelta) -> int:
+    job = await stored_job(status=status, finished_at=clock.now() - age)
+    return int(job.id)
+
+
+async def test_only_what_ended_longer_ago_than_the_setting_is_removed(settings: Settings) -> None:
+    async with pruner(keeping(settings, 30)) as prune:
+        old = [await ended(Status.COMPLETED, 31 * DAY), await ended(Status.CANCELLED, 31 * DAY)]
+        kept = [
+            await ended(Status.COMPLETED, 29 * DAY),
+            await ended(Status.FAILED, 31 * DAY),
+            int((await stored_job(status=Status.PAUSED, created_at=clock.now() - 31 * DAY)).id),
+        ]
+        await prune.step()
+        assert {job.id for job in await Job.all()} == set(kept), f"{old} are gone"
+
+
+async def test_nothing_of_a_removed_job_is_left(settings: Settings) -> None:
+    async with pruner(keeping(settings, 1)) as prune:
+        job_id, now = await ended(Status.COMPLETED, 2 * DAY), clock.now()
+        await Attempt.create(job_id=job_id, number=1, lease_token="t", engine_id="e", started_at=now)
+        await LogLine.create(job_id=job_id, attempt=1, at=now, text="Hello")
+        await Effect.create(job_id=job_id, target="mail", attempt=1, identity={}, phase=Phase.DONE, started_at=now)
+        file = _artifact(settings, job_id)
+        assert await prune.step() == 1
+        assert not file.exists()
+        for model in (Job, Attempt, LogLine, Effect):
+            assert await model.all().count() == 0
+
+
+async def test_many_are_removed_in_small_steps(settings: Settings) -> None:
+    async with pruner(keeping(settings, 1)) as prune:
+        for _ in range(STEP + 1):
+            await ended(Status.COMPLETED, 2 * DAY)
+        assert [await prune.step() for _ in range(3)] == [STEP, 1, 0]
+
+
+async def test_it_works_by_itself_from_the_start(settings: Settings) -> None:
+    async with running(settings):
+        await ended(Status.COMPLETED, 2 * DAY)
+    async with running(keeping(settings, 1)) as atlas:
+
+        async def gone() -> bool:
+            return not await Job.exists()
+
+        await until(atlas, gone)
+
+
+@pytest.mark.parametrize("days", [0])
+async def test_without_the_setting_everything_is_kept(settings: Settings, days: float) -> None:
+    async with pruner(keeping(settings, days)) as prune:
+        await ended(Status.COMPLETED, 10_000 * DAY)
+        async with asyncio.timeout(5):
+            await prune.run()  # ends at once: there is nothing to do
+        assert await Job.all().count() == 1
+
+
+def _artifact(settings: Settings, job_id: int) -> Path:
+    folder = settings.artifacts_dir / str(job_id)
+    folder.mkdir(parents=True)
+    file = folder / "video.mp4"
+    file.write_text("film")
+    return file

@@ -1,0 +1,133 @@
+"""Settings' job types: pause them all, limit how many run at once and for how long."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui import ui
+
+from engine.administration import MAX_CONCURRENCY, MAX_TIME_LIMIT_SECONDS, Administration
+from engine.engine import Atlas
+from engine.errors import JobRunnerError
+from engine.views import TypeView
+from ui.components.node import Node, button
+
+SECONDS_PER_MINUTE = 60
+NEW_VALUE = "(event) => emit(event.target.value)"
+
+
+class TypePolicies:
+    """A row a type; what is changed holds from the engine's next look on."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._administration = atlas.administration
+        with Node("section", "", "panel", aria_label="Job types"):
+            Node("h2", "Job types")
+            Node("p", "A paused type is not started; what already runs goes on.", "muted")
+            self._list = Node("div", "", "type-rows")
+        self._rows: dict[str, _Row] = {}
+
+    def show(self, types: list[TypeView]) -> None:
+        """Bring the rows up to date."""
+        for view in types:
+            if view.key not in self._rows:
+                with self._list:
+                    self._rows[view.key] = _Row(view, self._administration)
+            self._rows[view.key].show(view)
+
+
+class _Row:
+    """Patched, never drawn anew: somebody may be typing in it."""
+
+    def __init__(self, view: TypeView, administration: Administration) -> None:
+        self._view = view
+        self._administration = administration
+        with Node("div", "", "list-row", data_type=view.key):
+            with Node("div", "", "grow"):
+                with Node("strong", view.label, data_icon=view.icon):
+                    self._badge = Node("span", "Paused", "badge tone-paused", data_icon="pause_circle")
+                self._known = Node("span", "", "muted")
+            self._at_once = _Number(f"At once: {view.label}", "At once", "no limit", MAX_CONCURRENCY, self._limit)
+            most = MAX_TIME_LIMIT_SECONDS // SECONDS_PER_MINUTE
+            self._minutes = _Number(
+                f"Minutes at most: {view.label}", "Minutes at most", "its own", most, self._limit_time, step="any"
+            )
+            self._pause = button("").on_press(self._pause_or_resume)
+
+    def show(self, view: TypeView) -> None:
+        """Write what holds."""
+        self._view = view
+        self._badge.change(hidden=None if view.paused else True)
+        self._known.change(_what_is_known(view))
+        self._at_once.show(view.concurrency)
+        self._minutes.show(view.time_limit_seconds / SECONDS_PER_MINUTE)
+        label = f"{'Resume' if view.paused else 'Pause'} all {view.label} jobs"
+        word, icon = ("Resume", "play_arrow") if view.paused else ("Pause", "pause")
+        self._pause.change(word, aria_label=label, title=label, data_icon=icon)
+
+    async def _pause_or_resume(self) -> None:
+        paused = not self._view.paused
+        await self._set("paused; nothing more of it is started" if paused else "resumed", paused=paused)
+
+    async def _limit(self, number: float | None) -> None:
+        told = "as many at once as the engine runs" if number is None else f"at most {number:g} at once"
+        await self._set(told, concurrency=number)
+
+    async def _limit_time(self, minutes: float | None) -> None:
+        told = "its own time limit" if minutes is None else f"at most {minutes:g} minutes"
+        await self._set(told, time_limit_seconds=None if minutes is None else minutes * SECONDS_PER_MINUTE)
+
+    async def _set(self, told: str, **changes: Any) -> None:
+        try:
+            await self._administration.set_policy(self._view.key, **changes)
+        except JobRunnerError as error:
+            ui.notify(f"{self._view.label}: {error}", type="negative", position="bottom")
+            for field in (self._at_once, self._minutes):
+                field.take_back()
+            return
+        ui.notify(f"{self._view.label}: {told}", type="positive", position="bottom")
+
+
+class _Number:
+    """A small number field, empty for None; what is entered is told at once."""
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        empty: str,
+        most: int,
+        on_number: Callable[[float | None], Awaitable[None]],
+        step: str = "1",
+    ) -> None:
+        with Node("label", title, "small-field"):
+            self._input = Node(
+                "input", type="number", min=1, max=most, step=step, placeholder=empty, aria_label=name, value=""
+            )
+        self._input.on("change", lambda event: on_number(_number_of(event.args)), js_handler=NEW_VALUE)
+        self._shown = ""
+
+    def show(self, value: float | None) -> None:
+        """Write what holds, unless it is what was written before: somebody may be typing."""
+        text = "" if value is None else f"{value:g}"
+        if text != self._shown:
+            self._shown = text
+            self._input.change(value=text)
+            self.take_back()
+
+    def take_back(self) -> None:
+        """What was entered gives way to what holds."""
+        ui.run_javascript(f"getHtmlElement({self._input.id}).value = {json.dumps(self._shown)}")
+
+
+def _what_is_known(view: TypeView) -> str:
+    effect = "cannot be taken back" if view.effect == "irreversible" else "may simply be done again"
+    now = f" · {view.running} running" if view.running else ""
+    return f"{view.key} · {effect} · tried up to {view.attempts} times{now}"
+
+
+def _number_of(text: Any) -> float | None:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
