@@ -1,0 +1,70 @@
+"""Backup and restore: what a person gets told, and what a restore must not do again by itself."""
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine import clock
+from engine.jobs import Registry
+from engine.jobs.base import EffectKind
+from engine.processes import is_alive
+from engine.queries import OFFLINE_AFTER
+from engine.settings import Settings
+from models import backup, restore
+from models.database import DatabaseError
+
+
+def save_backup(settings: Settings, file: Path) -> str:
+    """Copy the database into a new file, while engines go on working; returns a sentence about the copy.
+
+    Raises:
+        DatabaseError: there is no database of ours, or the file cannot be written.
+    """
+    at = clock.now()  # before the copy begins: whatever was accepted until then is in it
+    jobs = backup.save(_database(settings), file, at=at)
+    return f"Backed up to {file}: {file.stat().st_size:,} bytes, {_count(jobs)}, as of {_told(at)}"
+
+
+def restore_backup(settings: Settings, registry: Registry, file: Path) -> str:
+    """Put a backup in the database's place, and keep the former one; returns sentences about what was done.
+
+    What cannot be taken back, and may have gone out since the backup, is left to a person; a type that is not
+    installed here counts as such.
+
+    Raises:
+        DatabaseError: an engine is at work on the database, or the backup cannot be used.
+    """
+    database = _database(settings)
+    _refuse_while_an_engine_is_alive(database)
+    repeatable = [job_type.key for job_type in registry if job_type.effect is EffectKind.REPEATABLE]
+    done = restore.restore(file, database, repeatable=repeatable, now=clock.now())
+    former = f"The former database is {done.former}" if done.former else "There was no database before"
+    verb = "waits" if done.waiting == 1 else "wait"
+    return (
+        f"Restored the backup of {_told(done.at)} from {file}: {_count(done.jobs)}, "
+        f"of which {done.waiting:,} {verb} for a person. {former}"
+    )
+
+
+def _refuse_while_an_engine_is_alive(database: Path) -> None:
+    for engine in restore.engines(database):
+        quiet = clock.now() - engine.last_beat_at
+        here = engine.host == socket.gethostname() and is_alive(engine.pid)
+        if here or quiet < OFFLINE_AFTER:
+            seconds = max(0, int(quiet.total_seconds()))
+            raise DatabaseError(
+                f"an engine is at work on {database} (process {engine.pid} on {engine.host}, last heard of "
+                f"{seconds} s ago): stop it, and if it was killed, wait {OFFLINE_AFTER.seconds} s"
+            )
+
+
+def _database(settings: Settings) -> Path:
+    return Path(settings.database.removeprefix("sqlite://"))
+
+
+def _count(jobs: int) -> str:
+    return "1 job" if jobs == 1 else f"{jobs:,} jobs"
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
