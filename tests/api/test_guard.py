@@ -157,7 +157,7 @@ def found(app, prefix=""):
             yield from found(inner, path)
         else:
             yield path or "/", sorted(getattr(route, "methods", None) or {"GET"})
-print(json.dumps(list(found(build(load_settings())._app))))
+print(json.dumps(list(found(build(load_settings())[0]._app))))
 """
     env = environment({"DATA_DIR": folder}) | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(

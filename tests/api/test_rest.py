@@ -17,12 +17,13 @@ ROUTES = {
     "/api/v1/jobs/{job_id}/artifacts/{name}": {"get"},
     **{
         f"/api/v1/jobs/{{job_id}}/{move}": {"post"}
-        for move in ("cancel", "pause", "resume", "retry", "approve", "reject", "resolve")
+        for move in ("cancel", "pause", "resume", "retry", "approve", "reject", "resolve", "run-now")
     },
     "/api/v1/channels": {"get", "post"},
     "/api/v1/channels/{channel_id}": {"delete"},
     "/api/v1/channels/{channel_id}/test": {"post"},
     "/api/v1/job-types": {"get"},
+    "/api/v1/job-types/{key}": {"patch"},
     "/api/v1/engine": {"get"},
 }
 

@@ -96,12 +96,10 @@ def test_an_unknown_outcome_asks_did_it_go_out_and_yes_completes_the_job(
     question = page.get_by_role("region", name="Did it go out?")
     expect(question).to_contain_text("not repeated by itself")
     expect(question).to_contain_text(re.compile("<.+@.+>"))  # the Message-ID to look for
-    retry = page.get_by_role("button", name="Retry job")
-    expect(retry).to_have_attribute("aria-disabled", "true")
-    expect(retry).to_have_attribute("title", "Say first whether it went out: open the job")
+    expect(page.get_by_role("button", name="Retry job")).to_have_count(0)
     sent = len(mail_server.messages)
     question.get_by_role("button", name="It went out").click()
-    expect(toast(page, "Settled: it went out")).to_be_visible()
+    expect(toast(page, "settled as gone out")).to_be_visible()
     says(page.locator("main"), "Completed")
     expect(page.get_by_role("region", name="Result")).to_contain_text("Went out, as a person confirmed")
     assert runner.job(job_id)["outcome"] is None
@@ -114,25 +112,51 @@ def test_an_unknown_outcome_that_did_not_go_out_is_tried_again_with_the_same_mes
     job_id = unknown_mail(runner, mail_server, page)
     sent = len(mail_server.messages)
     page.get_by_role("button", name="It did not: try again").click()
-    expect(toast(page, "Settled: queued again")).to_be_visible()
+    expect(toast(page, "queued again, for what did not go out")).to_be_visible()
     says(page.locator("main"), "Completed")
     first, second = mail_server.wait_for(sent + 1)[-2:]
     assert first.message["Message-ID"] == second.message["Message-ID"]
     assert runner.job(job_id)["attempt"] == 2
 
 
-def test_the_card_of_an_unknown_outcome_says_so_and_its_retry_is_disabled(
-    browsing: Browsing, runner: JobRunner, mail_server: SmtpTestServer
+@pytest.mark.parametrize(
+    ("answer", "told", "sent_again"),
+    [("It went out", "settled as gone out", 0), ("It did not", "queued again, for what did not go out", 1)],
+)
+def test_the_card_of_an_unknown_outcome_asks_and_takes_the_answer(
+    browsing: Browsing, runner: JobRunner, mail_server: SmtpTestServer, answer: str, told: str, sent_again: int
 ) -> None:
     page = browsing.new()
     job_id = unknown_mail(runner, mail_server, page)
+    sent = len(mail_server.messages)
     page.goto("/app/jobs")
     card = job(page, job_id)
     says(card, "Failed", "Outcome unknown")
-    expect(card).to_contain_text("Did it go out?")
-    retry = card.get_by_role("button", name="Retry job")
-    expect(retry).to_have_attribute("aria-disabled", "true")
-    expect(retry).to_have_attribute("title", "Say first whether it went out: open the job")
+    expect(card.get_by_role("button", name="Retry job")).to_have_count(0)
+    question = card.get_by_role("group", name="Did it go out?")
+    expect(question.get_by_role("link", name="Evidence")).to_have_attribute("href", f"/app/jobs/{job_id}")
+    question.get_by_role("button", name=answer).click()
+    expect(toast(page, told)).to_be_visible()
+    says(job(page, job_id), "Completed")
+    assert len(mail_server.wait_for(sent + sent_again)) == sent + sent_again
+
+
+def test_the_card_of_a_job_that_waits_for_its_next_try_says_when_and_can_be_tried_now(
+    page: Page, runner: JobRunner
+) -> None:
+    job_id = runner.submit("TEST_RENDER", {"fail_for_now": "The farm is busy"})
+    page.goto("/app/jobs")
+    card = job(page, job_id)
+    says(card, "Queued", "The farm is busy")
+    expect(card).to_contain_text("Retrying")
+    expect(card).to_contain_text("tried 1 of 3")
+    card.get_by_role("button", name="Run job now").click()
+    expect(toast(page, "starts at the engine's next look")).to_be_visible()
+    expect(card).to_contain_text("tried 2 of 3")
+    card.get_by_role("button", name="Run job now").click()
+    says(card, "Failed")
+    expect(card).to_contain_text("attempt 3 of 3")
+    expect(card.get_by_role("button", name="Run job now")).to_have_count(0)
 
 
 @pytest.mark.parametrize("path", ["/app/jobs/999999", "/app/jobs/x", "/app/jobs/99999999999999999999999999"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import choose, completed, toast
+from tests.browser.pages import choose, completed, job, says, toast
 from tests.servers.atproto import AtprotoServer
 from tests.servers.mastodon import MastodonServer
 from tests.support.server import JobRunner
@@ -159,3 +159,59 @@ def test_how_mail_leaves_is_told(page: Page, runner: JobRunner) -> None:
     page.goto("/app/settings")
     expect(page.get_by_role("region", name="Mail")).to_contain_text("No mail server is configured")
     expect(page.get_by_role("region", name="Mail")).to_contain_text(str(runner.data_dir / "outbox"))
+
+
+def type_row(page: Page, key: str) -> Locator:
+    """A job type's row."""
+    return page.locator(f"[data-type='{key}']")
+
+
+def render_type(runner: JobRunner) -> dict[str, object]:
+    """What is set for renders."""
+    types = runner.http.get("/api/v1/job-types").json()["items"]
+    return next(found for found in types if found["type"] == "TEST_RENDER")
+
+
+def test_every_job_of_a_type_is_paused_and_resumed(page: Page, runner: JobRunner) -> None:
+    page.goto("/app/settings")
+    page.get_by_role("button", name="Pause all Render a test video jobs").click()
+    expect(toast(page, "paused; nothing more of it is started")).to_be_visible()
+    says(type_row(page, "TEST_RENDER"), "Paused")
+    job_id = runner.submit("TEST_RENDER", {"title": "Waits"})
+    page.goto("/app/jobs")
+    expect(job(page, job_id)).to_contain_text("is paused in Settings")
+    page.goto("/app/settings")
+    page.get_by_role("button", name="Resume all Render a test video jobs").click()
+    expect(toast(page, "resumed")).to_be_visible()
+    runner.until(job_id, "completed")
+
+
+def test_limits_of_a_type_are_set_and_taken_away(page: Page, runner: JobRunner) -> None:
+    page.goto("/app/settings")
+    at_once = page.get_by_role("spinbutton", name="At once: Render a test video")
+    minutes = page.get_by_role("spinbutton", name="Minutes at most: Render a test video")
+    at_once.fill("2")
+    at_once.press("Enter")
+    expect(toast(page, "at most 2 at once")).to_be_visible()
+    minutes.fill("1.5")
+    minutes.press("Enter")
+    expect(toast(page, "at most 1.5 minutes")).to_be_visible()
+    assert (render_type(runner)["concurrency"], render_type(runner)["time_limit_seconds"]) == (2, 90)
+    at_once.fill("")
+    at_once.press("Enter")
+    expect(toast(page, "as many at once as the engine runs")).to_be_visible()
+    minutes.fill("")
+    minutes.press("Enter")
+    expect(toast(page, "its own time limit")).to_be_visible()
+    expect(minutes).to_have_value("60")
+    assert (render_type(runner)["concurrency"], render_type(runner)["time_limit_seconds"]) == (None, 3600)
+
+
+def test_a_limit_that_cannot_be_says_why_and_what_holds_stays(page: Page, runner: JobRunner) -> None:
+    page.goto("/app/settings")
+    at_once = page.get_by_role("spinbutton", name="At once: Render a test video")
+    at_once.fill("0")
+    at_once.press("Enter")
+    expect(toast(page, "concurrency must be 1 to 1,000")).to_be_visible()
+    expect(at_once).to_have_value("")
+    assert render_type(runner)["concurrency"] is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.states import UNKNOWN, Approval, Move, Status
+from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
 from tests.ui.views import NOW, a_job
 from ui.present import actions, ago, count, duration, facet_badge, meta, note, progress_words, status_badge, web_link
 
@@ -35,6 +35,7 @@ def test_a_status_badge_says_the_exact_word(status: Status) -> None:
         (Status.RUNNING, {"pause_requested": True}, "paused"),
         (Status.FAILED, {}, None),
         (Status.FAILED, {"outcome": UNKNOWN}, "unknown"),
+        (Status.FAILED, {"outcome": POISONOUS}, "unknown"),
         (Status.COMPLETED, {}, None),
     ],
 )
@@ -53,7 +54,7 @@ def test_a_facet_badge_tells_the_finer_truth(status: Status, changes: dict[str, 
         (Status.QUEUED, {"waiting_for": "Waits for a free slot", "error": "503"}, "503 — Waits for a free slot"),
         (Status.RUNNING, {}, ""),
         (Status.FAILED, {"error": "The encoder refused"}, "The encoder refused"),
-        (Status.FAILED, {"error": "Lost", "outcome": UNKNOWN}, "Did it go out? Lost"),
+        (Status.FAILED, {"error": "Lost", "outcome": UNKNOWN}, "Lost"),
         (Status.PAUSED, {}, ""),
     ],
 )
@@ -74,12 +75,9 @@ def test_a_note_says_why_it_failed_or_is_not_running(status: Status, changes: di
         ),
         (Status.PAUSED, {}, [Move.RESUME, Move.CANCEL], {}),
         (Status.FAILED, {}, [Move.RETRY, Move.CANCEL], {}),
-        (
-            Status.FAILED,
-            {"outcome": UNKNOWN},
-            [Move.RETRY, Move.CANCEL],
-            {Move.RETRY: "Say first whether it went out: open the job"},
-        ),
+        (Status.FAILED, {"outcome": POISONOUS}, [Move.RETRY, Move.CANCEL], {}),
+        (Status.FAILED, {"outcome": UNKNOWN}, [Move.CANCEL], {}),
+        (Status.QUEUED, {"due_at": SOON}, [Move.RUN_NOW, Move.PAUSE, Move.CANCEL], {}),
         (Status.COMPLETED, {}, [], {}),
         (Status.CANCELLED, {}, [], {}),
     ],
@@ -96,6 +94,7 @@ def test_a_card_offers_what_the_state_allows_and_says_why_not(
     ("status", "attempt", "words"),
     [
         (Status.QUEUED, 0, ["by api"]),
+        (Status.QUEUED, 1, ["by api", "tried 1 of 3"]),
         (Status.RUNNING, 1, ["by api"]),
         (Status.RUNNING, 2, ["by api", "attempt 2 of 3"]),
         (Status.FAILED, 1, ["by api", "attempt 1 of 3"]),

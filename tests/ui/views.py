@@ -28,7 +28,7 @@ _PLAIN = JobView(
     created_by="api",
     created_at=NOW,
     run_at=None,
-    due_at=NOW,
+    due_at=None,
     started_at=None,
     finished_at=None,
     attempt=0,
@@ -40,4 +40,6 @@ _PLAIN = JobView(
 def a_job(status: Status = Status.QUEUED, **changes: Any) -> JobView:
     """A job in this state, with the moves that it allows."""
     job = replace(_PLAIN, status=status, **changes)
-    return replace(job, allowed=frozenset(allowed_moves(status, approval=job.approval, outcome=job.outcome)))
+    waits = job.due_at is not None
+    moves = allowed_moves(status, approval=job.approval, outcome=job.outcome, waits=waits)
+    return replace(job, allowed=frozenset(moves))
