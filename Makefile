@@ -2,7 +2,7 @@
 # what the locks name, and nothing else, is installed there.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test chaos check bench lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -30,6 +30,10 @@ test: ## Run every test, browser tests included (ARGS='-k words', WORKERS=2 at o
 	@sh -c "$$SETUP" setup requirements-dev.lock
 	@$(PY) -m tests.browser.chromium
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+chaos: ## The long form of the tests in tests/chaos: 1,000 kills and more (about an hour)
+	@sh -c "$$SETUP" setup requirements-dev.lock
+	@exec env CHAOS=long $(PY) -m pytest tests/chaos $(ARGS)
 
 check: ## Formatter, linter, type checker, import rules
 	@sh -c "$$SETUP" setup requirements-dev.lock

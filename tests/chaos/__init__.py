@@ -1,0 +1,1 @@
+"""Real processes that are killed, stopped and doubled, with real servers at the other end that count."""
