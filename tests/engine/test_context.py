@@ -28,6 +28,7 @@ from tests.support.engine import (
     opened,
     running,
     scripted,
+    settings_in,
     submitted,
     until,
     until_set,
@@ -210,6 +211,37 @@ async def test_stopping_a_job_while_done_is_stored_keeps_that_it_was_done(
         effect = await Effect.get(job_id=job_id)
         assert (effect.phase, effect.result) == (Phase.DONE, {"said": {"id": 1}})
         assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == ["released"]
+
+
+async def test_stopping_a_job_while_done_waits_for_its_turn_to_be_stored_keeps_that_it_was_done(
+    settings: Settings,
+) -> None:
+    writing, go_on, others = asyncio.Event(), asyncio.Event(), list[asyncio.Task[None]]()
+
+    async def slow(_: BaseDBAsyncClient) -> None:
+        writing.set()
+        await go_on.wait()
+
+    async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+        others.append(asyncio.create_task(atlas._ledger.write(slow)))
+        await writing.wait()
+        return {"said": identity}
+
+    async def work(context: Context) -> dict[str, Any]:
+        return await context.effect("ada", {"id": 1}, speak)
+
+    async def done_waits() -> bool:
+        return writing.is_set() and bool(atlas._ledger._entries)
+
+    async with running(settings_in(settings.data_dir, concurrency=1), scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until(atlas, done_waits)
+        atlas.stop_claiming()
+        atlas._executor.running[job_id].release()
+        go_on.set()
+        await asyncio.gather(*others)
+        await until_status(atlas, job_id, Status.QUEUED)
+        assert (await Effect.get(job_id=job_id)).phase is Phase.DONE
 
 
 def interrupt(atlas: Atlas, monkeypatch: pytest.MonkeyPatch, function: str, how: str) -> None:

@@ -104,8 +104,9 @@ class _Number:
             self._input = Node(
                 "input", type="number", min=1, max=most, step=step, placeholder=empty, aria_label=name, value=""
             )
-        self._input.on("change", lambda event: on_number(_number_of(event.args)), js_handler=NEW_VALUE)
-        self._shown = ""
+        self._on_number = on_number
+        self._input.on("change", lambda event: self._entered(event.args), js_handler=NEW_VALUE)
+        self._shown: str | None = ""
 
     def show(self, value: float | None) -> None:
         """Write what holds, unless it is what was written before: somebody may be typing."""
@@ -115,9 +116,15 @@ class _Number:
             self._input.change(value=text)
             self.take_back()
 
+    async def _entered(self, text: Any) -> None:
+        self._shown = None  # the browser shows something else now, so what holds is written in any case
+        await self._on_number(_number_of(text))
+
     def take_back(self) -> None:
         """What was entered gives way to what holds."""
-        ui.run_javascript(f"getHtmlElement({self._input.id}).value = {json.dumps(self._shown)}")
+        self._input.client.run_javascript(
+            f"getHtmlElement({self._input.id}).value = {json.dumps(self._input.props['value'])}"
+        )
 
 
 def _what_is_known(view: TypeView) -> str:
