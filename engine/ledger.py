@@ -130,8 +130,8 @@ class Ledger:
 async def _write_endings(writer: BaseDBAsyncClient, endings: list[Ending]) -> set[int]:
     won = await end_attempts(writer, endings)
     for ending in endings:
-        if ending.lease.job_id not in won:
-            await close_lost(ending.lease, f"the attempt had {ending.attempt_outcome}")
+        if ending.lease.job_id not in won and not ending.died:  # a rescue that came second has nothing to tell
+            await close_lost(ending.lease, f"the attempt ended as {ending.attempt_outcome}")
     return won
 
 
@@ -143,12 +143,17 @@ async def close_lost(lease: Lease, told: str) -> None:
     own = Attempt.filter(job_id=lease.job_id, number=lease.attempt, lease_token=lease.token, outcome=None)
     cancelled = Job.filter(id=lease.job_id, status=Status.CANCELLED, attempt=lease.attempt, lease_token=lease.token)
     now = clock.now()
+    # NOTE: the first statement writes: one that reads first could not go on to write beside another process.
+    was_open = await own.update(
+        outcome=AttemptOutcome.LOST, error="Its lease was lost before it ended", finished_at=now
+    )
     if await cancelled.exists():
-        error = await _what_had_happened(lease.job_id)
-        if await own.update(outcome=AttemptOutcome.CANCELLED, error=error, finished_at=now):
+        if was_open:
+            error = await _what_had_happened(lease.job_id)
+            this = Attempt.filter(job_id=lease.job_id, number=lease.attempt)
+            await this.update(outcome=AttemptOutcome.CANCELLED, error=error)
             await cancelled.update(error=error)
         return
-    await own.update(outcome=AttemptOutcome.LOST, error="Its lease was lost before it could finish", finished_at=now)
     text = f"Too late, so nothing was changed: {storable(told)}"
     await LogLine.create(job_id=lease.job_id, attempt=lease.attempt, at=now, text=text)
 

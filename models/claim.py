@@ -91,6 +91,8 @@ async def claim_due(
     Types that people paused are left out, and no type gets more than people allow at once. Returns also whether
     more may be waiting for a place. `writer` must be in a transaction.
     """
+    if not types:
+        return [], False
     due = " UNION ALL ".join([_OF_ONE_TYPE] * len(types))
     of_types = [value for key in types for value in (key, key, limit)]
     lease = [stored_time(now), engine_id, lease_token, stored_time(lease_expires_at)]

@@ -105,14 +105,22 @@ async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
 
     NOTE: never enter it in a task that somebody may cancel: cancelling the ORM's entry loses the connection's lock.
     """
-    async with in_transaction("default") as writer:
+    context = in_transaction("default")
+    try:
+        writer = await context.__aenter__()
+    except Exception as error:  # the ORM has the connection's lock by now, and would keep it
+        with suppress(Exception):
+            await context.__aexit__(type(error), error, error.__traceback__)
+        raise
+    try:
         yield writer
-        try:
-            await writer.commit()
-        except BaseException:
-            with suppress(Exception):  # SQLite may have rolled back by itself
-                await writer.rollback()
-            raise
+        await writer.commit()
+    except BaseException as error:
+        with suppress(Exception):  # SQLite may have rolled back by itself
+            await writer.rollback()
+        await context.__aexit__(type(error), error, error.__traceback__)
+        raise
+    await context.__aexit__(None, None, None)
 
 
 def trouble(error: BaseException | None) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,8 +103,15 @@ async def test_an_ending_that_came_too_late_is_told_so_and_leaves_a_line_in_the_
     assert await Job.filter(id=late.lease.job_id).values() == before
     (line,) = await LogLine.all()
     assert (line.job_id, line.attempt) == (late.lease.job_id, 1)
-    assert line.text == "Too late, so nothing was changed: the attempt had succeeded"
+    assert line.text == "Too late, so nothing was changed: the attempt ended as succeeded"
     assert (await Attempt.get(job_id=late.lease.job_id)).outcome is AttemptOutcome.LOST
+
+
+async def test_of_two_rescues_the_second_leaves_no_line(book: Ledger) -> None:
+    rescue = replace(await an_ending(), status=Status.QUEUED, attempt_outcome=AttemptOutcome.LOST, died=True)
+    assert list(await asyncio.gather(book.end(rescue), book.end(rescue))) == [True, True], "in one commit they are one"
+    assert await book.end(rescue) is False
+    assert await LogLine.all().count() == 0
 
 
 async def test_what_waits_is_written_once_the_trouble_is_over(

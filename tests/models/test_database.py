@@ -1,17 +1,28 @@
 """Opening the database: migrated, durable, and refused in one sentence when it cannot be used."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tortoise import Tortoise
+from tortoise.exceptions import OperationalError
 from tortoise.migrations.autodetector import MigrationAutodetector
 
 from engine.settings import Settings
-from models.database import DatabaseError, close_database, configuration, connection, open_database
+from models.database import (
+    DatabaseError,
+    close_database,
+    configuration,
+    connection,
+    open_database,
+    transaction,
+    trouble,
+)
 from models.job import Job
 from tests.support.engine import opened, settings_in, stored_job
 
@@ -125,3 +136,56 @@ async def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
             await stored_job()
     assert (tmp_path / name / "job-runner.db").stat().st_size > 0
     assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("refused", ["BEGIN", "COMMIT"])
+async def test_a_transaction_that_cannot_begin_or_be_committed_stores_nothing_and_keeps_no_lock(
+    database: None, refused: str
+) -> None:
+    raw: Any = connection()
+
+    def authorize(action: int, what: str | None, *_: object) -> int:
+        return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION and what == refused else sqlite3.SQLITE_OK
+
+    await raw._connection.set_authorizer(authorize)
+    with pytest.raises(Exception, match="not authorized"):
+        async with transaction():
+            await stored_job(name="Refused")
+    await raw._connection.set_authorizer(None)
+    async with asyncio.timeout(1):
+        assert await Job.all().count() == 0
+        async with transaction():
+            await stored_job(name="Stored")
+    assert [job.name for job in await Job.all()] == ["Stored"]
+    assert not raw._connection.in_transaction
+
+
+async def test_what_fails_inside_a_transaction_undoes_all_of_it(database: None) -> None:
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012
+        async with transaction():
+            await stored_job()
+            raise ZeroDivisionError
+    assert not await Job.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_FULL, "the disk is full"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "locked"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "the disk refuses"),
+        (sqlite3.SQLITE_CORRUPT, "damaged"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "only be read"),
+        (sqlite3.SQLITE_ERROR, None),
+        (sqlite3.SQLITE_CONSTRAINT_UNIQUE, None),
+    ],
+)
+def test_trouble_of_the_database_is_told_in_words_and_a_fault_of_the_statement_is_not(
+    code: int, words: str | None
+) -> None:
+    cause = sqlite3.OperationalError("as SQLite says it")
+    cause.sqlite_errorcode = code
+    error = OperationalError(cause)
+    error.__cause__ = cause
+    told = trouble(error)
+    assert (told is None) if words is None else (told is not None and words in told)
