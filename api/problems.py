@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457), each with a detail that a person can act on."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,9 @@ from engine.errors import (
     NotFound,
 )
 from engine.faults import shown
-from engine.health import trouble
+from engine.health import DRIVER_ERRORS, trouble
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -76,10 +79,17 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(Exception)
-    async def on_bug(_: Request, error: Exception) -> JSONResponse:
+    async def on_database_error(_: Request, error: Exception) -> JSONResponse:
         if fault := trouble(error):
             return problem(503, f"The request was not carried out: {fault}")
+        log.error("a request failed", exc_info=error)
+        return problem(500, "The request failed; the log says why")
+
+    for kind in DRIVER_ERRORS:  # by name: after the handler of all exceptions, the server hangs up
+        app.add_exception_handler(kind, on_database_error)
+
+    @app.exception_handler(Exception)
+    async def on_bug(_: Request, __: Exception) -> JSONResponse:
         return problem(500, "The request failed; the log says why")
 
 

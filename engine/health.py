@@ -3,9 +3,9 @@
 import logging
 
 from engine.events import Bus, EngineChanged
-from models.database import trouble
+from models.database import DRIVER_ERRORS, trouble
 
-__all__ = ["Health", "trouble"]
+__all__ = ["DRIVER_ERRORS", "Health", "trouble"]
 
 log = logging.getLogger(__name__)
 

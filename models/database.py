@@ -42,6 +42,10 @@ _TROUBLES = {  # SQLite's result codes (sqlite.org/rescode.html), and what they 
 }
 
 
+DRIVER_ERRORS = (sqlite3.Error, BaseORMException)
+"""What a query may raise; `trouble` tells which of them are the database's own fault."""
+
+
 class DatabaseError(Exception):
     """The database cannot be used as was asked; the message says why and what to do."""
 

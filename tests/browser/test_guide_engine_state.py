@@ -47,3 +47,19 @@ def test_a_page_heals_by_itself_when_the_server_was_started_anew(browsing: Brows
     expect(page.get_by_role("status", name="Engine")).to_have_text("Atlas online")
     runner.http.post(f"/api/v1/jobs/{second}/cancel")
     expect(job(page, second)).to_be_hidden()  # and it is live again
+
+
+def test_a_job_that_cannot_be_stored_says_why_and_keeps_what_was_entered(page: Page, runner: JobRunner) -> None:
+    page.goto("/app/jobs")
+    page.get_by_role("button", name="New Job").click()
+    dialog = page.get_by_role("dialog", name="New Job")
+    for label, text in {"Recipient": "ada@example.org", "Subject": "Numbers", "Body": "Here they are."}.items():
+        dialog.get_by_label(label).fill(text)
+    with write_lock(runner):
+        dialog.get_by_role("button", name="Submit").click()
+        fault = dialog.get_by_text("The job was not created: another program keeps the database locked")
+        expect(fault).to_be_visible(timeout=15_000)
+        expect(dialog.get_by_label("Subject")).to_have_value("Numbers")
+    dialog.get_by_role("button", name="Submit").click()
+    expect(dialog).to_be_hidden()
+    assert [job["payload"]["subject"] for job in runner.http.get("/api/v1/jobs").json()["items"]] == ["Numbers"]

@@ -5,6 +5,7 @@ from typing import Any
 from nicegui import ui
 
 from engine.errors import InvalidInput, JobRunnerError
+from engine.health import DRIVER_ERRORS, trouble
 from engine.jobs import AnyJobType
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import Field, PriorityField, labelled
@@ -88,6 +89,11 @@ class NewJobDialog:
             return
         except JobRunnerError as error:
             self._fault.change(text=str(error))
+            return
+        except DRIVER_ERRORS as error:
+            if (fault := trouble(error)) is None:
+                raise
+            self._fault.change(text=f"The job was not created: {fault}. What you entered is still here: submit again")
             return
         self._finish(job_type)
 
