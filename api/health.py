@@ -20,12 +20,9 @@ def health_routes(atlas: Atlas) -> APIRouter:
     @router.get("/readyz")
     async def readyz() -> Response:
         """The database answers and an engine beats."""
-        try:
-            state = await atlas.queries.engine()
-        except Exception as error:
-            return problem(503, f"the database does not answer: {type(error).__name__}")
+        state = await atlas.queries.engine()
         if not state.online:
-            return problem(503, "the engine is offline")
+            return problem(503, f"the engine is offline: {state.fault or 'it does not beat'}")
         return JSONResponse({"status": "ready"})
 
     @router.get("/metrics")

@@ -59,6 +59,7 @@ class Resolution(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     went_out: bool
+    target: str | None = Field(None, description="which of several effects; left out, the answer is for all")
 
 
 class Rejection(BaseModel):

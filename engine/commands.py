@@ -9,13 +9,15 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
 from engine import clock
-from engine.errors import IdempotencyConflict, JobRunnerError, MoveNotAllowed, NotFound
+from engine.errors import FieldError, IdempotencyConflict, InvalidInput, JobRunnerError, MoveNotAllowed, NotFound
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.executor import CANCEL_GRACE_SECONDS
+from engine.faults import shown
 from engine.jobs import Registry
 from engine.settings import Settings
 from engine.submission import Submission
 from models.attempt import Attempt
+from models.database import transaction
 from models.effect import Effect
 from models.job import Job, insert_job
 from models.states import (
@@ -30,6 +32,7 @@ from models.states import (
 )
 
 CONFIRMED = {"message": "A person said that it went out"}
+DENIED = "A person said that it did not go out"
 STOP_WAIT_SECONDS = CANCEL_GRACE_SECONDS + 2
 
 
@@ -146,32 +149,44 @@ class Commands:
         ended = {"status": Status.CANCELLED, "finished_at": clock.now(), "error": error}
         await self._decide(job_id, Move.REJECT, {"approval": Approval.REJECTED, **ended})
 
-    async def resolve(self, job_id: int, *, went_out: bool) -> None:
+    async def resolve(self, job_id: int, *, went_out: bool, target: str | None = None) -> None:
         """A person says whether an unknown effect happened: yes completes the job, no sends it back to the queue.
 
-        When other effects of the job are still open, yes sends it back to the queue too, to do just those.
+        `target` answers for one of several effects in question, and the job waits for the other answers. When other
+        effects of the job are still open, yes sends it back to the queue too, to do just those.
 
         Raises:
             MoveNotAllowed: the job's outcome is not unknown.
+            InvalidInput: there is no such target in question.
         """
-        await self._move_or_refuse(job_id, Move.RESOLVE, {"outcome": None}, Job.filter(outcome=UNKNOWN))
-        in_question = Effect.filter(job_id=job_id, phase=Phase.SENDING)
-        if not went_out:
+        settling = asyncio.ensure_future(self._resolve(job_id, went_out, target))
+        await asyncio.shield(settling)  # whoever asks may be gone before it is stored
+
+    async def _resolve(self, job_id: int, went_out: bool, target: str | None) -> None:
+        async with transaction():
+            await self._move_or_refuse(job_id, Move.RESOLVE, {"outcome": UNKNOWN}, Job.filter(outcome=UNKNOWN))
+            job = await Job.get(id=job_id)
+            sending = Effect.filter(job_id=job_id, phase=Phase.SENDING)
+            in_question = [effect.target for effect in await sending]
+            if target is not None and target not in in_question:
+                rule = f"target must be one of {', '.join(in_question) or 'none'}, not {shown(target)}"
+                raise InvalidInput([FieldError("target", rule)])
             now = clock.now()
-            said = "A person said that it did not go out"
-            await in_question.update(phase=Phase.FAILED, error=said, finished_at=now, denied_at=now)
-            await self._requeue(job_id, Move.RESOLVE, Job.all())
-            return
-        job = await Job.get(id=job_id)
-        confirmed = await in_question.update(phase=Phase.DONE, result=CONFIRMED, finished_at=clock.now())
-        if not confirmed:  # a restored job: whatever it still had to do is in question
-            await self._confirm_the_rest(job)
-        if not await self._everything_done(job):
-            await self._requeue(job_id, Move.RESOLVE, Job.all())
-            return
-        result = {**(job.result or {}), "message": "Went out, as a person confirmed"}
-        completed = {"status": Status.COMPLETED, "error": None, "progress": 100, "result": result}
-        await self._move_or_refuse(job_id, Move.RESOLVE, completed)
+            answered = sending.filter(target=target) if target else sending
+            if went_out:
+                await answered.update(phase=Phase.DONE, result=CONFIRMED, finished_at=now)
+            else:
+                await answered.update(phase=Phase.FAILED, error=DENIED, finished_at=now, denied_at=now)
+            if went_out and not in_question:  # a restored job: whatever it still had to do is in question
+                await self._confirm_the_rest(job)
+            if await sending.exists():
+                return
+            if await self._everything_done(job):
+                result = {**(job.result or {}), "message": "Went out, as a person confirmed"}
+                ended = {"status": Status.COMPLETED, "outcome": None, "error": None, "progress": 100, "result": result}
+                await self._move_or_refuse(job_id, Move.RESOLVE, ended)
+            else:
+                await self._requeue(job_id, Move.RESOLVE, Job.all())
 
     # -- helpers ---------------------------------------------------------------------------------------------
 

@@ -107,6 +107,11 @@ _LEFT_TO_A_PERSON = (
     WHERE type NOT IN (SELECT type FROM repeatable)
     AND (status = 'running' OR status = 'queued' AND approval IS NOT 'pending')""",
 )
+# The question is about all that the job had still to do, not only about what was being sent when the backup was made.
+_ALL_OF_IT_IS_IN_QUESTION = """
+UPDATE effect SET phase = 'failed', error = :doubt, finished_at = :now
+WHERE phase = 'sending' AND job_id IN (SELECT id FROM job WHERE status = 'failed' AND outcome = 'unknown')
+"""
 _NOBODY_IS_AT_WORK = (
     "UPDATE job SET status = 'queued', started_at = NULL WHERE status = 'running'",
     """UPDATE job SET lease_token = NULL, lease_expires_at = NULL, pause_requested = 0
@@ -129,6 +134,7 @@ def _prepare(copy: Path, repeatable: Collection[str], last_job_id: int, doubt: s
         writer.execute("CREATE TEMP TABLE repeatable (type TEXT)")
         writer.executemany("INSERT INTO repeatable VALUES (?)", [(key,) for key in repeatable])
         waiting = sum(writer.execute(statement, values).rowcount for statement in _LEFT_TO_A_PERSON)
+        writer.execute(_ALL_OF_IT_IS_IN_QUESTION, values)
         for statement in _NOBODY_IS_AT_WORK:
             writer.execute(statement, values)
         _continue_ids(writer, last_job_id)

@@ -1,5 +1,6 @@
 """Every move on every status: done where the table of moves allows it, refused with what is allowed where not."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from engine import clock
 from engine.engine import Atlas
-from engine.errors import MoveNotAllowed, NotFound
+from engine.errors import InvalidInput, MoveNotAllowed, NotFound
 from engine.events import JobChanged
 from engine.settings import Settings
 from models.effect import Effect
@@ -175,6 +176,30 @@ async def test_what_is_still_open_is_done_after_the_unknown_one_went_out(
         await an_effect(job, "two", other)
     await atlas.commands.resolve(job.id, went_out=True)
     assert (await Job.get(id=job.id)).status is status
+
+
+async def test_each_of_several_effects_in_question_can_be_answered_for_itself(atlas: Atlas) -> None:
+    payload = {"text": "Hello", "channels": ["one", "two"]}
+    job = await stored_job(type="SOCIAL_POST", payload=payload, status=Status.FAILED, outcome=UNKNOWN, attempt=1)
+    await an_effect(job, "one", Phase.SENDING)
+    await an_effect(job, "two", Phase.SENDING)
+    with pytest.raises(InvalidInput, match="target must be one of one, two, not 'three'"):
+        await atlas.commands.resolve(job.id, went_out=True, target="three")
+    await atlas.commands.resolve(job.id, went_out=True, target="one")
+    view = await atlas.queries.job(job.id)
+    assert (view.status, view.outcome) == (Status.FAILED, UNKNOWN), "the other still waits for its answer"
+    await atlas.commands.resolve(job.id, went_out=False, target="two")
+    assert (await Job.get(id=job.id)).status is Status.QUEUED
+    effects = await Effect.filter(job_id=job.id).order_by("target")
+    assert [effect.phase for effect in effects] == [Phase.DONE, Phase.FAILED]
+
+
+async def test_of_two_answers_at_once_one_counts(atlas: Atlas) -> None:
+    job = await an_unknown_mail()
+    answers = (atlas.commands.resolve(job.id, went_out=answer) for answer in (True, False))
+    results = await asyncio.gather(*answers, return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), MoveNotAllowed]
+    assert (await Job.get(id=job.id)).status is Status.COMPLETED
 
 
 async def test_a_job_whose_type_is_gone_can_still_be_resolved(atlas: Atlas) -> None:

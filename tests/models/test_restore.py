@@ -15,10 +15,11 @@ from engine.settings import Settings
 from models.attempt import Attempt
 from models.backup import save
 from models.database import DatabaseError, read_only
+from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
 from models.restore import Restored, restore
-from models.states import UNKNOWN, Approval, AttemptOutcome, Status
+from models.states import UNKNOWN, Approval, AttemptOutcome, Phase, Status
 from tests.models.test_backup import make_unfit
 from tests.models.test_migrations import make_former
 from tests.support.engine import opened, stored_job
@@ -121,6 +122,26 @@ async def test_what_is_over_or_may_simply_be_done_again_is_as_it_was(
     assert (done.jobs, done.waiting) == (1, 0)
     async with opened(settings):
         assert await Job.filter(id=before.id).values() == columns_before
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.FAILED])
+async def test_the_question_is_about_all_that_a_job_had_still_to_do(
+    settings: Settings, file: Path, status: Status
+) -> None:
+    """An answer for the one channel that was being posted to would send the others again, which may have it too."""
+    outcome = UNKNOWN if status is Status.FAILED else None
+    async with opened(settings):
+        job = await stored_job(type="EMAIL_SEND", status=status, outcome=outcome)
+        for target, phase in {"one": Phase.DONE, "two": Phase.SENDING}.items():
+            await Effect.create(
+                job_id=job.id, target=target, attempt=1, identity={"id": target}, phase=phase, started_at=AT
+            )
+    save(settings.data_dir / "job-runner.db", file, at=AT)
+    restored(file, settings.data_dir / "job-runner.db")
+    async with opened(settings):
+        one, two = await Effect.filter(job_id=job.id).order_by("target")
+        assert (one.phase, two.phase, two.identity) == (Phase.DONE, Phase.FAILED, {"id": "two"})
+        assert (await Job.get(id=job.id)).outcome == UNKNOWN
 
 
 async def test_repeatable_work_that_was_running_is_queued_again(settings: Settings, file: Path) -> None:

@@ -18,6 +18,7 @@ OUTCOMES = {
     "paused": ("paused", "pause_circle"),
     "cancelled": ("cancelled", "block"),
     "lost": ("failed", "error"),
+    "released": ("paused", "pause_circle"),
 }
 
 

@@ -7,7 +7,7 @@ from nicegui import ui
 from engine.engine import Atlas
 from engine.errors import JobRunnerError
 from engine.views import JobView
-from models.states import Move, Status
+from models.states import UNKNOWN, Move, Status
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import labelled
 from ui.components.node import Node, button
@@ -58,15 +58,20 @@ async def move(atlas: Atlas, job: JobView, asked: Move) -> None:
     await _run(atlas, job, asked, commands[asked](job.id))
 
 
-async def resolve(atlas: Atlas, job: JobView, *, went_out: bool) -> None:
+async def resolve(atlas: Atlas, job: JobView, *, went_out: bool, target: str | None = None) -> None:
     """Settle "Did it go out?", and tell what follows."""
     try:
-        await atlas.commands.resolve(job.id, went_out=went_out)
+        await atlas.commands.resolve(job.id, went_out=went_out, target=target)
         after = await atlas.queries.job(job.id)
     except JobRunnerError as error:
         ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
         return
-    said = "settled as gone out" if after.status is Status.COMPLETED else "queued again, for what did not go out"
+    if after.outcome == UNKNOWN:
+        said = f"{target} is settled; the others still wait for an answer"
+    elif after.status is Status.COMPLETED:
+        said = "settled as gone out"
+    else:
+        said = "queued again, for what did not go out"
     ui.notify(f"{job.name}: {said}", type="positive", position="bottom", timeout=7000)
 
 

@@ -134,18 +134,22 @@ class JobPage(StillView):
                 f"{(job.error or '').rstrip('.')}. Only the receiving side knows, so it is not repeated by itself.",
                 "text-block",
             )
-            for effect in effects:
-                if effect.phase == "sending":
-                    show_payload(
-                        {
-                            "to": effect.target,
-                            "begun": f"{effect.started_at:%Y-%m-%d %H:%M:%S} UTC",
-                            **effect.identity,
-                        }
-                    )
-            with Node("div", "", "buttons"):
-                button("It went out").on_press(partial(resolve, self._atlas, job, went_out=True))
-                button("It did not: try again").on_press(partial(resolve, self._atlas, job, went_out=False))
+            sending = [effect for effect in effects if effect.phase == "sending"]
+            in_question = sending or [effect for effect in effects if effect.phase == "failed"]
+            for effect in in_question:
+                begun = f"{effect.started_at:%Y-%m-%d %H:%M:%S} UTC"
+                show_payload({"to": effect.target, "begun": begun, **effect.identity})
+                if len(sending) > 1:
+                    self._draw_answers(job, effect.target)
+            if len(sending) < 2:
+                self._draw_answers(job)
+
+    def _draw_answers(self, job: JobView, target: str | None = None) -> None:
+        where = f" to {target}" if target else ""
+        with Node("div", "", "buttons"):
+            for label, went_out in (("It went out", True), ("It did not: try again", False)):
+                answer = button(label, aria_label=f"{label}{where}")
+                answer.on_press(partial(resolve, self._atlas, job, went_out=went_out, target=target))
 
     def _draw_facts(self, job: JobView) -> None:
         with _panel("Facts"), Node("dl", "", "facts"):
