@@ -23,6 +23,7 @@ from engine.health import DRIVER_ERRORS, trouble
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+ASK_AGAIN = "Ask again later; a job with the same Idempotency-Key, lest it be created twice"
 _TITLES = {
     400: "Bad request",
     401: "Sign-in required",
@@ -81,7 +82,7 @@ def install(app: FastAPI) -> None:
 
     async def on_database_error(_: Request, error: Exception) -> JSONResponse:
         if fault := trouble(error):
-            return problem(503, f"The request was not carried out: {fault}")
+            return problem(503, f"The request failed: {fault}. {ASK_AGAIN}")
         log.error("a request failed", exc_info=error)
         return problem(500, "The request failed; the log says why")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -122,8 +123,10 @@ class Administration:
         self._registry.get(key)
         if faults := _policy_faults(changes):
             raise InvalidInput(faults)
-        await TypePolicy.get_or_create(type=key)
-        await TypePolicy.filter(type=key).update(**changes)
+        if not await TypePolicy.filter(type=key).update(**changes):
+            with suppress(IntegrityError):  # somebody else was first: theirs is changed below
+                await TypePolicy.create(type=key)
+            await TypePolicy.filter(type=key).update(**changes)
         self._bus.publish(TypesChanged())
 
     async def create_administrator(self, password: str) -> None:

@@ -181,7 +181,7 @@ class Commands:
                 await self._confirm_the_rest(job)
             if await sending.exists():
                 return
-            if await self._everything_done(job):
+            if went_out and await self._everything_done(job):
                 result = {**(job.result or {}), "message": "Went out, as a person confirmed"}
                 ended = {"status": Status.COMPLETED, "outcome": None, "error": None, "progress": 100, "result": result}
                 await self._move_or_refuse(job_id, Move.RESOLVE, ended)

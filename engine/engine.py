@@ -10,7 +10,7 @@ from engine.commands import Commands
 from engine.dispatcher import Dispatcher
 from engine.events import Bus, EngineChanged
 from engine.executor import Executor
-from engine.health import Health
+from engine.health import Health, trouble
 from engine.heartbeat import Heartbeat
 from engine.jobs import Registry, load_registry
 from engine.ledger import Ledger
@@ -31,7 +31,7 @@ class Atlas:
         self.bus = Bus()
         self.registry = registry or load_registry()
         self.commands = Commands(settings, self.registry, self.bus)
-        health = Health(self.bus)
+        health = self._health = Health(self.bus)
         self.queries = Queries(settings, self.registry, health)
         self.administration = Administration(settings, self.registry, self.bus)
         self._ledger = Ledger(health)
@@ -47,10 +47,19 @@ class Atlas:
         self._ledger.open()
         await self.administration.ensure_feed()
         await self._heartbeat.register()
-        await self._rescuer.after_restart()
+        await self._rescue_at_start()
         duties = (self._dispatcher, self._heartbeat, self._rescuer, self._pruner)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]
         log.info("Atlas is online: looks every %g s, runs %d jobs at once", *self._pace())
+
+    async def _rescue_at_start(self) -> None:
+        """A damaged page keeps nothing else from being served: it shows, and leases that run out are rescued yet."""
+        try:
+            await self._rescuer.after_restart()
+        except Exception as error:
+            if trouble(error) is None:
+                raise
+            self._health.failed("rescuing", error)
 
     def stop_claiming(self) -> None:
         """Take up no more jobs; what runs goes on."""

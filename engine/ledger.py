@@ -152,7 +152,7 @@ async def close_lost(lease: Lease, told: str) -> None:
             error = await _what_had_happened(lease.job_id)
             this = Attempt.filter(job_id=lease.job_id, number=lease.attempt)
             await this.update(outcome=AttemptOutcome.CANCELLED, error=error)
-            await cancelled.update(error=error)
+            await cancelled.update(error=error, lease_token=None, lease_expires_at=None)
         return
     text = f"Too late, so nothing was changed: {storable(told)}"
     await LogLine.create(job_id=lease.job_id, attempt=lease.attempt, at=now, text=text)

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tortoise.functions import Count
 
 from engine import clock, files
 from engine.errors import NotFound
-from engine.health import Health
+from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
 from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
@@ -28,7 +29,6 @@ from engine.views import (
 )
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
-from models.database import trouble
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
@@ -49,6 +49,7 @@ class Queries:
         self._settings = settings
         self._registry = registry
         self._health = health
+        self._last_beat_at: datetime | None = None
 
     # -- jobs ------------------------------------------------------------------------------------------------
 
@@ -179,20 +180,25 @@ class Queries:
 
     async def engine(self) -> EngineState:
         """Whether any engine is alive, by the heartbeat in the database; a broken database counts as offline."""
+        offline = EngineState(False, self._health.fault, self._last_beat_at, self._settings.poll_seconds, 0, 0)
+        if self._health.fault:  # asking a database in trouble may take long
+            return offline
         try:
-            return await self._engine()
-        except Exception as error:
+            state = await self._engine()
+        except DRIVER_ERRORS as error:
             if (fault := trouble(error)) is None:
                 raise
-            return EngineState(False, fault, None, self._settings.poll_seconds, 0, 0)
+            return replace(offline, fault=fault)
+        self._last_beat_at = state.last_beat_at
+        return state
 
     async def _engine(self) -> EngineState:
         records = await EngineRecord.filter(stopped_at=None).order_by("-last_beat_at")
         alive = [r for r in records if clock.now() - r.last_beat_at < OFFLINE_AFTER]
         latest = records[0] if records else await EngineRecord.all().order_by("-last_beat_at").first()
         return EngineState(
-            online=bool(alive) and self._health.fault is None,
-            fault=self._health.fault,
+            online=bool(alive),
+            fault=None,
             last_beat_at=latest.last_beat_at if latest else None,
             poll_seconds=alive[0].poll_seconds if alive else self._settings.poll_seconds,
             concurrency=sum(record.concurrency for record in alive),
@@ -245,8 +251,20 @@ class Queries:
             return []
         if all(row.status is not Status.QUEUED for row in rows):
             return [job_view(row, None, {}, clock.now()) for row in rows]
-        state, types = await self.engine(), {view.key: view for view in await self.types()}
+        state, types = await self._why_jobs_wait()
         return [job_view(row, state, types, clock.now()) for row in rows]
+
+    async def _why_jobs_wait(self) -> tuple[EngineState, dict[str, TypeView]]:
+        """Without an engine nothing else matters, and damage elsewhere must not hide a job that can be read."""
+        state = await self.engine()
+        if not state.online:
+            return state, {}
+        try:
+            return state, {view.key: view for view in await self.types()}
+        except DRIVER_ERRORS as error:
+            if (fault := trouble(error)) is None:
+                raise
+            return replace(state, online=False, fault=fault), {}
 
     async def _must_exist(self, job_id: int) -> None:
         if not await Job.exists(id=job_id):

@@ -4,14 +4,19 @@ import asyncio
 import logging
 import socket
 from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
 from engine.events import Bus, JobChanged
 from engine.executor import Executor
 from engine.health import Health
-from engine.ledger import Ledger
+from engine.ledger import Ledger, close_lost
 from engine.processes import is_alive
 from engine.settings import Settings
+from models.attempt import Attempt
 from models.effect import Effect
 from models.ending import Ending, Lease
 from models.engine_record import EngineRecord
@@ -54,12 +59,14 @@ class Rescuer:
         """One look for leases that ran out."""
         expired = await Job.filter(status=Status.RUNNING, lease_expires_at__lt=clock.now())
         await self._rescue([job for job in expired if job.id not in self._executor.running])
+        await self._close_cancelled(Job.filter(lease_expires_at__lt=clock.now()))
 
     async def after_restart(self) -> None:
         """Rescue at once what an engine left that certainly is dead: its process on this host is gone."""
         for engine in await EngineRecord.filter(stopped_at=None).exclude(id=self._engine_id):
             if engine.host == socket.gethostname() and not is_alive(engine.pid):
                 await self._rescue(await Job.filter(status=Status.RUNNING, engine_id=engine.id))
+                await self._close_cancelled(Job.filter(engine_id=engine.id))
                 await EngineRecord.filter(id=engine.id).update(stopped_at=clock.now(), running=0)
         await EngineRecord.filter(last_beat_at__lt=clock.now() - RETIRED_ENGINES_KEPT).delete()
 
@@ -69,6 +76,18 @@ class Rescuer:
             if await self._ledger.end(verdict):
                 log.warning("job %s was rescued: %s", job.id, verdict.error)
                 self._bus.publish(JobChanged(job.id))
+
+    async def _close_cancelled(self, jobs: Any) -> None:
+        """Jobs that were cancelled while they ran, and whose engine died before it could tell what had happened."""
+        open_attempts = await Attempt.filter(outcome=None).values_list("job_id", flat=True)
+        for job in await jobs.filter(id__in=list(open_attempts), status=Status.CANCELLED):
+            if job.id not in self._executor.running:
+                await self._ledger.write(partial(_close, Lease(job.id, job.attempt, job.lease_token or "")))
+                self._bus.publish(JobChanged(job.id))
+
+
+async def _close(lease: Lease, _: BaseDBAsyncClient) -> None:
+    await close_lost(lease, "the engine died")
 
 
 async def _verdict(job: Job) -> Ending:

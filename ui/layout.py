@@ -168,7 +168,7 @@ class Shell:
 
 def _tell_fault(error: Exception) -> None:
     fault = trouble(error)
-    said = f"Nothing was changed: {fault}" if fault else "That did not work; the log says why. Try again."
+    said = f"That did not work: {fault}" if fault else "That did not work; the log says why. Try again."
     ui.notify(said, type="negative", position="bottom", multi_line=True)
 
 

@@ -81,6 +81,10 @@ class Migration(migrations.Migration):
             reverse_sql="DROP INDEX idx_job_claim",
         ),
         ops.RunSQL(
+            "CREATE INDEX idx_attempt_open ON attempt (job_id) WHERE outcome IS NULL",
+            reverse_sql="DROP INDEX idx_attempt_open",
+        ),
+        ops.RunSQL(
             "CREATE INDEX idx_job_due ON job (due_at) WHERE status = 'queued' AND due_at IS NOT NULL",
             reverse_sql="DROP INDEX idx_job_due",
         ),

@@ -85,7 +85,8 @@ async def test_trouble_at_a_stage_becomes_what_the_table_says(
         match becomes:
             case "retry":
                 assert (job.status, job.outcome, attempt.outcome) == (Status.QUEUED, None, AttemptOutcome.RETRYING)
-                assert job.due_at and job.due_at > clock.now()
+                assert job.due_at is not None
+                assert job.due_at > clock.now()
                 assert phases == ([] if stage in BEFORE_THE_EFFECT else [Phase.FAILED])
                 await the_next_try_delivers(atlas, server, job_id)
             case "fail":

@@ -23,7 +23,7 @@ from models.database import transaction
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
-from models.states import Phase, Status
+from models.states import AttemptOutcome, Phase, Status
 from tests.support.engine import (
     opened,
     running,
@@ -238,3 +238,27 @@ async def an_engine(id: str, *, pid: int = 1, host: str | None = None, last_beat
         started_at=LONG_AGO,
         last_beat_at=beat,
     )
+
+
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [
+        (Phase.SENDING, "May or may not have gone out: world"),
+        (Phase.DONE, "Already done, and not taken back: world"),
+        (None, "Nothing had gone out"),
+    ],
+)
+async def test_a_job_that_was_cancelled_before_its_engine_died_still_tells_what_had_happened(
+    settings: Settings, phase: Phase | None, told: str
+) -> None:
+    atlas = Atlas(settings, Registry([scripted(done)]))
+    async with opened(settings):
+        job = await an_orphan(phase, status=Status.CANCELLED, finished_at=LONG_AGO)
+        atlas._ledger.open()
+        await atlas._rescuer.rescue_expired()
+        await atlas._ledger.close()
+        attempt, after = await Attempt.get(job_id=job.id), await Job.get(id=job.id)
+    assert attempt.outcome is AttemptOutcome.CANCELLED
+    assert (after.status, after.lease_token, after.finished_at) == (Status.CANCELLED, None, LONG_AGO)
+    assert after.error is not None
+    assert told in after.error
