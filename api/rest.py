@@ -108,7 +108,7 @@ def _add_moves(router: APIRouter, atlas: Atlas, commands: Commands) -> None:
     @router.post("/jobs/{job_id}/resolve")
     async def resolve_job(job_id: JobId, body: schemas.Resolution) -> schemas.Job:
         """Settle a job whose outcome is unknown: did it go out?"""
-        await commands.resolve(job_id, went_out=body.went_out, target=body.target)
+        await commands.resolve(job_id, **body.model_dump())
         return await moved(job_id)
 
 

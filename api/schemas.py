@@ -60,6 +60,7 @@ class Resolution(BaseModel):
 
     went_out: bool
     target: str | None = Field(None, description="which of several effects; left out, the answer is for all")
+    attempt: int | None = Field(None, description="which attempt is meant; left out, the latest")
 
 
 class Rejection(BaseModel):

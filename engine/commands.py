@@ -149,22 +149,26 @@ class Commands:
         ended = {"status": Status.CANCELLED, "finished_at": clock.now(), "error": error}
         await self._decide(job_id, Move.REJECT, {"approval": Approval.REJECTED, **ended})
 
-    async def resolve(self, job_id: int, *, went_out: bool, target: str | None = None) -> None:
+    async def resolve(
+        self, job_id: int, *, went_out: bool, target: str | None = None, attempt: int | None = None
+    ) -> None:
         """A person says whether an unknown effect happened: yes completes the job, no sends it back to the queue.
 
         `target` answers for one of several effects in question, and the job waits for the other answers. When other
-        effects of the job are still open, yes sends it back to the queue too, to do just those.
+        effects of the job are still open, yes sends it back to the queue too, to do just those. With `attempt`, the
+        answer holds for that attempt alone: given once more, it does not answer for a later one.
 
         Raises:
-            MoveNotAllowed: the job's outcome is not unknown.
+            MoveNotAllowed: the job's outcome is not unknown, or it is another attempt's.
             InvalidInput: there is no such target in question.
         """
-        settling = asyncio.ensure_future(self._resolve(job_id, went_out, target))
+        settling = asyncio.ensure_future(self._resolve(job_id, went_out, target, attempt))
         await asyncio.shield(settling)  # whoever asks may be gone before it is stored
 
-    async def _resolve(self, job_id: int, went_out: bool, target: str | None) -> None:
+    async def _resolve(self, job_id: int, went_out: bool, target: str | None, attempt: int | None) -> None:
+        asked = Job.filter(outcome=UNKNOWN) if attempt is None else Job.filter(outcome=UNKNOWN, attempt=attempt)
         async with transaction():
-            await self._move_or_refuse(job_id, Move.RESOLVE, {"outcome": UNKNOWN}, Job.filter(outcome=UNKNOWN))
+            await self._move_or_refuse(job_id, Move.RESOLVE, {"outcome": UNKNOWN}, asked)
             job = await Job.get(id=job_id)
             sending = Effect.filter(job_id=job_id, phase=Phase.SENDING)
             in_question = [effect.target for effect in await sending]
@@ -179,6 +183,8 @@ class Commands:
                 await answered.update(phase=Phase.FAILED, error=DENIED, finished_at=now, denied_at=now)
             if went_out and not in_question:  # a restored job: whatever it still had to do is in question
                 await self._confirm_the_rest(job)
+            elif not in_question:
+                await Effect.filter(job_id=job_id, phase=Phase.FAILED).update(denied_at=now)
             if await sending.exists():
                 return
             if went_out and await self._everything_done(job):
@@ -187,6 +193,8 @@ class Commands:
                 await self._move_or_refuse(job_id, Move.RESOLVE, ended)
             else:
                 await self._requeue(job_id, Move.RESOLVE, Job.all())
+                if not job.attempt and job.run_at and job.run_at > now:  # restored, and its time is yet to come
+                    await Job.filter(id=job_id).update(due_at=job.run_at)
 
     # -- helpers ---------------------------------------------------------------------------------------------
 

@@ -39,13 +39,18 @@ class AttemptContext:
         self.settings = settings
         self.pause_asked = False
         self.stopped = False
-        self.speaking = False
+        self._speaking = 0
         self.lease = lease
         self._bus = bus
         self._ledger = ledger
         self._percent = 0.0
         self._writing: asyncio.Task[None] | None = None
         self._processes = Processes()
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an effect is under way."""
+        return self._speaking > 0
 
     async def progress(self, percent: float) -> None:
         """Tell pages at once, and the database at most every two seconds."""
@@ -110,8 +115,8 @@ class AttemptContext:
 
     async def already_done(self, target: str) -> dict[str, Any] | None:
         """What an earlier attempt's effect on this target gave, or None."""
-        done = await Effect.get_or_none(job_id=self.job_id, target=target, phase=Phase.DONE)
-        return (done.result or {}) if done else None
+        earlier = await self._earlier(target)
+        return (earlier.result or {}) if earlier and earlier.phase is Phase.DONE else None
 
     async def effect(
         self,
@@ -120,14 +125,14 @@ class AttemptContext:
         perform: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
     ) -> dict[str, Any]:
         """Commit `sending`, speak to the world, commit what came of it."""
-        earlier = await Effect.get_or_none(job_id=self.job_id, target=target)
+        earlier = await self._earlier(target)
         if earlier and earlier.phase is Phase.DONE:
             return earlier.result or {}
         await self.checkpoint()
         kept = await self._begin(target, identity)
         if earlier and (reason := no_longer_recognised(kept, earlier.denied_at, clock.now())):
             raise OutcomeUnknown(reason)
-        self.speaking = True
+        self._speaking += 1
         try:
             result = await perform(kept)
             await self._settle(target, Phase.DONE, result=result)
@@ -137,8 +142,12 @@ class AttemptContext:
             await self._settle(target, Phase.FAILED, error=str(fault))
             raise
         finally:
-            self.speaking = False
+            self._speaking -= 1
         return result
+
+    async def _earlier(self, target: str) -> Effect | None:
+        """What is known of this target; by the ledger, as it waits until a database in trouble answers."""
+        return await self._ledger.write(lambda _: Effect.get_or_none(job_id=self.job_id, target=target))
 
     async def _begin(self, target: str, identity: dict[str, Any]) -> dict[str, Any]:
         now = clock.now()
@@ -163,7 +172,7 @@ class AttemptContext:
             settled = await settle_effect(writer, self.lease, target, phase, now, result=result, error=error)
             if settled or not await Effect.exists(job_id=self.job_id, target=target, phase=Phase.SENDING):
                 return
-            told = f"{target}: {error}" if error else f"{target} has it: {json.dumps(result)}"
+            told = f"{target}: {error}" if error else f"{target} has it: {json.dumps(result, default=str)}"
             await close_lost(self.lease, told[:MAX_LOG_TEXT])
 
         await _uninterrupted(self._ledger.write(settle))

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import math
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from time import monotonic
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
@@ -37,7 +39,7 @@ class Dispatcher:
         self._stopping = False
         self._drain_until = 0.0
         self._backlog = False
-        self._came_due_at = datetime.min.replace(tzinfo=UTC)
+        self._came_due_at = -math.inf  # on a clock that nobody sets back
         executor.on_ending = self._on_slot_freed
 
     async def run(self) -> None:
@@ -87,9 +89,9 @@ class Dispatcher:
         if self._stopping:
             return [], False
         now = clock.now()
-        if (now - self._came_due_at).total_seconds() >= self._settings.poll_seconds:
+        if (at := monotonic()) - self._came_due_at >= self._settings.poll_seconds:
             await come_due(writer, now)
-            self._came_due_at = now
+            self._came_due_at = at
         return await claim_due(
             writer,
             engine_id=self._engine_id,
@@ -97,7 +99,7 @@ class Dispatcher:
             now=now,
             lease_expires_at=now + timedelta(seconds=self._settings.lease_seconds),
             types=self._types,
-            limit=self._free_slots(),
+            limit=max(0, self._free_slots()),  # SQLite takes a negative limit for none
         )
 
     async def _until_next_look(self) -> None:

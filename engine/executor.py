@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from engine import clock
 from engine.context import AttemptContext
-from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError
+from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError, TransientError
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
+from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
 from engine.ledger import Ledger, close_lost
 from engine.outcomes import Completed, Failed, Outcome, Released, Unknown, decide, ending
@@ -18,7 +20,7 @@ from engine.settings import Settings
 from models.claim import Claimed
 from models.effect import Effect
 from models.ending import Ending, Lease
-from models.states import Move, Phase
+from models.states import AttemptOutcome, Move, Phase, Status
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +114,10 @@ class Executor:
         self.on_ending()
         try:
             await self._ledger.end(how)
+        except (TypeError, ValueError) as error:  # what cannot be written as JSON
+            told = f"The work is done, but its result cannot be stored: {error}"
+            failed = replace(how, status=Status.FAILED, attempt_outcome=AttemptOutcome.FAILED, error=told, result=None)
+            await self._ledger.end(failed)
         finally:
             self.ending -= 1
 
@@ -146,16 +152,43 @@ class Executor:
         except LeaseLost:
             return None
         except asyncio.CancelledError:
-            return await _interrupted(job.id, running)
+            return await self._interrupted(job.id, running)
         except Exception as error:
             if limit.expired():
                 await running.end()
             unforeseen = not isinstance(error, AttemptError | PauseAsked)
             log.info("job %s, attempt %s: %s", job.id, job.attempt, error, exc_info=unforeseen)
-            fault = await _fault(job.id, error, is_over_time=limit.expired())
+            fault = await self._fault(job.id, error, is_over_time=limit.expired())
             return decide(fault, attempt=job.attempt, max_attempts=job.max_attempts, policy=job_type.retry)
         finally:
             running.waiting = None
+
+    async def _fault(self, job_id: int, error: Exception, *, is_over_time: bool) -> Exception:
+        """What the error means. As long as an effect has no clear answer, nothing else is certain either."""
+        if isinstance(error, OutcomeUnknown):
+            return error
+        if await self._unsettled(job_id):
+            what = "The time limit ended it" if is_over_time else f"It ended ({type(error).__name__}: {error})"
+            result = error.result if isinstance(error, AttemptError) else None
+            return OutcomeUnknown(f"{what} before the world had given a clear answer", result=result)
+        if is_over_time:
+            return PermanentError("It ran longer than its time limit")
+        if fault := trouble(error):
+            return TransientError(f"The work needs the database, and {fault}")
+        return error
+
+    async def _interrupted(self, job_id: int, running: RunningAttempt) -> Outcome | None:
+        if running.context.stopped:
+            return None
+        if await self._unsettled(job_id):
+            return Unknown("The engine was stopped while the world was being spoken to")
+        if running.releasing:
+            return Released()
+        return Failed("The job stopped on an unexpected CancelledError")
+
+    async def _unsettled(self, job_id: int) -> bool:
+        """Asked by the ledger, as it waits until a database in trouble answers."""
+        return await self._ledger.write(lambda _: Effect.exists(job_id=job_id, phase=Phase.SENDING))
 
 
 def _nothing() -> None:
@@ -168,27 +201,3 @@ async def _run(job_type: AnyJobType, job: Claimed, context: AttemptContext) -> d
     except ValidationError as error:
         raise PermanentError(f"The stored payload no longer fits {job.type}: {error}") from error
     return await job_type.run(payload, context)
-
-
-async def _fault(job_id: int, error: Exception, *, is_over_time: bool) -> Exception:
-    """What the error means: nobody foresaw it while the world was being spoken to, so nobody knows what happened."""
-    if isinstance(error, AttemptError | PauseAsked):
-        return error
-    if await _unsettled(job_id):
-        what = "The time limit" if is_over_time else f"An unexpected {type(error).__name__} ({error})"
-        return OutcomeUnknown(f"{what} ended it while the world was being spoken to")
-    return PermanentError("It ran longer than its time limit") if is_over_time else error
-
-
-async def _interrupted(job_id: int, running: RunningAttempt) -> Outcome | None:
-    if running.context.stopped:
-        return None
-    if await _unsettled(job_id):
-        return Unknown("The engine was stopped while the world was being spoken to")
-    if running.releasing:
-        return Released()
-    return Failed("The job stopped on an unexpected CancelledError")
-
-
-async def _unsettled(job_id: int) -> bool:
-    return await Effect.exists(job_id=job_id, phase=Phase.SENDING)

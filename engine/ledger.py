@@ -54,6 +54,7 @@ class Ledger:
     def open(self) -> None:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="Ledger")
+        self._task.add_done_callback(self._on_done)
 
     async def close(self) -> None:
         """Write what is left; a database in trouble gets one more try."""
@@ -61,6 +62,10 @@ class Ledger:
         self._wake.set()
         if self._task:
             await self._task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._health.failed("the ledger", error)  # a fault of ours: nothing more is written until a restart
 
     async def end(self, ending: Ending) -> bool:
         """How an attempt ended; False when it did not own its job any more, and so nothing was changed."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 TERMINATE_SECONDS = 3.0
+LAST_LINES_SECONDS = 30.0
 MAX_LINE = 65_536  # bytes
 OnLine = Callable[[str], Awaitable[None]]
 
@@ -53,10 +54,14 @@ class Processes:
         ended = asyncio.create_task(process.wait())
         try:
             await asyncio.wait({lines, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                _signal(process, signal.SIGKILL)  # what it has started may have outlived it
-            await lines
-            return await ended
+            if lines.done():
+                await lines  # raises what `on_line` raised
+            code = await ended
+            _signal(process, signal.SIGKILL)  # what it has started may have outlived it
+            await asyncio.wait({lines}, timeout=LAST_LINES_SECONDS)  # or have left the group, with its output
+            if lines.done():
+                await lines
+            return code
         finally:
             await self._end(process)
             for task in (lines, ended):
@@ -70,13 +75,18 @@ class Processes:
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         try:
             if process.returncode is None:
-                _signal(process, signal.SIGTERM)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TERMINATE_SECONDS):
-                        await process.wait()
+                await self._ask_to_end(process)
         finally:
-            _signal(process, signal.SIGKILL)  # what it has started may have outlived it
             self._running.discard(process)
+
+    async def _ask_to_end(self, process: asyncio.subprocess.Process) -> None:
+        try:
+            _signal(process, signal.SIGTERM)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TERMINATE_SECONDS):
+                    await process.wait()
+        finally:
+            _signal(process, signal.SIGKILL)  # what it has started may not have listened
 
 
 async def _read(output: int, on_line: OnLine | None) -> None:

@@ -79,7 +79,7 @@ async def settle_effect(
     error: str | None = None,
 ) -> bool:
     """Store what came of an effect that this attempt began; False when the attempt's lease was lost meanwhile."""
-    stored = None if result is None else json.dumps(result)
+    stored = None if result is None else json.dumps(result, default=str)
     values = [
         phase,
         stored,

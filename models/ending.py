@@ -99,7 +99,7 @@ def _as_row(ending: Ending) -> dict[str, Any]:
         "at": stored_time(ending.at),
         "error": _text(ending.error),
         "attempt_error": _text(ending.attempt_error or ending.error),
-        "result": None if ending.result is None else json.dumps(ending.result),
+        "result": None if ending.result is None else json.dumps(ending.result, default=str),
         "outcome": ending.outcome,
         "due_at": ending.due_at and stored_time(ending.due_at),
         "more_attempts": ending.more_attempts,

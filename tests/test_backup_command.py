@@ -100,6 +100,8 @@ def test_what_was_sent_since_the_backup_is_never_sent_again(tmp_path: Path) -> N
             assert third.http.post(f"/api/v1/jobs/{ids['For later']}/retry").status_code == 409
 
             resolve(third, ids["For later"], went_out=False)
+            assert (third.job(ids["For later"])["waiting_for"] or "").startswith("Scheduled for"), "its time is kept"
+            third.http.post(f"/api/v1/jobs/{ids['For later']}/run-now")
             third.until(ids["For later"], "completed")
             assert subjects(server) == ["A new one", "For later", "Paused", "Queued", "To be approved"]
 

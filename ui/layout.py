@@ -109,7 +109,8 @@ class Shell:
         show_time(self._banner_time, since, clock.now(), show="ago")
 
     def _doze(self) -> None:
-        self._version = self.live.doze(self)
+        if not self._client.has_socket_connection:  # a broken socket may be noticed long after its successor came
+            self._version = self.live.doze(self)
 
     def close(self) -> None:
         """Send the tab to the sign-in page, and forget it."""

@@ -135,7 +135,7 @@ class Live:
     def doze(self, tab: Tab) -> int:
         """No browser listens: tell it nothing; returns the version to wake it with."""
         self._awake.discard(tab)
-        return self.version
+        return -1  # what is being flushed just now does not reach it any more
 
     def sign_out(self, person: str) -> None:
         """Close every tab of this person: a page's socket outlives the cookie that opened it."""

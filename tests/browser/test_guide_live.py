@@ -132,3 +132,20 @@ def test_progress_moves_in_every_open_browser(browsing: Browsing, runner: JobRun
     for page in pages:
         page.wait_for_function("document.querySelector('[role=progressbar]')?.ariaValueNow > 20")
         expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuemax", "100")
+
+
+SECOND_SOCKET = """() => new Promise((done) => {
+  const options = {...window.socket.io.opts, forceNew: true, multiplex: false, transports: ["websocket"]};
+  const second = io(window.socket.io.uri, options);
+  second.on("disconnect", done);
+  second.on("connect", () => second.disconnect());
+})"""
+
+
+def test_a_page_whose_former_socket_is_reaped_late_stays_live(page: Page, runner: JobRunner) -> None:
+    first = waiting(runner)
+    page.goto("/app/jobs")
+    expect(job(page, first)).to_be_visible()
+    page.evaluate(SECOND_SOCKET)
+    second = waiting(runner)
+    expect(job(page, second)).to_be_visible(timeout=8_000)

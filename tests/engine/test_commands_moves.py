@@ -241,3 +241,30 @@ async def test_retrying_a_poisonous_job_gives_it_its_deaths_back(atlas: Atlas) -
     await atlas.commands.retry(job.id)
     after = await Job.get(id=job.id)
     assert (after.status, after.outcome, after.deaths) == (Status.QUEUED, None, 0)
+
+
+async def test_an_answer_that_is_given_again_does_not_answer_for_a_later_attempt(atlas: Atlas) -> None:
+    job = await an_unknown_mail(attempt=1)
+    await atlas.commands.resolve(job.id, went_out=False, attempt=1)
+    await Job.filter(id=job.id).update(status=Status.FAILED, outcome=UNKNOWN, attempt=2)
+    await Effect.filter(job_id=job.id).update(phase=Phase.SENDING, attempt=2)
+    with pytest.raises(MoveNotAllowed):
+        await atlas.commands.resolve(job.id, went_out=False, attempt=1)
+    assert (await Job.get(id=job.id)).outcome == UNKNOWN
+
+
+@pytest.mark.parametrize("type_key", ["TEST_TYPE", "REMOVED_TYPE"])
+async def test_no_is_no_for_a_type_that_names_no_targets_too(atlas: Atlas, type_key: str) -> None:
+    job = await stored_job(type=type_key, status=Status.FAILED, outcome=UNKNOWN, attempt=1)
+    await an_effect(job, "world", Phase.SENDING)
+    await atlas.commands.resolve(job.id, went_out=False)
+    assert (await Job.get(id=job.id)).status is Status.QUEUED
+
+
+async def test_no_to_a_restored_job_is_remembered_and_its_time_is_kept(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.FAILED, outcome=UNKNOWN, attempt=0, run_at=LATER)
+    await an_effect(job, "world", Phase.FAILED)
+    await atlas.commands.resolve(job.id, went_out=False)
+    after = await Job.get(id=job.id)
+    assert (after.status, after.due_at) == (Status.QUEUED, LATER)
+    assert (await Effect.get(job_id=job.id)).denied_at

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -198,3 +198,13 @@ async def test_work_that_runs_when_the_engine_stops_is_put_back_at_once(settings
         await until_status(atlas, job_id, Status.RUNNING)
     async with opened(settings):
         assert (await Job.get(id=job_id)).status is Status.QUEUED
+
+
+async def test_a_clock_that_is_set_back_delays_nothing_but_by_itself(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings, scripted(done)) as atlas:
+        await until_status(atlas, await submitted(atlas), Status.COMPLETED)
+        monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) - timedelta(hours=1))
+        later = clock.now() + timedelta(milliseconds=300)
+        await until_status(atlas, await submitted(atlas, run_at=later), Status.COMPLETED)

@@ -1,6 +1,7 @@
 """One attempt from its lease to its outcome, by a real Atlas on a real file."""
 
 import asyncio
+import sqlite3
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -10,15 +11,25 @@ import pytest
 from engine import clock, executor
 from engine.errors import LeaseLost, OutcomeUnknown, PermanentError, TransientError
 from engine.events import AttemptEnded, JobChanged, JobLogged, JobProgressed
-from engine.jobs.base import Context
+from engine.jobs.base import Context, EffectKind
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.attempt import Attempt
 from models.effect import Effect
 from models.job import Job
-from models.states import Status
+from models.states import Phase, Status
 from models.type_policy import TypePolicy
-from tests.support.engine import Recorder, running, scripted, settings_in, submitted, until_set, until_status
+from tests.support.engine import (
+    Recorder,
+    held,
+    running,
+    scripted,
+    settings_in,
+    submitted,
+    until,
+    until_set,
+    until_status,
+)
 
 QUICK = RetryPolicy(attempts=3, base=0.01, jitter=0)
 
@@ -266,7 +277,10 @@ async def test_a_time_limit_that_ends_it_while_it_speaks_leaves_the_outcome_unkn
 
     async with running(settings, scripted(work, time_limit_seconds=0.1)) as atlas:
         job = await until_status(atlas, await submitted(atlas), Status.FAILED)
-        assert (job.error, job.outcome) == ("The time limit ended it while the world was being spoken to", "unknown")
+        assert (job.error, job.outcome) == (
+            "The time limit ended it before the world had given a clear answer",
+            "unknown",
+        )
 
 
 async def test_a_time_out_of_the_jobs_own_is_not_taken_for_its_time_limit(settings: Settings) -> None:
@@ -325,3 +339,94 @@ async def done(context: Context) -> dict[str, Any]:
 
 async def _said(identity: dict[str, Any]) -> dict[str, Any]:
     return {"said": identity}
+
+
+async def test_two_effects_at_once_each_keep_their_grace(settings: Settings) -> None:
+    begun, go_on, other = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def quick(_: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    async def script(context: Context) -> dict[str, Any]:
+        async def do_quickly() -> None:
+            await context.effect("quick", {}, quick)
+            other.set()
+
+        await asyncio.gather(context.effect("slow", {}, held(begun, go_on)), do_quickly())
+        return {}
+
+    async with running(settings, scripted(script)) as atlas:
+        job_id = await submitted(atlas, payload={"where": ["slow", "quick"]})
+        await until_set(begun)
+        await until_set(other)
+        cancelling = asyncio.create_task(atlas.commands.cancel(job_id))
+        await until(atlas, lambda: Job.exists(id=job_id, status=Status.CANCELLED))
+        go_on.set()
+        await cancelling
+        assert (await Effect.get(job_id=job_id, target="slow")).phase is Phase.DONE
+
+
+async def test_a_pause_after_an_effect_that_got_no_clear_answer_asks_about_it_first(settings: Settings) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def lost(_: dict[str, Any]) -> dict[str, Any]:
+        begun.set()
+        await go_on.wait()
+        raise OutcomeUnknown("The line went dead")
+
+    async def script(context: Context) -> dict[str, Any]:
+        with suppress(OutcomeUnknown):  # as a post goes on with its next channel
+            await context.effect("one", {}, lost)
+        await context.progress(50)
+        return {}
+
+    async with running(settings, scripted(script)) as atlas:
+        job_id = await submitted(atlas, payload={"where": ["one"]})
+        await until_set(begun)
+        await atlas.commands.pause(job_id)
+        go_on.set()
+        view = await until_status(atlas, job_id, Status.FAILED)
+        assert view.outcome == "unknown"
+
+
+async def test_a_result_that_no_json_can_hold_is_kept_as_text_or_fails_the_job_once(settings: Settings) -> None:
+    circle: dict[str, Any] = {}
+    circle["again"] = circle
+    moment = clock.now()
+    results, runs = iter([{"at": moment}, circle]), list[int]()
+
+    async def script(context: Context) -> dict[str, Any]:
+        runs.append(context.job_id)
+        return next(results)
+
+    async with running(settings, scripted(script, effect=EffectKind.REPEATABLE)) as atlas:
+        kept = await until_status(atlas, await submitted(atlas), Status.COMPLETED)
+        assert kept.result == {"at": str(moment)}
+        refused = await until_status(atlas, await submitted(atlas), Status.FAILED)
+        assert "its result cannot be stored" in str(refused.error)
+        assert len(runs) == 2, "the work is not done again"
+
+
+async def test_a_database_that_cannot_be_read_for_a_moment_fails_no_job(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def quick(_: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    async def script(context: Context) -> dict[str, Any]:
+        return await context.effect("one", {}, quick)
+
+    real, left = Effect.get_or_none, [1]
+
+    def broken(*args: Any, **filters: Any) -> Any:
+        if left:
+            left.pop()
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+            raise error
+        return real(*args, **filters)
+
+    async with running(settings, scripted(script)) as atlas:
+        monkeypatch.setattr(Effect, "get_or_none", broken)
+        await until_status(atlas, await submitted(atlas, payload={"where": ["one"]}), Status.COMPLETED)
+        assert not left

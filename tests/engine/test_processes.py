@@ -33,6 +33,7 @@ DEAF = """
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "TERMINATE_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "LAST_LINES_SECONDS", 1.0)
 
 
 def program(folder: Path, text: str) -> tuple[str, str]:
@@ -186,3 +187,11 @@ async def until_gone(pid: int) -> None:
         with suppress(psutil.NoSuchProcess):
             while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110 (no event tells of it)
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.skipif(not shutil.which("setsid"), reason="this system has no setsid")
+async def test_a_child_that_left_the_group_with_the_output_keeps_nobody_waiting() -> None:
+    lines: list[str] = []
+    async with asyncio.timeout(5):
+        assert await Processes().run("sh", "-c", "setsid sleep 30 & echo said", on_line=gathered(lines)) == 0
+    assert lines == ["said"]

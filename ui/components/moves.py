@@ -61,7 +61,7 @@ async def move(atlas: Atlas, job: JobView, asked: Move) -> None:
 async def resolve(atlas: Atlas, job: JobView, *, went_out: bool, target: str | None = None) -> None:
     """Settle "Did it go out?", and tell what follows."""
     try:
-        await atlas.commands.resolve(job.id, went_out=went_out, target=target)
+        await atlas.commands.resolve(job.id, went_out=went_out, target=target, attempt=job.attempt)
         after = await atlas.queries.job(job.id)
     except JobRunnerError as error:
         ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
