@@ -12,6 +12,7 @@ UV := uv==0.13.9
 WORKERS ?= 2
 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.venv/hypothesis
 export PLAYWRIGHT_BROWSERS_PATH ?= $(CURDIR)/.venv/browsers
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
