@@ -32,7 +32,7 @@ test: ## Run every test, browser tests included (ARGS='-k words', WORKERS=2 at o
 	@$(PY) -m tests.browser.chromium
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-chaos: ## The long form of the tests in tests/chaos: 1,000 kills and more (about an hour)
+chaos: ## The long form of the tests in tests/chaos: 1,000 kills and more (about 40 minutes)
 	@sh -c "$$SETUP" setup requirements-dev.lock
 	@exec env CHAOS=long $(PY) -m pytest tests/chaos $(ARGS)
 
