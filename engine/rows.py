@@ -85,7 +85,6 @@ def type_view(job_type: AnyJobType, policy: TypePolicy | None, running: int) -> 
         paused=bool(policy and policy.paused),
         concurrency=policy.concurrency if policy else None,
         time_limit_seconds=chosen or job_type.time_limit_seconds,
-        own_time_limit_seconds=job_type.time_limit_seconds,
         running=running,
     )
 

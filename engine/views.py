@@ -60,8 +60,7 @@ class EngineState:
 class TypeView:
     """A job type and what people have set for it; times are in seconds.
 
-    `concurrency` None is as many at once as the engine runs. `time_limit_seconds` is the limit that holds, and
-    `own_time_limit_seconds` what the type declares itself.
+    `concurrency` None is as many at once as the engine runs; `time_limit_seconds` is the limit that holds.
     """
 
     key: str
@@ -74,7 +73,6 @@ class TypeView:
     paused: bool
     concurrency: int | None
     time_limit_seconds: float
-    own_time_limit_seconds: float
     running: int
 
 

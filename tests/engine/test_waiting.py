@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 ENGINE = EngineState(True, None, NOW, 5, 10, 0)
 OFFLINE, BUSY = replace(ENGINE, online=False), replace(ENGINE, running=10)
-RENDER = TypeView("RENDER", "Render", "", "video", "movie", "repeatable", 5, False, None, 60, 60, 1)
+RENDER = TypeView("RENDER", "Render", "", "video", "movie", "repeatable", 5, False, None, 60, 1)
 PAUSED, FULL = replace(RENDER, paused=True), replace(RENDER, concurrency=1)
 DUE = {"approval": None, "due_at": None, "attempt": 0, "engine": ENGINE, "job_type": RENDER}
 

@@ -68,7 +68,9 @@ class JobPage(StillView):
         self._state.show(still, partial(self._draw_state, job))
         self._result.show(job.result, partial(_draw_values, "Result", job.result))
         self._attempts.show(attempts, effects)
-        self._untried.change(text="" if attempts else job.waiting_for or "It was never tried.")
+        is_told_above = bool(note(job, clock.now()))
+        why = "Not tried yet." if is_told_above else job.waiting_for or "It was never tried."
+        self._untried.change(text="" if attempts else why)
         self._payload.show(job.payload, partial(_draw_values, "What was asked for", job.payload))
         self._facts.show(still, partial(self._draw_facts, job))
         self._files.show(files, partial(self._draw_files, job, files))
