@@ -60,6 +60,6 @@ def test_a_job_is_approved_on_its_own_page_too(page: Page, runner: JobRunner) ->
     job_id = runner.submit("TEST_NOOP", requires_approval=True)
     page.goto("/app/approvals")
     page.get_by_role("link", name="Open job").click()
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Approve job", exact=True).click()
     says(page.locator("main"), "Completed")
     assert runner.job(job_id)["approval"] == "approved"
