@@ -8,17 +8,17 @@ from engine import clock
 from engine.jobs import Registry
 from engine.jobs.base import EffectKind
 from engine.processes import is_alive
-from engine.queries import OFFLINE_AFTER
 from engine.settings import Settings
+from engine.views import OFFLINE_AFTER
 from models import backup, restore
-from models.database import DatabaseError
+from models.errors import DatabaseError
 
 
 def save_backup(settings: Settings, file: Path) -> str:
     """Copy the database into a new file, while engines go on working; returns a sentence about the copy.
 
     Raises:
-        DatabaseError: there is no database of ours, or the file cannot be written.
+        DatabaseError: there is no database of ours, it is PostgreSQL's, or the file cannot be written.
     """
     at = clock.now()  # before the copy begins: whatever was accepted until then is in it
     jobs = backup.save(_database(settings), file, at=at)
@@ -32,7 +32,7 @@ def restore_backup(settings: Settings, registry: Registry, file: Path) -> str:
     installed here counts as such.
 
     Raises:
-        DatabaseError: an engine is at work on the database, or the backup cannot be used.
+        DatabaseError: an engine is at work on the database, it is PostgreSQL's, or the backup cannot be used.
     """
     database = _database(settings)
     _refuse_while_an_engine_is_alive(database)
@@ -59,6 +59,8 @@ def _refuse_while_an_engine_is_alive(database: Path) -> None:
 
 
 def _database(settings: Settings) -> Path:
+    if settings.is_shared:
+        raise DatabaseError("PostgreSQL is backed up with pg_dump and restored with pg_restore; see docs/scaling.md")
     return Path(settings.database.removeprefix("sqlite://"))
 
 

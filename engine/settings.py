@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: str) -> str:
-        if url and not url.startswith("sqlite://"):
-            raise ValueError("must begin with sqlite:// (PostgreSQL is not supported yet)")
+        if url and not url.startswith(("sqlite://", "postgres://", "postgresql://")):
+            raise ValueError("must begin with sqlite:// or postgres://")
         return url
 
     @field_validator("admin_password")
@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL: the one that was set, else the file in the data folder."""
         return self.database_url or f"sqlite://{self.data_dir.absolute() / 'job-runner.db'}"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes, on any machine, may work on the same database."""
+        return not self.database.startswith("sqlite://")
 
     @property
     def is_loopback(self) -> bool:

@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from models.copies import name_also, sync, unfinished
-from models.database import DatabaseError, read_only, stored_time
+from models.errors import DatabaseError
+from models.sqlite import read_only
+from models.statement import stored_time
 
 TABLES = frozenset({"job", "attempt", "effect", "engine", "tortoise_migrations"})  # what tells our databases by
 

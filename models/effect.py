@@ -1,6 +1,5 @@
 """Effects: what a job does to the world that cannot be taken back, one row per target."""
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +7,9 @@ from tortoise import fields
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 
-from models.database import storable, stored_time
+from models.database import loaded_json, storable, stored_json
 from models.ending import Lease
+from models.statement import Statement
 from models.states import Phase
 
 
@@ -38,21 +38,21 @@ class Effect(Model):
 
 _OWNED = "SELECT 1 FROM job WHERE id = ? AND attempt = ? AND lease_token = ? AND status"
 
-_BEGIN = f"""
+_BEGIN = Statement(f"""
 INSERT INTO effect (job_id, target, attempt, identity, phase, started_at)
 SELECT ?, ?, ?, ?, 'sending', ? WHERE EXISTS ({_OWNED} = 'running')
 ON CONFLICT (job_id, target) DO UPDATE
 SET phase = 'sending', attempt = excluded.attempt, started_at = excluded.started_at, finished_at = NULL, error = NULL
 WHERE effect.phase = 'failed'
 RETURNING identity
-"""
+""")
 
 # A cancelled job still owns what it had begun: what came of it is told to whoever cancelled.
-_SETTLE = f"""
+_SETTLE = Statement(f"""
 UPDATE effect SET phase = ?, result = ?, error = ?, finished_at = ?
 WHERE job_id = ? AND target = ? AND attempt = ? AND phase = 'sending' AND EXISTS ({_OWNED} IN ('running', 'cancelled'))
 RETURNING id
-"""  # noqa: S608
+""")  # noqa: S608
 
 
 async def begin_effect(
@@ -63,9 +63,9 @@ async def begin_effect(
     Returns the identity to use, which is the first one ever stored for this target, or None when the lease
     is lost or the effect is not free to begin.
     """
-    values = [lease.job_id, target, lease.attempt, json.dumps(identity), stored_time(now), *_fence(lease)]
-    rows = await writer.execute_query_dict(_BEGIN, values)
-    return json.loads(rows[0]["identity"]) if rows else None
+    values = [lease.job_id, target, lease.attempt, stored_json(identity), now, *_fence(lease)]
+    rows = await _BEGIN.run(writer, values)
+    return loaded_json(rows[0]["identity"]) if rows else None
 
 
 async def settle_effect(
@@ -79,18 +79,18 @@ async def settle_effect(
     error: str | None = None,
 ) -> bool:
     """Store what came of an effect that this attempt began; False when the attempt's lease was lost meanwhile."""
-    stored = None if result is None else json.dumps(result, default=str)
+    stored = None if result is None else stored_json(result)
     values = [
         phase,
         stored,
         error and storable(error),
-        stored_time(now),
+        now,
         lease.job_id,
         target,
         lease.attempt,
         *_fence(lease),
     ]
-    return bool(await writer.execute_query_dict(_SETTLE, values))
+    return bool(await _SETTLE.run(writer, values))
 
 
 def _fence(lease: Lease) -> list[Any]:

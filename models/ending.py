@@ -1,6 +1,5 @@
 """Endings of attempts: one statement for as many as there are, each only where its attempt still owns its job."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,8 @@ from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from models.database import storable, stored_time
+from models.database import storable, stored_json
+from models.statement import Statement, records
 from models.states import AttemptOutcome, Status
 
 
@@ -43,15 +43,25 @@ class Ending:
     died: bool = False
 
 
-_FIELDS = ("id", "attempt", "token", "status", "at", "error", "result", "outcome", "due_at", "more_attempts", "died")
-_COLUMNS = ", ".join(
-    f"json_extract(value, '$.{name}') AS {name}" for name in (*_FIELDS, "attempt_outcome", "attempt_error")
-)
-_ENDINGS = f"(SELECT {_COLUMNS} FROM json_each(?)) AS ending"  # noqa: S608 (constants only)
+_COLUMNS = {
+    "id": "bigint",
+    "attempt": "integer",
+    "token": "text",
+    "status": "text",
+    "at": "timestamptz",
+    "error": "text",
+    "result": "jsonb",
+    "outcome": "text",
+    "due_at": "timestamptz",
+    "more_attempts": "integer",
+    "died": "boolean",
+    "attempt_outcome": "text",
+    "attempt_error": "text",
+}
+_SQLITE, _POSTGRES = records("ending", _COLUMNS)
 
-# NOT INDEXED leaves the way by the primary key: by the index on status, SQLite would walk all that runs, for each.
-_END_JOBS = f"""
-UPDATE job NOT INDEXED SET
+_END_JOBS = """
+UPDATE job {by_key} SET
     status = CASE WHEN ending.status = 'queued' AND job.pause_requested THEN 'paused' ELSE ending.status END,
     progress = CASE WHEN ending.status = 'completed' THEN 100 ELSE job.progress END,
     error = ending.error, outcome = ending.outcome, result = COALESCE(ending.result, job.result),
@@ -60,19 +70,25 @@ UPDATE job NOT INDEXED SET
     finished_at = CASE WHEN ending.status IN ('completed', 'failed') THEN ending.at END,
     max_attempts = job.max_attempts + ending.more_attempts,
     deaths = CASE WHEN ending.died THEN job.deaths + 1 ELSE 0 END,
-    pause_requested = 0, lease_token = NULL, lease_expires_at = NULL
-FROM {_ENDINGS}
+    pause_requested = FALSE, lease_token = NULL, lease_expires_at = NULL
+FROM {endings}
 WHERE job.id = ending.id AND job.status = 'running' AND job.attempt = ending.attempt
     AND job.lease_token = ending.token
-RETURNING id
-"""  # noqa: S608
+RETURNING job.id AS id
+"""
 
-_END_ATTEMPTS = f"""
+_END_ATTEMPTS = """
 UPDATE attempt SET outcome = ending.attempt_outcome, error = ending.attempt_error, finished_at = ending.at
-FROM {_ENDINGS}
+FROM {endings}
 WHERE attempt.job_id = ending.id AND attempt.number = ending.attempt AND attempt.lease_token = ending.token
     AND attempt.outcome IS NULL
-"""  # noqa: S608
+"""
+
+# NOT INDEXED leaves the way by the primary key: by the index on status, SQLite would walk all that runs, for each.
+_JOBS = Statement(
+    _END_JOBS.format(by_key="NOT INDEXED", endings=_SQLITE), postgres=_END_JOBS.format(by_key="", endings=_POSTGRES)
+)
+_ATTEMPTS = Statement(_END_ATTEMPTS.format(endings=_SQLITE), postgres=_END_ATTEMPTS.format(endings=_POSTGRES))
 
 
 async def end_attempts(writer: BaseDBAsyncClient, endings: Sequence[Ending]) -> set[int]:
@@ -81,11 +97,11 @@ async def end_attempts(writer: BaseDBAsyncClient, endings: Sequence[Ending]) -> 
     For the others nothing is changed.
     """
     told = [_as_row(ending) for ending in endings]
-    rows = await writer.execute_query_dict(_END_JOBS, [json.dumps(told)])
+    rows = await _JOBS.run(writer, [stored_json(told)])
     won = {int(row["id"]) for row in rows}
     if won:
         kept = [row for row in told if row["id"] in won]
-        await writer.execute_query(_END_ATTEMPTS, [json.dumps(kept)])
+        await _ATTEMPTS.run(writer, [stored_json(kept)])
     return won
 
 
@@ -96,12 +112,12 @@ def _as_row(ending: Ending) -> dict[str, Any]:
         "token": ending.lease.token,
         "status": ending.status,
         "attempt_outcome": ending.attempt_outcome,
-        "at": stored_time(ending.at),
+        "at": ending.at,
         "error": _text(ending.error),
         "attempt_error": _text(ending.attempt_error or ending.error),
-        "result": None if ending.result is None else json.dumps(ending.result, default=str),
+        "result": ending.result,
         "outcome": ending.outcome,
-        "due_at": ending.due_at and stored_time(ending.due_at),
+        "due_at": ending.due_at,
         "more_attempts": ending.more_attempts,
         "died": ending.died,
     }

@@ -1,6 +1,5 @@
 """A job: one piece of work that was asked for, and where it stands."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
-from models.database import connection, stored_time
+from models.database import connection, stored_json
+from models.statement import Statement
 from models.states import Approval, Category, Priority, Status
 
 
@@ -75,11 +75,12 @@ class NewJob:
     request_hash: str | None
 
 
-_INSERT = """
+_INSERT = Statement("""
 INSERT INTO job (type, category, name, summary, priority, payload, approval, created_by, created_at, run_at, due_at,
     max_attempts, idempotency_key, request_hash, status, progress, pause_requested, attempt, deaths)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, 0, 0, 0)
-"""
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, FALSE, 0, 0)
+RETURNING id
+""")
 
 
 async def insert_job(job: NewJob) -> int:
@@ -88,21 +89,21 @@ async def insert_job(job: NewJob) -> int:
     Raises:
         IntegrityError: the idempotency key is taken.
     """
-    run_at = job.run_at and stored_time(job.run_at)
     values = [
         job.type,
         job.category,
         job.name,
         job.summary,
         job.priority,
-        json.dumps(job.payload),
+        stored_json(job.payload),
         job.approval,
         job.created_by,
-        stored_time(job.created_at),
-        run_at,
-        run_at,
+        job.created_at,
+        job.run_at,
+        job.run_at,
         job.max_attempts,
         job.idempotency_key,
         job.request_hash,
     ]
-    return int(await connection().execute_insert(_INSERT, values))
+    rows = await _INSERT.run(connection(), values)
+    return int(rows[0]["id"])

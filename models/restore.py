@@ -12,7 +12,9 @@ from typing import Any
 
 from models.backup import refuse_foreign, why
 from models.copies import name_also, sync, unfinished
-from models.database import DatabaseError, read_only, refuse_newer, stored_time
+from models.errors import DatabaseError
+from models.sqlite import read_only, refuse_newer
+from models.statement import stored_time
 
 BUSY_SECONDS = 1.0
 _BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database

@@ -3,14 +3,27 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from engine.settings import PREFIX, Settings
+from models import postgres as postgres_kind
+from models import sqlite
+from models.database import close_database, open_database
+from models.statement import POSTGRES, SQLITE
 from tests.support.engine import opened, settings_in
-from tests.support.server import JobRunner
+from tests.support.other_program import OtherProgram
+from tests.support.postgres import SETTING, Postgres, PostgresServer
+from tests.support.server import JobRunner, free_port
+
+KINDS = [SQLITE, POSTGRES]
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,20 +33,90 @@ def _no_settings_from_outside() -> None:
         del os.environ[name]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever touches a database is run on each kind, unless its mark says that it is about one kind's own ways."""
+    if "kind" in metafunc.fixturenames:
+        own = [kind for kind in KINDS if metafunc.definition.get_closest_marker(kind)]
+        metafunc.parametrize("kind", own or KINDS, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database with every table: copying it takes a tenth of the time that making one takes."""
-    settings = settings_in(tmp_path_factory.mktemp("empty"))
-    asyncio.run(_make(settings))
-    return settings.data_dir / "job-runner.db"
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database, `sqlite` or `postgres`."""
+    return str(request.param)
+
+
+class Shelf:
+    """What is made once, and kept though the kind of database changes from test to test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._made: dict[tuple[str, ...], Any] = {}
+
+    def get(self, make: Callable[..., AbstractContextManager[T]], *arguments: Any) -> T:
+        """What this makes of these arguments, of which the first tells one from another."""
+        key = (make.__name__, str(arguments[:1]))
+        if key not in self._made:
+            self._made[key] = self._stack.enter_context(make(*arguments))
+        made: T = self._made[key]
+        return made
+
+
+@pytest.fixture(scope="session")
+def shelf() -> Iterator[Shelf]:
+    """Emptied at the end, the last thing first."""
+    with ExitStack() as stack:
+        yield Shelf(stack)
+
+
+@pytest.fixture(scope="session")
+def postgres(shelf: Shelf) -> Postgres:
+    """The PostgreSQL server on which tests make their databases."""
+    return shelf.get(_a_server)
+
+
+@contextmanager
+def _a_server() -> Iterator[Postgres]:
+    if url := os.environ.get(SETTING):
+        yield Postgres(url)
+        return
+    with PostgresServer(port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def empty_database(kind: str, shelf: Shelf, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database with every table: a copy takes a tenth of the time that making one takes."""
+    return shelf.get(_an_empty_database, kind, request)
+
+
+@contextmanager
+def _an_empty_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    folder = request.getfixturevalue("tmp_path_factory").mktemp("empty")
+    with new_database(kind, request) as url:
+        url = url or f"sqlite://{folder / 'empty.db'}"
+        asyncio.run(_make(url))
+        yield url
 
 
 @pytest.fixture
-def settings(tmp_path: Path, empty_database: Path) -> Settings:
+def database_url(kind: str, empty_database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The test's own database, empty, with every table."""
+    if kind == SQLITE:
+        file = tmp_path / "data" / "job-runner.db"
+        file.parent.mkdir()
+        shutil.copy(empty_database.removeprefix("sqlite://"), file)
+        yield f"sqlite://{file}"
+        return
+    server, name = request.getfixturevalue("postgres"), f"test_{uuid.uuid4().hex}"
+    yield server.create(name, template=empty_database.rpartition("/")[2])
+    server.drop(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
     """Quick ones, with the data in the test's own folder."""
-    settings = settings_in(tmp_path / "data")
-    shutil.copy(empty_database, settings.data_dir)
-    return settings
+    return settings_in(tmp_path / "data", database_url=database_url)
 
 
 @pytest.fixture
@@ -43,14 +126,52 @@ async def database(settings: Settings) -> AsyncIterator[None]:
         yield
 
 
-async def _make(settings: Settings) -> None:
-    async with opened(settings):
-        pass
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is opened from now on waits 20 ms for a lock."""
+    monkeypatch.setitem(sqlite._PRAGMAS, "busy_timeout", 20)
+    monkeypatch.setitem(postgres_kind._SERVER_SETTINGS, "lock_timeout", "20ms")
+
+
+@pytest.fixture
+def other_program(settings: Settings) -> OtherProgram:
+    """Another program at the database of `settings`."""
+    return OtherProgram(settings.database)
+
+
+async def _make(url: str) -> None:
+    await open_database(url)
+    await close_database()
 
 
 @pytest.fixture(scope="session")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobRunner]:
+def runner(kind: str, shelf: Shelf, request: pytest.FixtureRequest) -> JobRunner:
     """One real Job Runner on loopback for all tests that ask it and leave it as it is."""
-    folder = tmp_path_factory.mktemp("runner") / "data"
-    with JobRunner(folder, POLL_SECONDS=0.1) as running:
+    return shelf.get(_a_runner, kind, request)
+
+
+@contextmanager
+def _a_runner(kind: str, request: pytest.FixtureRequest) -> Iterator[JobRunner]:
+    folder = request.getfixturevalue("tmp_path_factory").mktemp("runner") / "data"
+    with new_database(kind, request) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as running:
         yield running
+
+
+@pytest.fixture
+def own_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """What DATABASE_URL says for the test's own Job Runner."""
+    with new_database(kind, request) as url:
+        yield url
+
+
+@contextmanager
+def new_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """What DATABASE_URL may say for a Job Runner: nothing for SQLite, a database without a table for PostgreSQL."""
+    if kind == SQLITE:
+        yield ""
+        return
+    server, name = request.getfixturevalue("postgres"), f"test_{uuid.uuid4().hex}"
+    try:
+        yield server.create(name)
+    finally:
+        server.drop(name)

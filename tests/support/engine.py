@@ -73,6 +73,11 @@ def settings_in(folder: Path, **more: Any) -> Settings:
     return load_settings(**{"data_dir": folder, "poll_seconds": 0.05, "drain_seconds": 0.2, **more})
 
 
+def changed(settings: Settings, **more: Any) -> Settings:
+    """The same settings, and so the same database, but for these."""
+    return settings_in(settings.data_dir, **{"database_url": settings.database_url, **more})
+
+
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[None]:
     """The database of these settings, open."""

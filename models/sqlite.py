@@ -1,0 +1,96 @@
+"""What SQLite needs done its own way."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+from models.errors import DatabaseError
+from models.migrations import KNOWN
+from models.statement import SQLITE
+
+NAME = SQLITE
+SCHEME = "sqlite://"
+CONNECT_ERRORS = (OSError,)
+
+# A write-ahead log that is cut short after each checkpoint must grow again, which makes every flush slower.
+# Whoever waits for another process's lock keeps everybody of this one waiting: the ledger tries again by itself.
+_PRAGMAS = {"journal_size_limit": 64 * 1024 * 1024, "wal_autocheckpoint": 4000, "busy_timeout": 1000}
+
+_DAMAGED = "the database file is damaged; stop, and restore a backup: python main.py restore FILE"
+_TROUBLES = {  # SQLite's result codes (sqlite.org/rescode.html), and what they mean to a person
+    sqlite3.SQLITE_BUSY: "another program keeps the database locked; end it",
+    sqlite3.SQLITE_LOCKED: "another program keeps the database locked; end it",
+    sqlite3.SQLITE_NOMEM: "there is not enough memory for the database",
+    sqlite3.SQLITE_READONLY: "the database may only be read; make its file and folder writable",
+    sqlite3.SQLITE_IOERR: "the disk refuses to store or give back data; look whether it is full or failing",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_FULL: "the disk is full, so nothing can be stored; free some space",
+    sqlite3.SQLITE_CANTOPEN: "the database file cannot be opened; look whether its folder is there and writable",
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+}
+
+
+def connection_settings(url: str) -> dict[str, Any]:
+    """Tortoise's settings for a connection; the path is taken as it is: `#`, `?` and `%` are letters."""
+    return {"engine": "tortoise.backends.sqlite", "credentials": {"file_path": url.removeprefix(SCHEME)} | _PRAGMAS}
+
+
+@asynccontextmanager
+async def migrating(url: str) -> AsyncIterator[None]:
+    """What has to hold before the schema is brought up to date.
+
+    Raises:
+        DatabaseError: the file comes from a newer version, or is a backup.
+    """
+    file = Path(url.removeprefix(SCHEME))
+    refuse_newer(file)
+    _refuse_backup(file)
+    yield
+
+
+def trouble(error: BaseException) -> str | None:
+    """What keeps the database from its work, in words for a person; None if the error is not of that kind."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else _TROUBLES.get(code & 0xFF)
+
+
+def read_only(file: Path) -> closing[sqlite3.Connection]:
+    """A connection that cannot write, to be used in `with`, which closes it."""
+    return closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None))
+
+
+def refuse_newer(file: Path) -> None:
+    """Refuse a database that migrations unknown here have touched: this version would damage it.
+
+    Raises:
+        DatabaseError: naming the newest of them, and what to do.
+    """
+    if not file.exists():
+        sqlite3.connect(file).close()  # says at once when that cannot be; the ORM would wait for ever
+        return
+    with read_only(file) as reader:
+        try:
+            applied = {row[0] for row in reader.execute("SELECT name FROM tortoise_migrations")}
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return
+    if newer := sorted(applied - KNOWN):
+        raise DatabaseError(
+            f"the database {file} comes from a newer version of Job Runner (it has {newer[-1]}); "
+            "start that version, or restore a backup made before the upgrade"
+        )
+
+
+def _refuse_backup(file: Path) -> None:
+    """A backup that is served instead of restored would send again what was sent since."""
+    with read_only(file) as reader:
+        if reader.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'backup'").fetchone():
+            raise DatabaseError(f"{file} is a backup: put it in place by python main.py restore, not by copying it")
+
+
+def shown(url: str) -> str:
+    """The URL as a person may see it."""
+    return url
