@@ -23,9 +23,10 @@ from engine.engine import Atlas
 from engine.errors import SettingsError
 from engine.jobs import load_registry
 from engine.settings import Settings, load_settings
-from models.database import DatabaseError, close_database, open_database
+from models.database import close_database, open_database
+from models.errors import DatabaseError
 
-USAGE = "usage: python main.py [serve | worker | backup FILE | restore FILE]"
+USAGE = "usage: python main.py [serve | worker [--only TYPE,…] | backup FILE | restore FILE]"
 BAD_START = 2
 GRACEFUL_SECONDS = 3
 
@@ -33,14 +34,16 @@ GRACEFUL_SECONDS = 3
 def main(arguments: Sequence[str]) -> int:
     """Run the command; a start that cannot succeed is one line and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("tortoise", "uvicorn.error", "httpx"):
+    for chatty in ("tortoise", "uvicorn.error", "httpx", "procrastinate"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         match list(arguments):
             case [] | ["serve"]:
                 serve(load_settings())
             case ["worker"]:
-                raise SettingsError("a worker needs PostgreSQL: set JOB_RUNNER_DATABASE_URL to postgres://…")
+                work(load_settings())
+            case ["worker", "--only", words]:
+                work(load_settings(), words.split(","))
             case ["backup", file]:
                 print(save_backup(load_settings(), Path(file)))
             case ["restore", file]:
@@ -75,6 +78,36 @@ def serve(settings: Settings) -> None:
     server.run(sockets=[listener])
     if not server.started:
         raise SettingsError("the start failed; the log above says why")
+
+
+def work(settings: Settings, only: Sequence[str] = ()) -> None:
+    """Execute what the engines on the same database send, until SIGTERM or Ctrl-C."""
+    if not settings.is_shared:
+        raise SettingsError("a worker needs PostgreSQL: set JOB_RUNNER_DATABASE_URL to postgres://…")
+    asyncio.run(_work(settings, only))
+
+
+async def _work(settings: Settings, only: Sequence[str]) -> None:
+    from engine.worker import Worker  # its libraries take a while to load, and only a worker needs them
+
+    worker, stopped = Worker(settings, only=only), asyncio.Event()
+
+    def stop(number: int) -> None:
+        """The first signal stops the taking; a second one is as good as a kill."""
+        if stopped.is_set():
+            os._exit(128 + number)
+        worker.stop_receiving()
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    await open_database(settings.database)
+    try:
+        await worker.start()
+        await stopped.wait()
+        await worker.stop()
+    finally:
+        await close_database()
 
 
 class Server(uvicorn.Server):

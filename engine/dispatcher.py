@@ -4,29 +4,45 @@ import asyncio
 import logging
 import math
 import uuid
-from datetime import timedelta
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from time import monotonic
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.events import AttemptEnded, Bus, EngineChanged, Event
 from engine.executor import Executor
 from engine.health import Health
 from engine.jobs import Registry
 from engine.ledger import Ledger
+from engine.places import Places, here, on_workers
 from engine.settings import Settings
+from engine.views import OFFLINE_AFTER
 from models.claim import Claimed, claim_due, come_due
+from models.message import living_workers, on_the_way, one_sender, send
 
 log = logging.getLogger(__name__)
 
-RELEASE_SECONDS = 2.0
+# With workers a look asks the database more, so it waits until a few places are free, and sends a little ahead.
+GATHER_SECONDS = 0.02
+MOMENT_SECONDS = 0.1
+MOST_AHEAD = 100
 
 
 class Dispatcher:
     """Looks for due jobs; while there are more than free slots, a freed slot takes the next at once."""
 
     def __init__(
-        self, settings: Settings, registry: Registry, engine_id: str, executor: Executor, ledger: Ledger, health: Health
+        self,
+        settings: Settings,
+        registry: Registry,
+        engine_id: str,
+        bus: Bus,
+        executor: Executor,
+        ledger: Ledger,
+        health: Health,
     ) -> None:
         self._settings = settings
         self._types = [job_type.key for job_type in registry]
@@ -34,13 +50,17 @@ class Dispatcher:
         self._executor = executor
         self._ledger = ledger
         self._health = health
-        self._attempts: set[asyncio.Task[None]] = set()
+        self._is_shared = settings.is_shared
+        self._has_workers = False
+        self._ended_at: deque[float] = deque(maxlen=MOST_AHEAD)
         self._slot_freed = asyncio.Event()
         self._stopping = False
         self._drain_until = 0.0
         self._backlog = False
         self._came_due_at = -math.inf  # on a clock that nobody sets back
         executor.on_ending = self._on_slot_freed
+        if self._is_shared:
+            bus.subscribe(self._on_event)
 
     async def run(self) -> None:
         """Look until told to stop."""
@@ -64,57 +84,88 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Wait for what runs, as long as is allowed, then put the rest back."""
-        if self._attempts:
-            left = self._drain_until - asyncio.get_running_loop().time()
-            await asyncio.wait(self._attempts, timeout=max(0, left))
-        for running in list(self._executor.running.values()):
-            running.release()
-        if self._attempts:  # one that ignores its cancellation is left to the rescuer
-            await asyncio.wait(self._attempts, timeout=RELEASE_SECONDS)
+        await self._executor.drain(self._drain_until - asyncio.get_running_loop().time())
 
     async def _look(self) -> None:
         jobs: list[Claimed] = []
         self._backlog = True
-        if self._free_slots() > 0:
+        if self._is_shared or self._executor.free_slots > 0:
             jobs, self._backlog = await self._ledger.write(self._claim)
         for job in jobs:
-            task = asyncio.create_task(self._executor.execute(job), name=f"attempt of job {job.id}")
-            self._attempts.add(task)
-            task.add_done_callback(self._on_attempt_done)
-
-    def _free_slots(self) -> int:
-        return self._settings.concurrency - len(self._attempts) + self._executor.ending
+            self._executor.start(job)
 
     async def _claim(self, writer: BaseDBAsyncClient) -> tuple[list[Claimed], bool]:
+        """What this process is to execute, and whether more may be waiting for a place."""
         if self._stopping:
             return [], False
         now = clock.now()
         if (at := monotonic()) - self._came_due_at >= self._settings.poll_seconds:
             await come_due(writer, now)
             self._came_due_at = at
+        workers = await self._send(writer, now) if self._is_shared else _Sent()
+        places = here(self._types, workers.types, max(0, self._executor.free_slots))
+        jobs, more = await self._claim_due(writer, places, self._engine_id, now)
+        return jobs, more or workers.more
+
+    async def _send(self, writer: BaseDBAsyncClient, now: datetime) -> "_Sent":
+        """Send to workers what they have places for."""
+        await one_sender(writer)
+        workers = await living_workers(writer, now - OFFLINE_AFTER)
+        self._has_workers = bool(workers)
+        if not workers:
+            return _Sent()
+        places = on_workers(workers, await on_the_way(writer), self._ahead())
+        jobs, more = await self._claim_due(writer, places, None, now)
+        if jobs:
+            await send(writer, jobs)
+        return _Sent(frozenset[str]().union(*(worker.types for worker in workers)), more)
+
+    async def _claim_due(
+        self, writer: BaseDBAsyncClient, places: Places, engine_id: str | None, now: datetime
+    ) -> tuple[list[Claimed], bool]:
+        if not places.total:
+            return [], bool(places.of_type)
         return await claim_due(
             writer,
-            engine_id=self._engine_id,
+            engine_id=engine_id,
             lease_token=uuid.uuid4().hex,
             now=now,
             lease_expires_at=now + timedelta(seconds=self._settings.lease_seconds),
-            types=self._types,
-            limit=max(0, self._free_slots()),  # SQLite takes a negative limit for none
+            places=places.of_type,
+            limit=places.total,
         )
 
+    def _ahead(self) -> int:
+        """As many as ended a moment ago will have been taken up in a moment."""
+        since = monotonic() - MOMENT_SECONDS
+        while self._ended_at and self._ended_at[0] < since:
+            self._ended_at.popleft()
+        return len(self._ended_at)
+
     async def _until_next_look(self) -> None:
+        if self._has_workers:
+            await asyncio.sleep(GATHER_SECONDS)
         try:
             async with asyncio.timeout(self._settings.poll_seconds):
                 await self._slot_freed.wait()
         except TimeoutError:
             pass
 
-    def _on_attempt_done(self, task: asyncio.Task[None]) -> None:
-        self._attempts.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("an attempt could not be recorded", exc_info=error)
-        self._on_slot_freed()
+    def _on_event(self, event: Event) -> None:
+        """An attempt that ended on a worker left a place there."""
+        if isinstance(event, AttemptEnded):
+            self._ended_at.append(monotonic())
+        if isinstance(event, AttemptEnded | EngineChanged):
+            self._on_slot_freed()
 
     def _on_slot_freed(self) -> None:
         if self._backlog:
             self._slot_freed.set()
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """The types that workers run, and whether more of them may be waiting for a place."""
+
+    types: frozenset[str] = frozenset()
+    more: bool = False

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 import uuid
+from typing import Any
 
 from engine.administration import Administration
+from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.dispatcher import Dispatcher
 from engine.events import Bus, EngineChanged
@@ -34,12 +36,13 @@ class Atlas:
         health = self._health = Health(self.bus)
         self.queries = Queries(settings, self.registry, health)
         self.administration = Administration(settings, self.registry, self.bus)
+        self._cluster = Cluster(settings, self.id, self.bus)
         self._ledger = Ledger(health)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger)
-        self._dispatcher = Dispatcher(settings, self.registry, self.id, self._executor, self._ledger, health)
+        self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
-        self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health)
-        self._pruner = Pruner(settings, self._ledger, health)
+        self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)
+        self._pruner = Pruner(settings, self._ledger, health, self._cluster)
         self._duties: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -48,7 +51,9 @@ class Atlas:
         await self.administration.ensure_feed()
         await self._heartbeat.register()
         await self._rescue_at_start()
-        duties = (self._dispatcher, self._heartbeat, self._rescuer, self._pruner)
+        duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner]
+        if self.settings.is_shared:
+            duties.append(self._cluster)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]
         log.info("Atlas is online: looks every %g s, runs %d jobs at once", *self._pace())
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CANCEL_GRACE_SECONDS = 10.0
 FORCE_SECONDS = 2.0
+RELEASE_SECONDS = 2.0
 
 
 class RunningAttempt:
@@ -85,14 +86,43 @@ class Executor:
         self._bus = bus
         self._ledger = ledger
         self.running: dict[int, RunningAttempt] = {}
+        self._attempts: set[asyncio.Task[None]] = set()
         self.ending = 0  # attempts whose work is over, and whose ending is being written
         self.on_ending: Callable[[], None] = _nothing
         bus.subscribe(self._on_event)
 
-    async def execute(self, job: Claimed) -> None:
+    @property
+    def free_slots(self) -> int:
+        """How many more attempts may begin now; one whose ending is being written leaves its slot already."""
+        return self._settings.concurrency - len(self._attempts) + self.ending
+
+    def start(self, job: Claimed, *, pause: bool = False) -> asyncio.Task[None]:
+        """Execute the job in a task of its own; with `pause` it pauses at its first safe point."""
+        task = asyncio.create_task(self.execute(job, pause=pause), name=f"attempt of job {job.id}")
+        self._attempts.add(task)
+        task.add_done_callback(self._on_attempt_done)
+        return task
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what runs, as long as is allowed, then put the rest back."""
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=max(0, seconds))
+        for running in list(self.running.values()):
+            running.release()
+        if self._attempts:  # one that ignores its cancellation is left to the rescuer
+            await asyncio.wait(self._attempts, timeout=RELEASE_SECONDS)
+
+    def _on_attempt_done(self, task: asyncio.Task[None]) -> None:
+        self._attempts.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("an attempt could not be recorded", exc_info=error)
+        self.on_ending()
+
+    async def execute(self, job: Claimed, *, pause: bool = False) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
         lease = Lease(job.id, job.attempt, job.lease_token)
         running = RunningAttempt(AttemptContext(lease, self._settings, self._bus, self._ledger))
+        running.context.pause_asked = pause
         self.stop(job.id)  # an earlier attempt whose lease ran out may still be at it
         self.running[job.id] = running
         self._bus.publish(JobChanged(job.id))

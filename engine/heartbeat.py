@@ -13,17 +13,34 @@ from engine.health import Health
 from engine.settings import Settings
 from models.engine_record import EngineRecord
 from models.job import Job
-from models.states import Status
+from models.states import Role, Status
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
 
 
+def beat_seconds(settings: Settings) -> float:
+    """How often every process beats: often enough to renew a lease twice before it runs out."""
+    return min(BEAT_SECONDS, settings.lease_seconds / 3)
+
+
 class Heartbeat:
     """Beats every three seconds, or thrice a lease; an engine silent for ten counts as offline."""
 
-    def __init__(self, settings: Settings, engine_id: str, executor: Executor, bus: Bus, health: Health) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine_id: str,
+        executor: Executor,
+        bus: Bus,
+        health: Health,
+        *,
+        role: Role = Role.ENGINE,
+        types: list[str] | None = None,
+    ) -> None:
+        self._role = role
+        self._types = types
         self._settings = settings
         self._engine_id = engine_id
         self._executor = executor
@@ -35,6 +52,8 @@ class Heartbeat:
         now = clock.now()
         await EngineRecord.create(
             id=self._engine_id,
+            role=self._role,
+            types=self._types,
             host=socket.gethostname(),
             pid=os.getpid(),
             concurrency=self._settings.concurrency,
@@ -46,9 +65,8 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat for ever; while a beat fails, pages see the engine offline with the reason."""
-        pace = min(BEAT_SECONDS, self._settings.lease_seconds / 3)
         while True:
-            await asyncio.sleep(pace)
+            await asyncio.sleep(beat_seconds(self._settings))
             try:
                 await self._beat()
                 self._health.worked("the heartbeat")
@@ -62,7 +80,7 @@ class Heartbeat:
     async def _beat(self) -> None:
         now = clock.now()
         running = list(self._executor.running)
-        await EngineRecord.filter(id=self._engine_id).update(last_beat_at=now, running=len(running))
+        await EngineRecord.filter(id=self._engine_id).update(last_beat_at=now, running=len(running), stopped_at=None)
         if running:
             expires = now + timedelta(seconds=self._settings.lease_seconds)
             mine = Job.filter(engine_id=self._engine_id, status=Status.RUNNING, id__in=running)

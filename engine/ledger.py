@@ -163,6 +163,13 @@ async def close_lost(lease: Lease, told: str) -> None:
     await LogLine.create(job_id=lease.job_id, attempt=lease.attempt, at=now, text=text)
 
 
+async def close_cancelled(lease: Lease) -> None:
+    """Close an attempt that nobody ever executed, if its job was cancelled on the way."""
+    cancelled = Job.filter(id=lease.job_id, status=Status.CANCELLED, attempt=lease.attempt, lease_token=lease.token)
+    if await cancelled.exists():
+        await close_lost(lease, "it was cancelled on its way")
+
+
 async def _what_had_happened(job_id: int) -> str:
     """One sentence on what a cancelled job had already done to the world."""
     effects = await Effect.filter(job_id=job_id).order_by("id")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.cluster import Cluster
 from engine.health import Health
 from engine.ledger import Ledger
 from engine.settings import Settings
@@ -23,7 +24,8 @@ LOOK_SECONDS = 60.0
 class Pruner:
     """Removes completed and cancelled jobs past their age, with their attempts, logs, effects and files."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, health: Health) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, health: Health, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._settings = settings
         self._ledger = ledger
         self._health = health
@@ -31,6 +33,7 @@ class Pruner:
     async def run(self) -> None:
         """Look every minute, for ever; nothing to do where jobs are kept."""
         while self._settings.retention_days:
+            await self._cluster.leading.wait()
             try:
                 more = await self.step()
                 self._health.worked("pruning")

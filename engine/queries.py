@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from engine.jobs import AnyJobType, Registry
 from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
 from engine.views import (
+    OFFLINE_AFTER,
     AttemptView,
     ChannelView,
     EffectView,
@@ -33,11 +34,10 @@ from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
 from models.person import Person
-from models.states import ACTIVE, Approval, Status
+from models.states import ACTIVE, Approval, Role, Status
 from models.type_policy import TypePolicy
 
 PAGE_SIZE = 15
-OFFLINE_AFTER = timedelta(seconds=10)
 FEED_LENGTH = 50
 LOG_LENGTH = 500  # lines of a job; a log may be far longer than anybody reads or a page can show
 
@@ -194,15 +194,19 @@ class Queries:
 
     async def _engine(self) -> EngineState:
         records = await EngineRecord.filter(stopped_at=None).order_by("-last_beat_at")
-        alive = [r for r in records if clock.now() - r.last_beat_at < OFFLINE_AFTER]
+        living = [record for record in records if clock.now() - record.last_beat_at < OFFLINE_AFTER]
+        alive = [record for record in living if record.role is Role.ENGINE]
+        workers = [record for record in living if record.role is Role.WORKER]
         latest = records[0] if records else await EngineRecord.all().order_by("-last_beat_at").first()
         return EngineState(
             online=bool(alive),
             fault=None,
             last_beat_at=latest.last_beat_at if latest else None,
             poll_seconds=alive[0].poll_seconds if alive else self._settings.poll_seconds,
-            concurrency=sum(record.concurrency for record in alive),
+            concurrency=sum(record.concurrency for record in workers or alive),
             running=await Job.filter(status=Status.RUNNING).count(),
+            engines=len(alive),
+            workers=len(workers),
         )
 
     async def queue_length(self) -> int:

@@ -10,9 +10,11 @@ from typing import Any
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.cluster import Cluster
 from engine.events import Bus, JobChanged
 from engine.executor import Executor
 from engine.health import Health
+from engine.heartbeat import beat_seconds
 from engine.ledger import Ledger, close_lost
 from engine.processes import is_alive
 from engine.settings import Settings
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MAX_DEATHS = 3
 RETIRED_ENGINES_KEPT = timedelta(days=1)
+SILENT_ENGINES_SHOWN = timedelta(minutes=10)
 
 
 class Rescuer:
@@ -36,8 +39,16 @@ class Rescuer:
     """
 
     def __init__(
-        self, settings: Settings, engine_id: str, executor: Executor, ledger: Ledger, bus: Bus, health: Health
+        self,
+        settings: Settings,
+        engine_id: str,
+        executor: Executor,
+        ledger: Ledger,
+        bus: Bus,
+        health: Health,
+        cluster: Cluster,
     ) -> None:
+        self._cluster = cluster
         self._settings = settings
         self._engine_id = engine_id
         self._executor = executor
@@ -49,11 +60,21 @@ class Rescuer:
         """Rescue for ever."""
         while True:
             await asyncio.sleep(self._settings.lease_seconds / 2)
+            if not self._cluster.leading.is_set():
+                await self._cluster.leading.wait()
+                await self._let_others_beat()
             try:
                 await self.rescue_expired()
+                await self._retire_silent()
                 self._health.worked("rescuing")
             except Exception as error:
                 self._health.failed("rescuing", error)
+                await self._let_others_beat()
+
+    async def _let_others_beat(self) -> None:
+        """The database may have been away for longer than a lease, and whoever lives renews its leases first."""
+        if self._settings.is_shared:
+            await asyncio.sleep(2 * beat_seconds(self._settings))
 
     async def rescue_expired(self) -> None:
         """One look for leases that ran out."""
@@ -69,6 +90,11 @@ class Rescuer:
                 await self._close_cancelled(Job.filter(engine_id=engine.id))
                 await EngineRecord.filter(id=engine.id).update(stopped_at=clock.now(), running=0)
         await EngineRecord.filter(last_beat_at__lt=clock.now() - RETIRED_ENGINES_KEPT).delete()
+
+    async def _retire_silent(self) -> None:
+        """Processes that died elsewhere are shown as offline for a while; one that comes back beats again."""
+        silent = EngineRecord.filter(stopped_at=None, last_beat_at__lt=clock.now() - SILENT_ENGINES_SHOWN)
+        await silent.update(stopped_at=clock.now(), running=0)
 
     async def _rescue(self, orphans: list[Job]) -> None:
         for job in orphans:
@@ -92,6 +118,9 @@ async def _close(lease: Lease, _: BaseDBAsyncClient) -> None:
 
 async def _verdict(job: Job) -> Ending:
     lease = Lease(job.id, job.attempt, job.lease_token or "")
+    if job.engine_id is None:
+        error = "No worker took it up in time"
+        return Ending(lease, Status.QUEUED, AttemptOutcome.RELEASED, clock.now(), None, error, more_attempts=1)
     if await Effect.exists(job_id=job.id, phase=Phase.SENDING):
         error = "The engine died while the world was being spoken to"
         return Ending(lease, Status.FAILED, AttemptOutcome.UNKNOWN, clock.now(), error, outcome=UNKNOWN, died=True)

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from models.states import Move, Status
+from models.states import Move, Role, Status
+
+OFFLINE_AFTER = timedelta(seconds=10)
+"""A process whose last heartbeat is older counts as offline."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class JobView:
 
 @dataclass(frozen=True)
 class EngineState:
-    """Whether anything executes jobs, and how busy it is; `fault` is what keeps it from its work."""
+    """Whether anything executes jobs, and how busy it is; `fault` is what keeps it from its work.
+
+    `concurrency` is how many jobs run at once in all; `engines` and `workers` are how many are online.
+    """
 
     online: bool
     fault: str | None
@@ -54,6 +60,8 @@ class EngineState:
     poll_seconds: float
     concurrency: int
     running: int
+    engines: int = 0
+    workers: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,10 @@ class TypeView:
 
 @dataclass(frozen=True)
 class EngineView:
-    """One engine."""
+    """One engine or worker; `types` are what a worker runs."""
 
+    role: Role
+    types: list[str] | None
     host: str
     pid: int
     online: bool

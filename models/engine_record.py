@@ -1,13 +1,17 @@
-"""Engines: one row per running engine, renewed by its heartbeat."""
+"""Engines and workers: one row per running process, renewed by its heartbeat."""
 
 from tortoise import fields
 from tortoise.models import Model
 
+from models.states import Role
+
 
 class EngineRecord(Model):
-    """An engine that is, or was, at work on this database."""
+    """A process that is, or was, at work on this database; a worker runs only what engines send, of these types."""
 
     id = fields.CharField(max_length=64, primary_key=True)
+    role = fields.CharEnumField(Role, max_length=16, default=Role.ENGINE, db_default=Role.ENGINE.value)
+    types = fields.JSONField[list[str] | None](null=True)
     host = fields.CharField(max_length=255)
     pid = fields.IntField()
     concurrency = fields.IntField()

@@ -82,6 +82,13 @@ class Phase(StrEnum):
     FAILED = "failed"  # it certainly did not happen
 
 
+class Role(StrEnum):
+    """What a process does for the jobs."""
+
+    ENGINE = "engine"  # claims them, and executes them where no worker does
+    WORKER = "worker"  # executes what engines send
+
+
 class AttemptOutcome(StrEnum):
     """How one attempt ended; an attempt without an outcome is under way."""
 
