@@ -234,6 +234,8 @@ class Engine(BaseModel):
     concurrency: int
     running: int
     queued: int
+    engines: int = Field(description="how many are online; each claims jobs")
+    workers: int = Field(description="how many are online; they execute what the engines send")
 
     @classmethod
     def of(cls, state: EngineState, queued: int) -> "Engine":

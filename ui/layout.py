@@ -12,7 +12,7 @@ from engine.views import EngineState, JobView
 from ui.components.job_card import show_time
 from ui.components.node import Node, icon_button
 from ui.live import Draw, Live, View
-from ui.present import count
+from ui.present import count, fleet
 from ui.reader import Reader
 from ui.theme import NAVIGATION
 
@@ -102,6 +102,7 @@ class Shell:
         """Show whether anything executes jobs."""
         word = "Atlas online" if state.online else "Atlas offline"
         self._engine.change(word, "engine" if state.online else "engine offline")
+        self._fleet.change(text=fleet(state))
         self._banner.change(hidden=True if state.online else None)
         since = state.last_beat_at
         why = f": {state.fault}." if state.fault else ", so nothing runs."
@@ -144,6 +145,7 @@ class Shell:
             self._title = Node("h1", "Job Runner")
             Node("span", "", "spacer")
             self._engine = Node("div", "Atlas …", "engine", role="status", aria_label="Engine")
+            self._fleet = Node("a", "", "fleet muted", href="/app/agents")
             self._mode_switch()
 
     def _mode_switch(self) -> None:

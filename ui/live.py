@@ -16,8 +16,7 @@ from typing import Protocol
 from engine import clock
 from engine.engine import Atlas
 from engine.events import ChannelsChanged, EngineChanged, Event, JobChanged, JobLogged, JobProgressed, TypesChanged
-from engine.queries import OFFLINE_AFTER
-from engine.views import EngineState, JobView
+from engine.views import OFFLINE_AFTER, EngineState, JobView
 from models.states import Status
 from ui.reader import Reader
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.views import JobView
+from engine.views import EngineState, JobView
 from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
 from ui.theme import FACETS, MOVES, STATUSES, Facet
 
@@ -129,6 +129,17 @@ def web_link(url: str | None) -> str | None:
         return None
     is_ours = url.startswith("/") and not url.startswith(("//", "/\\"))
     return url if is_ours or url.lower().startswith(("http://", "https://")) else None
+
+
+def fleet(state: EngineState) -> str:
+    """How many processes do the work, where it is not just the one that shows this."""
+    if state.engines < 2 and not state.workers:
+        return ""
+    return f"{_counted(state.engines, 'engine')} · {_counted(state.workers, 'worker')}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def count(number: int) -> str:

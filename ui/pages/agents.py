@@ -8,6 +8,7 @@ from nicegui import PageArguments
 
 from engine import clock
 from engine.views import EngineView, JobView
+from models.states import Role
 from ui.components.job_card import badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
@@ -24,7 +25,7 @@ class AgentsPage(StillView):
         self._shell = shell
         self._bars: dict[int, tuple[Node, JobView]] = {}
         with Node("section", "", "panel", aria_label="Engines"):
-            Node("h2", "Engines")
+            self._heading = Node("h2", "Engines")
             self._engines = Redrawn("")
         with Node("section", "", "panel", aria_label="Under way"):
             Node("h2", "Under way")
@@ -36,7 +37,9 @@ class AgentsPage(StillView):
         return partial(self._show, await reader.engines(), await reader.running())
 
     def _show(self, engines: list[EngineView], running: list[JobView]) -> None:
-        self._engines.show(engines, partial(_draw_engines, engines))
+        has_workers = any(engine.role is Role.WORKER for engine in engines)
+        self._heading.change("Engines and workers" if has_workers else "Engines")
+        self._engines.show(engines, partial(_draw_engines, engines, len(self._shell.atlas.queries.job_types())))
         self._running.show([replace(job, progress=0) for job in running], partial(self._draw_running, running))
 
     def on_progress(self, percents: Mapping[int, float]) -> None:
@@ -58,15 +61,18 @@ class AgentsPage(StillView):
             Node("span", "No job is running.", "muted")
 
 
-def _draw_engines(engines: list[EngineView]) -> None:
+def _draw_engines(engines: list[EngineView], every_type: int) -> None:
     for engine in engines:
         with Node("div", "", "list-row"):
             kind, word = ("completed", "Online") if engine.online else ("failed", "Offline")
             show_badge(badge_node(), Badge(kind, "check_circle" if engine.online else "error", word))
             with Node("div", "", "grow"):
-                Node("strong", f"Atlas on {engine.host}, process {engine.pid}")
+                name = "Worker" if engine.role is Role.WORKER else "Atlas"
+                Node("strong", f"{name} on {engine.host}, process {engine.pid}")
                 with Node("span", "", "muted"):
-                    Node("span", f"{engine.running} of {engine.concurrency} slots busy · last beat ")
+                    limited = engine.types and len(engine.types) < every_type
+                    runs = f" · only {', '.join(engine.types or ())}" if limited else ""
+                    Node("span", f"{engine.running} of {engine.concurrency} slots busy{runs} · last beat ")
                     time_node(engine.last_beat_at, clock.now())
     if not engines:
         Node("span", "No engine has started on this database yet.", "muted")
