@@ -34,6 +34,7 @@ class SignIn:
         self._atlas = atlas
         self._administration: Administration = atlas.administration
         self._loopback = atlas.settings.is_loopback
+        self._is_shared = atlas.settings.is_shared
         secret = atlas.settings.secret_key
         self._serializer = URLSafeTimedSerializer(secret.get_secret_value() if secret else "", salt="session")
         self.throttle = Throttle()
@@ -50,8 +51,14 @@ class SignIn:
             self.setup_code = secrets.token_hex(8)
             log.warning("Set up the administrator at /login with this one-time code: %s", self.setup_code)
 
+    async def look_again(self) -> None:
+        """Somebody may have set up the administrator through another process on the same database."""
+        if self._is_shared and not self.has_people and await self._atlas.queries.has_people():
+            self.has_people, self.setup_code = True, None
+
     async def person(self, connection: HTTPConnection) -> str | None:
         """The signed-in person's name, None when sign-in is needed first."""
+        await self.look_again()
         if self._loopback and not self.has_people:
             return LOCAL_PERSON
         try:
@@ -104,6 +111,7 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
 
     @router.get("/login")
     async def form(next: str = "/app") -> HTMLResponse:  # noqa: A002 (the query's name)
+        await sign_in.look_again()
         return _page(sign_in, next)
 
     @router.post("/login")
@@ -119,6 +127,7 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
             page = _page(sign_in, next, f"Too many tries; wait {TRIES_SECONDS / 60:g} minutes", 429)
             page.headers["Retry-After"] = f"{TRIES_SECONDS:.0f}"
             return page
+        await sign_in.look_again()
         if sign_in.setup_code:
             if not hmac.compare_digest(code.strip().encode(), sign_in.setup_code.encode()):
                 sign_in.throttle.failed(address)

@@ -24,6 +24,7 @@ from engine.views import ChannelView
 from models.channel import Channel
 from models.engine_record import EngineRecord
 from models.person import Person
+from models.states import Role
 from models.type_policy import TypePolicy
 
 CREDENTIALS: dict[str, tuple[str, ...]] = {
@@ -50,9 +51,10 @@ class Administration:
 
     async def ensure_feed(self) -> None:
         """Give a new database its built-in feed; one that was removed on purpose stays removed."""
-        is_new = not await EngineRecord.exists()  # an engine leaves its record; the last one is never deleted
+        is_new = not await EngineRecord.exists(role=Role.ENGINE)  # it leaves a record; the last is never deleted
         if is_new and not await Channel.exists():
-            await self.connect_channel(FEED, FEED)
+            with suppress(InvalidInput):  # another engine, on a database as new to it, was first
+                await self.connect_channel(FEED, FEED)
 
     async def connect_channel(
         self, name: str, kind: str, url: str = "", credentials: dict[str, Any] | None = None
@@ -143,7 +145,8 @@ class Administration:
         async with self._hashing:
             hashed = await asyncio.to_thread(_hasher.hash, password)
         if not await Person.filter(name=ADMINISTRATOR).update(password_hash=hashed):
-            await Person.create(name=ADMINISTRATOR, password_hash=hashed, created_at=clock.now())
+            with suppress(IntegrityError):  # another process was first, with a password as good
+                await Person.create(name=ADMINISTRATOR, password_hash=hashed, created_at=clock.now())
 
     async def may_sign_in(self, name: str, password: str) -> bool:
         """Whether the password is this person's; takes as long for a name that does not exist."""

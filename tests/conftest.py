@@ -100,17 +100,32 @@ def _an_empty_database(kind: str, request: pytest.FixtureRequest) -> Iterator[st
 
 
 @pytest.fixture
-def database_url(kind: str, empty_database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def new_copy(
+    kind: str, empty_database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[[], AbstractContextManager[str]]:
+    """Makes a database for this test, empty, with every table; another one takes the place of the one before."""
+
+    @contextmanager
+    def copied() -> Iterator[str]:
+        if kind == SQLITE:
+            file = tmp_path / "data" / "job-runner.db"
+            shutil.rmtree(file.parent, ignore_errors=True)
+            file.parent.mkdir()
+            shutil.copy(empty_database.removeprefix("sqlite://"), file)
+            yield f"sqlite://{file}"
+            return
+        server, name = request.getfixturevalue("postgres"), f"test_{uuid.uuid4().hex}"
+        yield server.create(name, template=empty_database.rpartition("/")[2])
+        server.drop(name)
+
+    return copied
+
+
+@pytest.fixture
+def database_url(new_copy: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """The test's own database, empty, with every table."""
-    if kind == SQLITE:
-        file = tmp_path / "data" / "job-runner.db"
-        file.parent.mkdir()
-        shutil.copy(empty_database.removeprefix("sqlite://"), file)
-        yield f"sqlite://{file}"
-        return
-    server, name = request.getfixturevalue("postgres"), f"test_{uuid.uuid4().hex}"
-    yield server.create(name, template=empty_database.rpartition("/")[2])
-    server.drop(name)
+    with new_copy() as url:
+        yield url
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,10 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from models.database import read_only
+from models.sqlite import read_only
 from tests.servers.smtp import SmtpTestServer
 from tests.support.server import ROOT, JobRunner, environment
 from tests.test_main import assert_one_line
+
+pytestmark = pytest.mark.sqlite
 
 SUBMITTERS = 4
 JOBS_BEFORE, JOBS_AFTER = 200, 100  # accepted before the backup begins, and while it is made
@@ -172,7 +175,7 @@ def test_a_backup_that_does_not_fit_is_one_line_and_leaves_no_file(data: Path, t
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("what", "words"),
     [
         ("missing", "there is no backup"),
         ("letter", "cannot be used: file is not a database"),
@@ -183,14 +186,14 @@ def test_a_backup_that_does_not_fit_is_one_line_and_leaves_no_file(data: Path, t
     ],
 )
 def test_a_restore_that_cannot_be_done_is_one_line_and_leaves_the_database(
-    data: Path, tmp_path: Path, kind: str, words: str
+    data: Path, tmp_path: Path, what: str, words: str
 ) -> None:
     file = tmp_path / "backup.db"
-    if kind != "missing":
+    if what != "missing":
         done("backup", file, DATA_DIR=data)
-    spoil(file, kind)
+    spoil(file, what)
     before, names = (data / "job-runner.db").read_bytes(), set(os.listdir(data))
-    refused = run("restore", file, DATA_DIR=data, limit=40_000 if kind == "too big" else None)
+    refused = run("restore", file, DATA_DIR=data, limit=40_000 if what == "too big" else None)
     assert_one_line(refused, words, str(file))
     assert (data / "job-runner.db").read_bytes() == before
     assert set(os.listdir(data)) - names <= {"job-runner.db-wal", "job-runner.db-shm"}
@@ -202,11 +205,11 @@ def test_a_command_without_its_file_is_one_line_with_the_usage(tmp_path: Path, c
 
 
 @pytest.fixture
-def data(tmp_path: Path, empty_database: Path) -> Path:
+def data(tmp_path: Path, empty_database: str) -> Path:
     """A data folder with an empty database that nobody uses."""
     folder = tmp_path / "data"
     folder.mkdir()
-    (folder / "job-runner.db").write_bytes(empty_database.read_bytes())
+    shutil.copy(empty_database.removeprefix("sqlite://"), folder / "job-runner.db")
     (folder / "secret.key").write_text("key")
     return folder
 
@@ -288,13 +291,13 @@ def subjects(server: SmtpTestServer) -> list[str]:
     return sorted(received.message["Subject"] for received in server.messages)
 
 
-def spoil(file: Path, kind: str) -> None:
+def spoil(file: Path, what: str) -> None:
     """Make a good backup a bad one."""
-    if kind == "letter":
+    if what == "letter":
         file.write_text("Dear Ada,\n" * 1000)
-    elif kind == "damaged":
+    elif what == "damaged":
         os.truncate(file, file.stat().st_size // 2)
-    elif kind in ("foreign", "newer"):
+    elif what in ("foreign", "newer"):
         later = "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '0999_later', '')"
         with closing(sqlite3.connect(file, isolation_level=None)) as writer:
-            writer.execute("DROP TABLE job" if kind == "foreign" else later)
+            writer.execute("DROP TABLE job" if what == "foreign" else later)

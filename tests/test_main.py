@@ -3,17 +3,16 @@
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.servers.smtp import SmtpTestServer
+from tests.support.other_program import ask
 from tests.support.server import ROOT, WEBSOCKET, JobRunner, environment, free_port
 
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
@@ -64,18 +63,25 @@ def test_a_database_in_a_folder_that_is_not_there_is_one_line_at_once(tmp_path: 
     assert_one_line(start(DATA_DIR=tmp_path, DATABASE_URL=url), f"{url} cannot be opened: unable to open database file")
 
 
-def test_a_database_of_a_newer_version_is_one_line(tmp_path: Path, empty_database: Path) -> None:
-    (tmp_path / "job-runner.db").write_bytes(empty_database.read_bytes())
-    with closing(sqlite3.connect(tmp_path / "job-runner.db", isolation_level=None)) as writer:
-        writer.execute("INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '0999_later', '')")
-    assert_one_line(start(DATA_DIR=tmp_path), "comes from a newer version of Job Runner (it has 0999_later)")
+def test_a_database_of_a_newer_version_is_one_line(tmp_path: Path, database_url: str) -> None:
+    later = "('models', '0999_later', '2026-11-24 00:00:00+00:00')"
+    ask(database_url, f"INSERT INTO tortoise_migrations (app, name, applied_at) VALUES {later}")  # noqa: S608
+    done = start(DATA_DIR=tmp_path / "data", DATABASE_URL=database_url)
+    assert_one_line(done, "comes from a newer version of Job Runner (it has 0999_later)")
+
+
+def test_a_database_server_that_does_not_run_is_one_line_at_once_without_the_password(tmp_path: Path) -> None:
+    port = free_port()
+    done = start(DATA_DIR=tmp_path, DATABASE_URL=f"postgres://ada:geheim@127.0.0.1:{port}/jobs")
+    assert_one_line(done, f"postgres://ada:…@127.0.0.1:{port}/jobs cannot be opened", "look at its address")
+    assert "geheim" not in done.stderr
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("POLL_SECONDS", "0"),
-        ("DATABASE_URL", "postgres://ada:geheim@db/jobs"),
+        ("DATABASE_URL", "mysql://ada:geheim@db/jobs"),
         ("ADMIN_PASSWORD", "geheim"),
     ],
 )
@@ -88,7 +94,7 @@ def test_a_bad_setting_is_one_line_that_names_it_and_no_secret(tmp_path: Path, n
 @pytest.mark.parametrize("arguments", [["fly"], ["--help"]])
 def test_an_unknown_command_is_one_line_with_those_there_are(tmp_path: Path, arguments: list[str]) -> None:
     assert_one_line(
-        start(*arguments, DATA_DIR=tmp_path), "usage: python main.py [serve | worker | backup FILE | restore FILE]"
+        start(*arguments, DATA_DIR=tmp_path), "usage: python main.py [serve | worker [--only TYPE,…] | backup FILE | restore FILE]"
     )
 
 
@@ -97,8 +103,10 @@ def test_a_worker_without_postgresql_says_what_it_needs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
-def test_it_stops_cleanly_within_five_seconds_while_somebody_is_connected(tmp_path: Path, how: signal.Signals) -> None:
-    with JobRunner(tmp_path / "data") as runner:
+def test_it_stops_cleanly_within_five_seconds_while_somebody_is_connected(
+    tmp_path: Path, own_database: str, how: signal.Signals
+) -> None:
+    with JobRunner(tmp_path / "data", DATABASE_URL=own_database) as runner:
         runner.http.get("/app")  # the client keeps this line open
         page, half = runner.connect(*WEBSOCKET), socket.create_connection(("127.0.0.1", runner.port))
         with page, half:
@@ -111,18 +119,20 @@ def test_it_stops_cleanly_within_five_seconds_while_somebody_is_connected(tmp_pa
         assert "Traceback" not in runner.output
 
 
-def test_the_address_and_what_may_be_seen_there_are_told_at_the_start(tmp_path: Path) -> None:
+def test_the_address_and_what_may_be_seen_there_are_told_at_the_start(tmp_path: Path, own_database: str) -> None:
     begun = time.monotonic()
-    with JobRunner(tmp_path / "data") as runner:
+    with JobRunner(tmp_path / "data", DATABASE_URL=own_database) as runner:
         print(f"from the start to the first answer: {time.monotonic() - begun:.2f} s")
         assert f"Job Runner is at {runner.url}" in runner.output
         assert httpx.get(runner.url, follow_redirects=True, trust_env=False).status_code == 200
 
 
-def test_a_mail_that_was_on_its_way_when_the_process_was_killed_is_never_sent_again(tmp_path: Path) -> None:
+def test_a_mail_that_was_on_its_way_when_the_process_was_killed_is_never_sent_again(
+    tmp_path: Path, own_database: str
+) -> None:
     with SmtpTestServer() as server:
         mail = {"SMTP_HOST": server.host, "SMTP_PORT": server.port, "SMTP_SECURITY": "none"}
-        with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, **mail) as runner:
+        with JobRunner(tmp_path / "data", DATABASE_URL=own_database, POLL_SECONDS=0.1, **mail) as runner:
             server.hold("CONTENT")
             job_id = runner.submit("EMAIL_SEND", MAIL)
             server.wait_until(lambda: "CONTENT" in server.held)
@@ -142,10 +152,10 @@ def test_a_mail_that_was_on_its_way_when_the_process_was_killed_is_never_sent_ag
             assert len(server.messages) == 2
 
 
-def test_a_mail_that_had_not_begun_when_the_process_was_killed_is_sent_once(tmp_path: Path) -> None:
+def test_a_mail_that_had_not_begun_when_the_process_was_killed_is_sent_once(tmp_path: Path, own_database: str) -> None:
     with SmtpTestServer() as server:
         mail = {"SMTP_HOST": server.host, "SMTP_PORT": server.port, "SMTP_SECURITY": "none"}
-        with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, **mail) as runner:
+        with JobRunner(tmp_path / "data", DATABASE_URL=own_database, POLL_SECONDS=0.1, **mail) as runner:
             server.hold("EHLO")
             job_id = runner.submit("EMAIL_SEND", MAIL)
             server.wait_until(lambda: "EHLO" in server.held)
@@ -156,9 +166,9 @@ def test_a_mail_that_had_not_begun_when_the_process_was_killed_is_sent_once(tmp_
             assert len(server.messages) == 1
 
 
-def test_after_a_kill_a_render_runs_again_and_no_accepted_job_is_missing(tmp_path: Path) -> None:
+def test_after_a_kill_a_render_runs_again_and_no_accepted_job_is_missing(tmp_path: Path, own_database: str) -> None:
     go_on = tmp_path / "go on"
-    with JobRunner(tmp_path / "data", POLL_SECONDS=0.1) as runner:
+    with JobRunner(tmp_path / "data", DATABASE_URL=own_database, POLL_SECONDS=0.1) as runner:
         job_id = runner.submit("TEST_RENDER", {"title": "Trailer", "hold": str(go_on)})
         runner.until(job_id, "running")
         accepted = [runner.submit("TEST_NOOP", run_at="2027-01-01T00:00:00Z") for _ in range(20)]
@@ -172,11 +182,11 @@ def test_after_a_kill_a_render_runs_again_and_no_accepted_job_is_missing(tmp_pat
         assert [runner.job(other)["status"] for other in accepted] == ["queued"] * 20
 
 
-def test_a_second_process_on_the_same_folder_does_not_disturb_the_first(tmp_path: Path) -> None:
+def test_a_second_process_on_the_same_folder_does_not_disturb_the_first(tmp_path: Path, own_database: str) -> None:
     """By mistake, or for a moment while one replaces the other."""
     with (
-        JobRunner(tmp_path / "data", POLL_SECONDS=0.1) as first,
-        JobRunner(tmp_path / "data", POLL_SECONDS=0.1) as second,
+        JobRunner(tmp_path / "data", DATABASE_URL=own_database, POLL_SECONDS=0.1) as first,
+        JobRunner(tmp_path / "data", DATABASE_URL=own_database, POLL_SECONDS=0.1) as second,
     ):
         ids = [runner.submit("TEST_NOOP") for runner in (first, second) * 10]
         for job_id in ids:

@@ -3,11 +3,11 @@
 import os
 import signal
 import socket
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from tests.support.other_program import ask
 from tests.support.server import JobRunner
 
 AT_ONCE_SECONDS = 3.0  # far less than the minute that a drain may take below
@@ -24,9 +24,8 @@ def until_nobody_answers(runner: JobRunner) -> None:
     raise AssertionError("it listens on after the signal")
 
 
-def query(runner: JobRunner, sql: str) -> list[tuple[str, int]]:
-    with closing(sqlite3.connect(runner.data_dir / "job-runner.db", timeout=10)) as database, database:
-        return database.execute(sql).fetchall()
+def query(runner: JobRunner, sql: str) -> list[tuple[Any, ...]]:
+    return ask(runner.database_url, sql)
 
 
 def running_job(runner: JobRunner, go: Path) -> int:
@@ -35,9 +34,9 @@ def running_job(runner: JobRunner, go: Path) -> int:
     return job_id
 
 
-def test_what_runs_may_finish_and_nothing_more_is_claimed(tmp_path: Path) -> None:
+def test_what_runs_may_finish_and_nothing_more_is_claimed(tmp_path: Path, own_database: str) -> None:
     go = tmp_path / "go"
-    with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, DRAIN_SECONDS=60) as runner:
+    with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, DRAIN_SECONDS=60, DATABASE_URL=own_database) as runner:
         held = running_job(runner, go)
         waiting = runner.submit("TEST_NOOP", requires_approval=True)
         os.kill(runner.pid, signal.SIGTERM)
@@ -51,9 +50,11 @@ def test_what_runs_may_finish_and_nothing_more_is_claimed(tmp_path: Path) -> Non
         assert runner.job(held)["attempt"] == 1
 
 
-def test_a_second_signal_ends_it_at_once_and_the_next_start_takes_the_work_up(tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_at_once_and_the_next_start_takes_the_work_up(
+    tmp_path: Path, own_database: str
+) -> None:
     go = tmp_path / "go"
-    with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, DRAIN_SECONDS=60) as runner:
+    with JobRunner(tmp_path / "data", POLL_SECONDS=0.1, DRAIN_SECONDS=60, DATABASE_URL=own_database) as runner:
         held = running_job(runner, go)
         os.kill(runner.pid, signal.SIGTERM)
         until_nobody_answers(runner)

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 
 from api.guard import OPEN_PATHS, SECURITY_HEADERS, is_loopback
+from tests.conftest import new_database
 from tests.support.server import ROOT, WEBSOCKET, JobRunner, environment
 
 
 @pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobRunner]:
+def public(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[JobRunner]:
     """One that listens on every address, with an administrator."""
     folder = tmp_path_factory.mktemp("public") / "data"
-    with JobRunner(folder, HOST="0.0.0.0", ADMIN_PASSWORD="correct horse") as running:
+    with (
+        new_database(kind, request) as url,
+        JobRunner(folder, HOST="0.0.0.0", ADMIN_PASSWORD="correct horse", DATABASE_URL=url) as running,
+    ):
         yield running
 
 

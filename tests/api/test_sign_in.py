@@ -8,16 +8,20 @@ import httpx
 import pytest
 
 from api.sign_in import _local_path
+from tests.conftest import new_database
 from tests.support.server import JobRunner
 
 PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobRunner]:
+def public(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[JobRunner]:
     """One that listens on every address, with an administrator."""
     folder = tmp_path_factory.mktemp("public") / "data"
-    with JobRunner(folder, HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD) as running:
+    with (
+        new_database(kind, request) as url,
+        JobRunner(folder, HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD, DATABASE_URL=url) as running,
+    ):
         yield running
 
 
@@ -87,8 +91,11 @@ def test_a_session_that_was_not_given_here_is_worth_nothing(browser: httpx.Clien
     assert browser.get("/api/v1/jobs").status_code == 401
 
 
-def test_a_session_is_of_no_use_at_another_installation(public: JobRunner, tmp_path: Path) -> None:
-    with JobRunner(tmp_path / "other", HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD) as other, a_browser(other) as browser:
+def test_a_session_is_of_no_use_at_another_installation(public: JobRunner, tmp_path: Path, own_database: str) -> None:
+    with (
+        JobRunner(tmp_path / "other", DATABASE_URL=own_database, HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD) as other,
+        a_browser(other) as browser,
+    ):
         sign_in(browser)
         assert browser.get("/api/v1/jobs").status_code == 200
         (cookie,) = [f"{c.name}={c.value}" for c in browser.cookies.jar]
@@ -126,8 +133,11 @@ def test_the_forms_hidden_target_is_text_and_no_html(browser: httpx.Client) -> N
     assert "<script>alert" not in page
 
 
-def test_too_many_tries_are_stopped_for_a_while_even_with_the_right_password(tmp_path: Path) -> None:
-    with JobRunner(tmp_path / "data", HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD) as runner, a_browser(runner) as browser:
+def test_too_many_tries_are_stopped_for_a_while_even_with_the_right_password(tmp_path: Path, own_database: str) -> None:
+    with (
+        JobRunner(tmp_path / "data", DATABASE_URL=own_database, HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD) as runner,
+        a_browser(runner) as browser,
+    ):
         assert [sign_in(browser, f"guess {n}").status_code for n in range(10)] == [403] * 10
         answer = sign_in(browser)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "300")
@@ -140,8 +150,11 @@ def test_on_loopback_nobody_signs_in_as_long_as_there_is_nobody(runner: JobRunne
     assert runner.http.get("/api/v1/jobs").status_code == 200
 
 
-def test_the_first_administrator_is_made_with_the_one_time_code_in_the_log(tmp_path: Path) -> None:
-    with JobRunner(tmp_path / "data", HOST="0.0.0.0") as runner, a_browser(runner) as browser:
+def test_the_first_administrator_is_made_with_the_one_time_code_in_the_log(tmp_path: Path, own_database: str) -> None:
+    with (
+        JobRunner(tmp_path / "data", DATABASE_URL=own_database, HOST="0.0.0.0") as runner,
+        a_browser(runner) as browser,
+    ):
         (code,) = re.findall(r"with this one-time code: (\w+)", runner.output)
         assert "One-time code" in browser.get("/login").text
         assert browser.get("/api/v1/jobs").status_code == 401
@@ -162,14 +175,16 @@ def test_the_first_administrator_is_made_with_the_one_time_code_in_the_log(tmp_p
         assert runner.output.count("one-time code") == 1, "nor is there another code"
 
 
-def test_on_loopback_too_an_administrator_must_sign_in_and_again_after_a_new_password(tmp_path: Path) -> None:
-    first = JobRunner(tmp_path / "data", ADMIN_PASSWORD=PASSWORD)
+def test_on_loopback_too_an_administrator_must_sign_in_and_again_after_a_new_password(
+    tmp_path: Path, own_database: str
+) -> None:
+    first = JobRunner(tmp_path / "data", DATABASE_URL=own_database, ADMIN_PASSWORD=PASSWORD)
     with first, a_browser(first) as browser:
         assert browser.get("/api/v1/jobs").status_code == 401
         assert browser.get("/healthz").status_code == 200
         sign_in(browser)
         assert browser.get("/api/v1/jobs").status_code == 200
         (cookie,) = [f"{c.name}={c.value}" for c in browser.cookies.jar]
-    with JobRunner(tmp_path / "data", ADMIN_PASSWORD="battery staple") as second:
+    with JobRunner(tmp_path / "data", DATABASE_URL=own_database, ADMIN_PASSWORD="battery staple") as second:
         assert second.http.get("/api/v1/jobs", headers={"Cookie": cookie}).status_code == 401
         assert sign_in(second.http, "battery staple").status_code == 303

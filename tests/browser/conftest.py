@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.browser.chromium import LAUNCH_ARGS, ensure_chromium
 from tests.browser.pages import Browsing, forget_jobs, new_profile
+from tests.conftest import new_database
 from tests.support.server import JobRunner
 
 SHOWN_OUTPUT = 6000
@@ -33,9 +34,18 @@ def server_settings() -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, server_settings: dict[str, object]) -> Iterator[JobRunner]:
+def server(
+    kind: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    server_settings: dict[str, object],
+    request: pytest.FixtureRequest,
+) -> Iterator[JobRunner]:
     """A Job Runner for the module, with its own data folder."""
-    with JobRunner(tmp_path_factory.mktemp("runner") / "data", **{"DRAIN_SECONDS": 0, **server_settings}) as started:
+    folder = tmp_path_factory.mktemp("runner") / "data"
+    with (
+        new_database(kind, request) as url,
+        JobRunner(folder, **{"DRAIN_SECONDS": 0, "DATABASE_URL": url, **server_settings}) as started,
+    ):
         yield started
 
 

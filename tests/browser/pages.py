@@ -1,15 +1,14 @@
 """What the browser tests share: opened tabs that are watched for faults, and the names of things on the pages."""
 
 import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
+from tests.support.other_program import ask, keeping_all_from_writing
 from tests.support.server import JobRunner
 
 PHONE = {"width": 360, "height": 740}
@@ -130,19 +129,14 @@ def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("option", name=re.compile(f"^{re.escape(option)}")).click()
 
 
-def execute(runner: JobRunner, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+def execute(runner: JobRunner, sql: str) -> list[tuple[Any, ...]]:
     """Run a statement in the database behind the process's back: no event tells of it."""
-    with closing(sqlite3.connect(runner.data_dir / "job-runner.db", timeout=10)) as database, database:
-        return database.execute(sql, values).fetchall()
+    return ask(runner.database_url, sql)
 
 
-@contextmanager
-def write_lock(runner: JobRunner) -> Iterator[None]:
-    """Hold the database's write lock, so that nothing of the process can write."""
-    with closing(sqlite3.connect(runner.data_dir / "job-runner.db", timeout=10, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        yield
-        database.execute("ROLLBACK")
+def write_lock(runner: JobRunner) -> AbstractContextManager[None]:
+    """Hold a lock, so that nothing of the process can write."""
+    return keeping_all_from_writing(runner.database_url)
 
 
 def forget_jobs(runner: JobRunner) -> None:

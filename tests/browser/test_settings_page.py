@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.pages import choose, completed, job, says, toast
 from tests.servers.atproto import AtprotoServer
 from tests.servers.mastodon import MastodonServer
+from tests.support.other_program import everything_stored
 from tests.support.server import JobRunner
 
 pytestmark = pytest.mark.browser
@@ -94,10 +95,9 @@ def test_credentials_are_never_shown_again(page: Page, runner: JobRunner) -> Non
         expect(row(page, "news")).to_be_visible()
         assert "secret-of-alice" not in page.content()
         assert "secret-of-alice" not in runner.http.get("/api/v1/channels").text
-        database = (runner.data_dir / "job-runner.db").read_bytes() + (
-            runner.data_dir / "job-runner.db-wal"
-        ).read_bytes()
-        assert b"secret-of-alice" not in database
+        stored = everything_stored(runner.database_url)
+        assert "news" in stored
+        assert "secret-of-alice" not in stored
         assert "secret-of-alice" not in runner.output
 
 

@@ -32,6 +32,8 @@ from tests.chaos.watch import database, read, until
 from tests.support import engine as in_process
 from tests.support.server import ROOT, JobRunner, environment, free_port
 
+pytestmark = pytest.mark.sqlite
+
 PACE: dict[str, Any] = {"POLL_SECONDS": 0.2, "LEASE_SECONDS": 2, "DRAIN_SECONDS": 1}
 TOLD_SECONDS = 15.0  # until pages say that the engine is offline, and why
 BACK_SECONDS = 10.0  # until it works again
@@ -130,11 +132,11 @@ def test_a_start_on_a_damaged_page_is_one_line_or_a_page_that_tells_it(tmp_path:
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_start_on_a_database_that_may_only_be_read_is_one_line(
-    tmp_path: Path, empty_database: Path, what: str
+    tmp_path: Path, empty_database: str, what: str
 ) -> None:
     folder = tmp_path / "database"
     folder.mkdir()
-    file = Path(shutil.copy(empty_database, folder))
+    file = Path(shutil.copy(empty_database.removeprefix("sqlite://"), folder))
     place = file if what == "file" else folder
     if not can_mount(place, READ_ONLY):
         pytest.skip("this system lets nobody mount a file or folder of their own")

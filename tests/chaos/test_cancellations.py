@@ -23,6 +23,7 @@ from engine.settings import Settings
 from models.attempt import Attempt
 from models.database import connection
 from models.job import Job
+from models.statement import SQLITE
 from models.states import TERMINAL, Approval, Status
 from models.type_policy import TypePolicy
 from tests.chaos.scale import rounds
@@ -244,4 +245,6 @@ class Crowd:
 
 async def _no_transaction() -> bool:
     raw: Any = connection()
-    return not raw._connection.in_transaction
+    if raw.capabilities.dialect == SQLITE:
+        return not raw._connection.in_transaction
+    return not any(holder._con and holder._con.is_in_transaction() for holder in raw._pool._holders)

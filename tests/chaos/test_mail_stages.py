@@ -24,7 +24,7 @@ from models.effect import Effect
 from models.job import Job
 from models.states import UNKNOWN, AttemptOutcome, Phase, Status
 from tests.servers.smtp import SmtpTestServer
-from tests.support.engine import running, settings_in, submitted, until, until_status
+from tests.support.engine import changed, running, submitted, until, until_status
 
 DROP, SILENCE, GARBAGE = "drop", "silence", "garbage"
 RETRY, FAIL, ASK, COMPLETE = "retry", "fail", "unknown", "complete"
@@ -121,7 +121,7 @@ def order(server: SmtpTestServer, stage: str, trouble: str) -> str:
 
 def through(server: SmtpTestServer, settings: Settings) -> Settings:
     account = {"smtp_username": server.username, "smtp_password": server.password, "smtp_from": "jobs@example.org"}
-    return settings_in(settings.data_dir, smtp_host=server.host, smtp_port=server.port, **account)
+    return changed(settings, smtp_host=server.host, smtp_port=server.port, **account)
 
 
 def give_up_early(patch: pytest.MonkeyPatch, stage: str) -> None:

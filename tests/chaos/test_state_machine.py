@@ -12,8 +12,6 @@ list that fails; CHAOS_SEED, set to anything, takes other steps each time.
 import asyncio
 import logging
 import os
-import shutil
-import sqlite3
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -36,6 +34,7 @@ from hypothesis.stateful import (
 
 from engine import clock
 from engine.administration import Administration
+from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.context import AttemptContext
 from engine.errors import IdempotencyConflict, LeaseLost, MoveNotAllowed, OutcomeUnknown, PauseAsked, TransientError
@@ -51,13 +50,15 @@ from engine.queries import Queries
 from engine.rescuer import Rescuer
 from engine.retry import RetryPolicy
 from models.claim import Claimed, claim_due, come_due
-from models.database import close_database, open_database, stored_time
+from models.database import close_database, open_database
 from models.ending import Lease
 from models.engine_record import EngineRecord
+from models.statement import stored_time
 from models.states import Phase, Priority
 from tests.chaos.model import Held, Job, Model, Policy
 from tests.chaos.scale import rounds
 from tests.support.engine import scripted, settings_in
+from tests.support.other_program import connected
 
 EXAMPLES, STEPS = rounds(10, 100), rounds(50, 100)
 LEASE = timedelta(seconds=15)
@@ -136,18 +137,16 @@ class Engine:
 class Machine(RuleBasedStateMachine):
     """One database, two engines at a time, and everybody who asks something of them."""
 
-    def __init__(self, folder: Path, empty_database: Path) -> None:
+    def __init__(self, folder: Path, new_database: Callable[[], AbstractContextManager[str]]) -> None:
         super().__init__()
         self.loop = asyncio.Runner()
         self.patch = pytest.MonkeyPatch()
         self.now = START
         self.patch.setattr(clock, "now", lambda: self.now)
-        self.chosen = settings_in(folder, lease_seconds=LEASE.total_seconds())
-        self.file = folder / "job-runner.db"
-        for old in folder.glob("job-runner.db*"):
-            old.unlink()
-        shutil.copy(empty_database, self.file)
-        self.reader = sqlite3.connect(self.file)
+        self.open = ExitStack()
+        url = self.open.enter_context(new_database())
+        self.reader = self.open.enter_context(connected(url))
+        self.chosen = settings_in(folder, database_url=url, lease_seconds=LEASE.total_seconds())
         self.do(open_database(self.chosen.database))
         self.bus = Bus()
         self.bus.subscribe(self._answer)
@@ -170,7 +169,7 @@ class Machine(RuleBasedStateMachine):
         """Leave nothing behind for the next machine."""
         self.do(self.ledger.close())
         self.do(close_database())
-        self.reader.close()
+        self.open.close()
         self.loop.close()
         self.patch.undo()
 
@@ -319,7 +318,7 @@ class Machine(RuleBasedStateMachine):
                     lease_token=token,
                     now=self.now,
                     lease_expires_at=expires_at,
-                    types=engine.types,
+                    places=dict.fromkeys(engine.types, limit),
                     limit=limit,
                 )
 
@@ -411,7 +410,15 @@ class Machine(RuleBasedStateMachine):
         engine = Engine(f"engine-{next(self.numbers)}", types)
         executor = cast(Executor, engine)
         engine.heartbeat = Heartbeat(self.chosen, engine.id, executor, self.bus, self.health)
-        engine.rescuer = Rescuer(self.chosen, engine.id, executor, self.ledger, self.bus, self.health)
+        engine.rescuer = Rescuer(
+            self.chosen,
+            engine.id,
+            executor,
+            self.ledger,
+            self.bus,
+            self.health,
+            Cluster(self.chosen, engine.id, self.bus),
+        )
         self.do(engine.heartbeat.register())
         self.do(_become_another_process(engine.id))
         return engine
@@ -545,8 +552,8 @@ class Machine(RuleBasedStateMachine):
                 int(job.pause_requested),
                 job.token,
                 job.engine,
-                _moment(job.due_at),
-                _moment(job.expires_at),
+                self._moment(job.due_at),
+                self._moment(job.expires_at),
                 int(job.is_finished),
             )
             for job in self.model.jobs.values()
@@ -570,7 +577,7 @@ class Machine(RuleBasedStateMachine):
             for target, effect in sorted(job.effects.items())
         ]
         assert effects == self._rows(
-            "SELECT job_id, target, phase, attempt, json_extract(identity, '$.identity'), denied_at IS NOT NULL "
+            "SELECT job_id, target, phase, attempt, identity ->> 'identity', denied_at IS NOT NULL "
             "FROM effect ORDER BY job_id, target"
         )
 
@@ -585,8 +592,9 @@ class Machine(RuleBasedStateMachine):
                 assert lease is None, f"job {id} is {status} and has a lease"
 
     def what_is_over_stays_as_it_is(self) -> None:
-        names = [column[1] for column in self._rows("PRAGMA table_info(job)")]
-        for row in self._rows("SELECT * FROM job WHERE status IN ('completed', 'cancelled')"):
+        over = self.reader.execute("SELECT * FROM job WHERE status IN ('completed', 'cancelled')")
+        names = [column[0] for column in over.description]
+        for row in over.fetchall():
             stored = dict(zip(names, row, strict=True))
             id, error = stored["id"], stored.pop("error")
             if stored.pop("lease_token") is None:  # the lease of a cancelled job ends with its attempt
@@ -610,15 +618,18 @@ class Machine(RuleBasedStateMachine):
             assert (views[job.id].waiting_for is not None) is (job.status == "queued")
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        return self.reader.execute(query).fetchall()
+        return [tuple(row) for row in self.reader.execute(query).fetchall()]
+
+    def _moment(self, at: datetime | None) -> datetime | str | None:
+        """As the reader gives it."""
+        return at if at is None or self.chosen.is_shared else stored_time(at)
 
 
 def test_any_order_of_commands_claims_crashes_and_time_does_what_the_model_says(
-    tmp_path: Path, empty_database: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, new_copy: Callable[[], AbstractContextManager[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)  # a rescue is nothing special here
-    (tmp_path / "data").mkdir()
-    machine: Any = partial(Machine, tmp_path / "data", empty_database)
+    machine: Any = partial(Machine, tmp_path / "data", new_copy)
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -669,7 +680,3 @@ async def _close(ledger: Ledger, lease: Lease) -> None:
 
 def _pick(choices: Sequence[T], index: int) -> T:
     return choices[index % len(choices)]
-
-
-def _moment(at: datetime | None) -> str | None:
-    return None if at is None else stored_time(at)

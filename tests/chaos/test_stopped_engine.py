@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tests.chaos.scale import rounds
-from tests.chaos.watch import database, read, until
+from tests.chaos.watch import read, until
 from tests.servers.smtp import SmtpTestServer
+from tests.support.other_program import ask
 from tests.support.server import JobRunner
 
 PACE = {"POLL_SECONDS": 0.1, "LEASE_SECONDS": 1, "DRAIN_SECONDS": 0}
@@ -25,17 +26,21 @@ LATE_SECONDS = 3.0  # what a woken attempt gets for its late write, if it does n
 
 again_and_again = pytest.mark.parametrize("turn", range(rounds(1, 25)))
 
+IN_A_TRANSACTION = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+)
+
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @again_and_again
-def test_a_mail_whose_engine_slept_past_its_lease_is_unknown_and_stays_so(tmp_path: Path, turn: int) -> None:
-    with SmtpTestServer() as server, Sleeper(tmp_path / "data", **PACE, **settings_for(server)) as sleeper:
+def test_a_mail_whose_engine_slept_past_its_lease_is_unknown_and_stays_so(tmp_path: Path, own_database: str, turn: int) -> None:
+    with SmtpTestServer() as server, Sleeper(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as sleeper:
         server.hold("CONTENT")
         job_id = sleeper.submit("EMAIL_SEND", MAIL)
         server.wait_until(lambda: "CONTENT" in server.held)
         sleeper.fall_asleep()
-        with JobRunner(tmp_path / "data", **PACE, **settings_for(server)) as rescuer:
+        with JobRunner(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as rescuer:
             job = rescuer.until(job_id, "failed")
             assert (job["outcome"], job["attempt"]) == ("unknown", 1)
             all_recorded(rescuer)
@@ -49,15 +54,15 @@ def test_a_mail_whose_engine_slept_past_its_lease_is_unknown_and_stays_so(tmp_pa
 
 @again_and_again
 def test_a_mail_that_two_engines_are_about_to_send_goes_out_by_the_one_with_the_lease(
-    tmp_path: Path, turn: int
+    tmp_path: Path, own_database: str, turn: int
 ) -> None:
-    with SmtpTestServer() as server, Sleeper(tmp_path / "data", **PACE, **settings_for(server)) as sleeper:
+    with SmtpTestServer() as server, Sleeper(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as sleeper:
         server.hold("EHLO")
         job_id = sleeper.submit("EMAIL_SEND", MAIL)
         server.wait_until(lambda: "EHLO" in server.held)
         sleeper.fall_asleep()
         server.hold("CONNECT")  # so that the sleeper is one word ahead when both go on
-        with JobRunner(tmp_path / "data", **PACE, **settings_for(server)) as rescuer:
+        with JobRunner(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as rescuer:
             server.wait_until(lambda: "CONNECT" in server.held, timeout=15)
             server.release()
             sleeper.wake(job_id)
@@ -71,13 +76,13 @@ def test_a_mail_that_two_engines_are_about_to_send_goes_out_by_the_one_with_the_
 
 
 @again_and_again
-def test_a_render_whose_engine_slept_past_its_lease_is_completed_by_the_other_only(tmp_path: Path, turn: int) -> None:
+def test_a_render_whose_engine_slept_past_its_lease_is_completed_by_the_other_only(tmp_path: Path, own_database: str, turn: int) -> None:
     go_on = tmp_path / "go on"
-    with Sleeper(tmp_path / "data", **PACE) as sleeper:
+    with Sleeper(tmp_path / "data", DATABASE_URL=own_database, **PACE) as sleeper:
         job_id = sleeper.submit("TEST_RENDER", {"title": "Trailer", "hold": str(go_on)})
         until(lambda: read(sleeper, "SELECT id FROM log_line WHERE text = 'Started'"), 10, "the render has begun")
         sleeper.fall_asleep()
-        with JobRunner(tmp_path / "data", **PACE) as rescuer:
+        with JobRunner(tmp_path / "data", DATABASE_URL=own_database, **PACE) as rescuer:
             until(lambda: rescuer.job(job_id)["attempt"] == 2, 15, "the other engine renders it")
             go_on.touch()
             assert rescuer.until(job_id, "completed")["attempt"] == 2
@@ -103,9 +108,9 @@ class Sleeper(JobRunner):
         """Go on, and give the attempt that was lost the time to end."""
         kill(self.pid, signal.SIGCONT)
         assert self.http.get("/api/v1/engine").status_code == 200
-        late = "SELECT id FROM log_line WHERE job_id = ? AND attempt = 1 AND text LIKE '%late%'"
+        late = f"SELECT id FROM log_line WHERE job_id = {job_id} AND attempt = 1 AND text LIKE '%late%'"  # noqa: S608
         with suppress(AssertionError):
-            until(lambda: read(self, late, job_id), LATE_SECONDS, "a line that tells of it")
+            until(lambda: read(self, late), LATE_SECONDS, "a line that tells of it")
 
     def end(self, how: signal.Signals) -> int:
         """End it even if it still stands."""
@@ -115,10 +120,19 @@ class Sleeper(JobRunner):
 
     def _asleep(self) -> bool:
         kill(self.pid, signal.SIGSTOP)
-        with closing(sqlite3.connect(database(self), timeout=0.2)) as other, suppress(sqlite3.OperationalError):
-            other.execute("BEGIN IMMEDIATE").connection.rollback()
+        if self._keeps_nobody_waiting():
             return True
         kill(self.pid, signal.SIGCONT)
+        return False
+
+
+    def _keeps_nobody_waiting(self) -> bool:
+        if not self.database_url.startswith("sqlite://"):
+            return not ask(self.database_url, IN_A_TRANSACTION)
+        file = self.database_url.removeprefix("sqlite://")
+        with closing(sqlite3.connect(file, timeout=0.2)) as other, suppress(sqlite3.OperationalError):
+            other.execute("BEGIN IMMEDIATE").connection.rollback()
+            return True
         return False
 
 

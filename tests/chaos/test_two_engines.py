@@ -4,23 +4,22 @@ Two real processes take jobs from one queue as fast as they can. Afterwards ever
 first, and each process made some of them.
 """
 
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 from tests.chaos.scale import rounds
-from tests.chaos.watch import database, read, until
+from tests.chaos.watch import read, until
+from tests.support.other_program import ask, connected
 from tests.support.server import JobRunner
 
 JOBS = rounds(600, 10_000)
 SECONDS = rounds(60, 900)
 
 
-def test_two_engines_on_one_database_run_each_job_once(tmp_path: Path) -> None:
+def test_two_engines_on_one_database_run_each_job_once(tmp_path: Path, own_database: str) -> None:
     with (
-        JobRunner(tmp_path / "data", POLL_SECONDS=0.1) as first,
-        JobRunner(tmp_path / "data", POLL_SECONDS=0.1),
+        JobRunner(tmp_path / "data", DATABASE_URL=own_database, POLL_SECONDS=0.1) as first,
+        JobRunner(tmp_path / "data", DATABASE_URL=own_database, POLL_SECONDS=0.1),
     ):
         copy(first, first.submit("TEST_NOOP", requires_approval=True), JOBS - 1)
         approve_all(first)
@@ -40,17 +39,16 @@ def test_two_engines_on_one_database_run_each_job_once(tmp_path: Path) -> None:
 
 def copy(runner: JobRunner, job_id: int, times: int) -> None:
     """More jobs like this one, past the API, which is not what is tested here."""
-    columns = [name for _, name, *_ in read(runner, "PRAGMA table_info(job)") if name not in ("id", "idempotency_key")]
-    names = ", ".join(columns)
-    with closing(sqlite3.connect(database(runner), timeout=10)) as writer, writer:
-        writer.execute(
-            f"WITH RECURSIVE copies(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM copies WHERE number < ?) "  # noqa: S608
-            f"INSERT INTO job ({names}) SELECT {names} FROM copies, job WHERE job.id = ?",
-            (times, job_id),
+    with connected(runner.database_url) as other:
+        columns = [column[0] for column in other.execute("SELECT * FROM job WHERE id = 0").description]
+        names = ", ".join(name for name in columns if name not in ("id", "idempotency_key"))
+        other.execute(
+            "WITH RECURSIVE copies(number) AS "  # noqa: S608 (names of our own)
+            f"(SELECT 1 UNION ALL SELECT number + 1 FROM copies WHERE number < {times}) "
+            f"INSERT INTO job ({names}) SELECT {names} FROM copies, job WHERE job.id = {job_id}"
         )
 
 
 def approve_all(runner: JobRunner) -> None:
     """Let the jobs go, all at one moment."""
-    with closing(sqlite3.connect(database(runner), timeout=10)) as writer, writer:
-        writer.execute("UPDATE job SET approval = 'approved'")
+    ask(runner.database_url, "UPDATE job SET approval = 'approved'")

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests.support.other_program import ask
 from tests.support.server import JobRunner
 
 PAUSE_SECONDS = 0.05
@@ -17,10 +18,12 @@ def database(runner: JobRunner) -> Path:
     return runner.data_dir / "job-runner.db"
 
 
-def read(runner: JobRunner, query: str, *values: object) -> list[tuple[Any, ...]]:
+def read(runner: JobRunner, query: str) -> list[tuple[Any, ...]]:
     """What a query gives."""
+    if not runner.database_url.startswith("sqlite://"):
+        return ask(runner.database_url, query)
     with closing(sqlite3.connect(f"{database(runner).as_uri()}?mode=ro", uri=True, timeout=10)) as reader:
-        return reader.execute(query, values).fetchall()
+        return reader.execute(query).fetchall()
 
 
 def until(holds: Callable[[], object], seconds: float, what: str) -> None:

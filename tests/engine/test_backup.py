@@ -14,12 +14,14 @@ from engine.backup import restore_backup, save_backup
 from engine.jobs import Registry
 from engine.jobs.base import Context, EffectKind
 from engine.settings import Settings
-from models.database import DatabaseError
 from models.engine_record import EngineRecord
+from models.errors import DatabaseError
 from models.job import Job
 from models.states import Status
 from tests.engine.test_rescuer import a_dead_process
-from tests.support.engine import opened, scripted, stored_job
+from tests.support.engine import opened, scripted, settings_in, stored_job
+
+pytestmark = pytest.mark.sqlite
 
 MOMENT = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 HERE = "this machine"
@@ -128,3 +130,11 @@ async def an_engine(host: str, pid: int, quiet_for: float, **columns: Any) -> No
 
 def content(file: Path) -> bytes:
     return file.read_bytes()
+
+
+def test_postgresql_is_left_to_its_own_tools(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, database_url="postgres://somewhere/jobs")
+    with pytest.raises(DatabaseError, match="PostgreSQL is backed up with pg_dump"):
+        save_backup(settings, tmp_path / "backup.db")
+    with pytest.raises(DatabaseError, match="PostgreSQL is backed up with pg_dump"):
+        restore_backup(settings, Registry([]), tmp_path / "backup.db")

@@ -17,6 +17,7 @@ from engine.events import JobProgressed, StopAsked
 from engine.jobs.base import Context
 from engine.retry import RetryPolicy
 from engine.settings import Settings
+from models.attempt import Attempt
 from models.effect import Effect
 from models.ending import Lease
 from models.job import Job
@@ -24,11 +25,11 @@ from models.states import Move, Phase, Status
 from tests.support.engine import (
     Recorder,
     Script,
+    changed,
     held,
     opened,
     running,
     scripted,
-    settings_in,
     submitted,
     until,
     until_set,
@@ -190,11 +191,12 @@ async def test_stopping_a_job_while_sending_is_stored_leaves_it_certain_that_not
     async with running(settings, scripted(work)) as atlas:
         interrupt(atlas, monkeypatch, "begin_effect", how)
         job_id = await submitted(atlas)
-        job = await until_status(atlas, job_id, Status.CANCELLED if how == "cancelled" else Status.QUEUED)
+        await until(atlas, lambda: Attempt.exists(job_id=job_id, outcome=how))
+        job = await atlas.queries.job(job_id)
+        assert job.status is (Status.CANCELLED if how == "cancelled" else Status.QUEUED)
         assert spoken == []
         effect = await Effect.get(job_id=job_id)
         assert (effect.phase, effect.error) == (Phase.FAILED, "The attempt was stopped before it sent anything")
-        assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == [how]
         assert job.error == ("Cancelled while running. Nothing had gone out." if how == "cancelled" else None)
 
 
@@ -207,10 +209,10 @@ async def test_stopping_a_job_while_done_is_stored_keeps_that_it_was_done(
     async with running(settings, scripted(work)) as atlas:
         interrupt(atlas, monkeypatch, "settle_effect", "released")
         job_id = await submitted(atlas)
-        await until_status(atlas, job_id, Status.QUEUED)
+        await until(atlas, lambda: Attempt.exists(job_id=job_id, outcome="released"))
         effect = await Effect.get(job_id=job_id)
         assert (effect.phase, effect.result) == (Phase.DONE, {"said": {"id": 1}})
-        assert [attempt.outcome for attempt in await atlas.queries.attempts(job_id)] == ["released"]
+        assert (await atlas.queries.job(job_id)).status is Status.QUEUED
 
 
 async def test_stopping_a_job_while_done_waits_for_its_turn_to_be_stored_keeps_that_it_was_done(
@@ -233,7 +235,7 @@ async def test_stopping_a_job_while_done_waits_for_its_turn_to_be_stored_keeps_t
     async def done_waits() -> bool:
         return writing.is_set() and bool(atlas._ledger._entries)
 
-    async with running(settings_in(settings.data_dir, concurrency=1), scripted(work)) as atlas:
+    async with running(changed(settings, concurrency=1), scripted(work)) as atlas:
         job_id = await submitted(atlas)
         await until(atlas, done_waits)
         atlas.stop_claiming()

@@ -1,8 +1,6 @@
 """Looking for due jobs: a backlog drains at full speed, and no failing look ends the looking."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +9,12 @@ import pytest
 from engine import clock
 from engine.jobs.base import Context
 from engine.settings import Settings
-from models.database import connection
 from models.job import Job
 from models.states import Approval, Priority, Status
 from models.type_policy import TypePolicy
 from tests.plugin.job_runner_test_jobs import TestNoop, TestRender
-from tests.support.engine import opened, running, scripted, settings_in, stored_job, submitted, until, until_status
+from tests.support.engine import changed, opened, running, scripted, stored_job, submitted, until, until_status
+from tests.support.other_program import LOCKED, OtherProgram
 
 
 async def done(context: Context) -> dict[str, Any]:
@@ -25,7 +23,7 @@ async def done(context: Context) -> dict[str, Any]:
 
 def rarely_looking(settings: Settings, **more: Any) -> Settings:
     """So rarely that a test sees the first look only."""
-    return settings_in(settings.data_dir, poll_seconds=3600, **more)
+    return changed(settings, poll_seconds=3600, **more)
 
 
 async def test_a_backlog_drains_without_waiting_for_another_look(settings: Settings) -> None:
@@ -101,41 +99,40 @@ async def test_a_job_that_is_not_due_yet_or_waits_for_approval_is_left_alone(set
 
 
 async def test_a_look_that_fails_is_told_with_its_reason_and_followed_by_the_next(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+    settings: Settings, other_program: OtherProgram, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(settings, TestNoop()) as atlas:
         job_id = await submitted(atlas, "TEST_NOOP", run_at=clock.now() + timedelta(seconds=0.1))
-        with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
-            other.execute("ALTER TABLE job RENAME TO job_hidden")  # every look fails from here on
+        await other_program.run("ALTER TABLE job RENAME TO job_hidden")  # every look fails from here on
 
-            async def told() -> bool:
-                return "claiming cannot go on" in caplog.text
+        async def told() -> bool:
+            return "claiming cannot go on" in caplog.text
 
-            await until(atlas, told)
-            other.execute("ALTER TABLE job_hidden RENAME TO job")
-            state = await atlas.queries.engine()
-            assert (state.online, state.fault) == (False, "an unexpected OperationalError: no such table: job")
+        await until(atlas, told)
+        await other_program.run("ALTER TABLE job_hidden RENAME TO job")
+        state = await atlas.queries.engine()
+        assert (state.online, state.fault) == (
+            False,
+            f"an unexpected OperationalError: {other_program.no_table('job')}",
+        )
         await until_status(atlas, job_id, Status.COMPLETED)
         state = await atlas.queries.engine()
         assert (state.online, state.fault) == (True, None)
 
 
 async def test_a_database_that_somebody_keeps_locked_is_told_and_the_engine_goes_on_by_itself(
-    settings: Settings,
+    impatient: None, settings: Settings, other_program: OtherProgram
 ) -> None:
     async with running(settings, TestNoop()) as atlas:
-        await connection().execute_query("PRAGMA busy_timeout = 20")
         job_id = await submitted(atlas, "TEST_NOOP", run_at=clock.now() + timedelta(seconds=0.1))
-        with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
+        async with other_program.keeping_it_locked():
 
             async def told() -> bool:
                 return (await atlas.queries.engine()).fault is not None
 
             await until(atlas, told)
             state = await atlas.queries.engine()
-            assert (state.online, state.fault) == (False, "another program keeps the database locked; end it")
-            other.execute("ROLLBACK")
+            assert (state.online, state.fault) == (False, LOCKED[other_program.kind])
         await until_status(atlas, job_id, Status.COMPLETED)
         assert (await atlas.queries.engine()).online
 
@@ -177,13 +174,13 @@ async def test_a_type_with_a_limit_takes_its_next_job_as_soon_as_one_ends(settin
         assert most == 2
 
 
-async def test_a_database_that_somebody_holds_locked_for_a_while_is_waited_for(settings: Settings) -> None:
+async def test_a_database_that_somebody_holds_locked_for_a_while_is_waited_for(
+    settings: Settings, other_program: OtherProgram
+) -> None:
     async with running(settings, TestNoop()) as atlas:
         job_id = await submitted(atlas, "TEST_NOOP", run_at=clock.now() + timedelta(seconds=0.1))
-        with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
+        async with other_program.keeping_it_locked():
             await asyncio.get_running_loop().run_in_executor(None, other_work)
-            other.execute("ROLLBACK")
         await until_status(atlas, job_id, Status.COMPLETED)
 
 

@@ -14,7 +14,7 @@ from models.channel import Channel
 from models.job import Job
 from models.states import Status
 from tests.plugin.job_runner_test_jobs import TestNoop
-from tests.support.engine import opened, running, scripted, settings_in, stored_job, submitted, until_set, until_status
+from tests.support.engine import changed, opened, running, scripted, stored_job, submitted, until_set, until_status
 
 
 async def test_stopping_lets_a_job_finish_that_needs_no_longer_than_the_drain(settings: Settings) -> None:
@@ -25,7 +25,7 @@ async def test_stopping_lets_a_job_finish_that_needs_no_longer_than_the_drain(se
         return {"message": "Just in time"}
 
     async with opened(settings):
-        atlas = Atlas(settings_in(settings.data_dir, drain_seconds=10), Registry([scripted(work)]))
+        atlas = Atlas(changed(settings, drain_seconds=10), Registry([scripted(work)]))
         await atlas.start()
         job_id = await submitted(atlas)
         await until_status(atlas, job_id, Status.RUNNING)
@@ -78,7 +78,7 @@ async def test_no_job_is_left_running_at_whatever_moment_it_stops(settings: Sett
     async with opened(settings):
         for _ in range(5):
             await stored_job(type="TEST_NOOP")
-        atlas = Atlas(settings_in(settings.data_dir, poll_seconds=3600), Registry([TestNoop()]))
+        atlas = Atlas(changed(settings, poll_seconds=3600), Registry([TestNoop()]))
         await atlas.start()
         for _ in range(turns):
             await asyncio.sleep(0)  # one turn of the loop

@@ -6,25 +6,28 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
+from tortoise.exceptions import OperationalError
 
 from engine import clock, executor
 from engine.errors import LeaseLost, OutcomeUnknown, PermanentError, TransientError
-from engine.events import AttemptEnded, JobChanged, JobLogged, JobProgressed
+from engine.events import AttemptEnded, EngineChanged, JobChanged, JobLogged, JobProgressed
 from engine.jobs.base import Context, EffectKind
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.attempt import Attempt
 from models.effect import Effect
 from models.job import Job
+from models.statement import SQLITE
 from models.states import Phase, Status
 from models.type_policy import TypePolicy
 from tests.support.engine import (
     Recorder,
+    changed,
     held,
     running,
     scripted,
-    settings_in,
     submitted,
     until,
     until_set,
@@ -56,7 +59,7 @@ async def test_a_job_that_returns_is_completed_with_its_result(settings: Setting
         (attempt,) = await atlas.queries.attempts(job_id)
         assert (attempt.number, attempt.outcome, attempt.engine) == (1, "succeeded", atlas.id)
         assert [line.text for line in attempt.log] == ["Half of it"]
-        assert heard.events == [
+        assert [event for event in heard.events if event != EngineChanged()] == [
             JobChanged(job_id),  # submitted
             JobChanged(job_id),  # running
             JobLogged(job_id, 1, "Half of it"),
@@ -224,7 +227,7 @@ async def test_a_job_that_ignores_that_it_was_stopped_is_left_behind_and_cannot_
 ) -> None:
     deaf = Deaf()
     types = scripted(deaf, time_limit_seconds=0.05 if why == "time limit" else 3600), scripted(done, key="OTHER")
-    async with running(settings_in(settings.data_dir, concurrency=1), *types) as atlas:
+    async with running(changed(settings, concurrency=1), *types) as atlas:
         job_id = await submitted(atlas)
         await until_set(deaf.begun)
         if why == "cancelled":
@@ -408,7 +411,7 @@ async def test_a_result_that_no_json_can_hold_is_kept_as_text_or_fails_the_job_o
 
 
 async def test_a_database_that_cannot_be_read_for_a_moment_fails_no_job(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def quick(_: dict[str, Any]) -> dict[str, Any]:
         return {}
@@ -421,12 +424,21 @@ async def test_a_database_that_cannot_be_read_for_a_moment_fails_no_job(
     def broken(*args: Any, **filters: Any) -> Any:
         if left:
             left.pop()
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
-            raise error
+            raise disk_error(kind)
         return real(*args, **filters)
 
     async with running(settings, scripted(script)) as atlas:
         monkeypatch.setattr(Effect, "get_or_none", broken)
         await until_status(atlas, await submitted(atlas, payload={"where": ["one"]}), Status.COMPLETED)
         assert not left
+
+
+def disk_error(kind: str) -> Exception:
+    """What the ORM raises when the disk refuses to give data back."""
+    if kind == SQLITE:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+        return error
+    raised = OperationalError("could not read blocks: Input/output error")
+    raised.__cause__ = asyncpg.exceptions.PostgresIOError("could not read blocks: Input/output error")
+    return raised

@@ -13,7 +13,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 
 
 @pytest.mark.parametrize(
-    ("content", "kind"),
+    ("content", "format_name"),
     [
         (PNG, "png"),
         (b"\xff\xd8\xff\xe0 JFIF", "jpg"),
@@ -27,8 +27,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
         (b"", None),
     ],
 )
-def test_a_picture_is_told_by_its_first_bytes(content: bytes, kind: str | None) -> None:
-    assert image_kind(content) == kind
+def test_a_picture_is_told_by_its_first_bytes(content: bytes, format_name: str | None) -> None:
+    assert image_kind(content) == format_name
 
 
 @pytest.mark.parametrize(

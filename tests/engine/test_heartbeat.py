@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import sqlite3
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +13,8 @@ from engine.settings import Settings
 from models.engine_record import EngineRecord
 from models.job import Job
 from models.states import Status
-from tests.support.engine import opened, running, scripted, settings_in, submitted, until, until_status
+from tests.support.engine import changed, opened, running, scripted, submitted, until, until_status
+from tests.support.other_program import OtherProgram
 
 
 async def for_ever(context: Context) -> dict[str, Any]:
@@ -52,7 +51,7 @@ async def test_an_engine_that_is_silent_for_ten_seconds_is_offline(
 
 
 async def test_a_job_that_takes_longer_than_its_lease_keeps_it(settings: Settings) -> None:
-    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(for_ever)) as atlas:
+    async with running(changed(settings, lease_seconds=1), scripted(for_ever)) as atlas:
         job_id = await submitted(atlas)
         await until_status(atlas, job_id, Status.RUNNING)
         first = await lease_of(job_id)
@@ -75,7 +74,7 @@ async def test_a_job_that_was_taken_over_elsewhere_is_stopped_here(settings: Set
             stopped.set()
         return {}
 
-    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(work)) as atlas:
+    async with running(changed(settings, lease_seconds=1), scripted(work)) as atlas:
         job_id = await submitted(atlas)
         await until_status(atlas, job_id, Status.RUNNING)
         later = clock.now() + timedelta(hours=1)
@@ -111,19 +110,22 @@ async def test_an_attempt_that_lost_its_job_to_a_later_one_here_leaves_that_one_
 
 
 async def test_a_beat_that_fails_is_told_with_its_reason_and_followed_by_the_next(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+    settings: Settings, other_program: OtherProgram, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(settings_in(settings.data_dir, lease_seconds=1)) as atlas:
-        await _change(settings, "ALTER TABLE engine RENAME TO engine_hidden")
+    async with running(changed(settings, lease_seconds=1)) as atlas:
+        await other_program.run("ALTER TABLE engine RENAME TO engine_hidden")
 
         async def told() -> bool:
             return "the heartbeat cannot go on" in caplog.text
 
         await until(atlas, told)
-        await _change(settings, "ALTER TABLE engine_hidden RENAME TO engine")
+        await other_program.run("ALTER TABLE engine_hidden RENAME TO engine")
         failed = clock.now()
         state = await atlas.queries.engine()
-        assert (state.online, state.fault) == (False, "an unexpected OperationalError: no such table: engine")
+        assert (state.online, state.fault) == (
+            False,
+            f"an unexpected OperationalError: {other_program.no_table('engine')}",
+        )
 
         async def beats_again() -> bool:
             return (await EngineRecord.get(id=atlas.id)).last_beat_at > failed
@@ -135,8 +137,3 @@ async def test_a_beat_that_fails_is_told_with_its_reason_and_followed_by_the_nex
 
         await until(atlas, online_again)
         assert (await atlas.queries.engine()).fault is None
-
-
-async def _change(settings: Settings, statement: str) -> None:
-    with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
-        other.execute(statement)

@@ -1,11 +1,9 @@
 """The ledger: many writes in one commit, nothing lost while the database is in trouble, nobody spoilt by another."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -15,15 +13,15 @@ from engine import clock, ledger
 from engine.events import Bus, Event
 from engine.health import Health
 from engine.ledger import Ledger, Operation
-from engine.settings import Settings
 from models.attempt import Attempt, LogLine
-from models.database import connection
+from models.database import transaction
 from models.ending import Ending, Lease
 from models.job import Job
 from models.states import AttemptOutcome, Status
 from tests.support.engine import stored_job, until_set
+from tests.support.other_program import LOCKED, OtherProgram
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("impatient", "database")
 
 
 @pytest.fixture
@@ -38,9 +36,8 @@ def health(bus: Bus) -> Health:
 
 @pytest.fixture
 async def book(database: None, health: Health, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ledger]:
-    """A ledger that writes; a lock is waited for 20 ms, and a broken database tried again after as long."""
+    """A ledger that writes; a broken database is tried again after 20 ms."""
     monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.02)
-    await connection().execute_query("PRAGMA busy_timeout = 20")
     book = Ledger(health)
     book.open()
     yield book
@@ -74,17 +71,19 @@ class Holding:
         await self.go_on.wait()
 
 
-async def test_endings_of_many_attempts_share_one_commit(book: Ledger) -> None:
+async def test_endings_of_many_attempts_share_one_commit(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     endings = [await an_ending() for _ in range(25)]
-    commits = await counted_commits()
+    commits = counted_commits(monkeypatch)
     assert await asyncio.gather(*(book.end(ending) for ending in endings)) == [True] * 25
     assert len(commits) == 1
     assert await Job.filter(status=Status.COMPLETED).count() == 25
 
 
-async def test_what_comes_while_one_commit_is_under_way_gathers_for_the_next(book: Ledger) -> None:
+async def test_what_comes_while_one_commit_is_under_way_gathers_for_the_next(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, endings = Holding(), [await an_ending() for _ in range(5)]
-    commits = await counted_commits()
+    commits = counted_commits(monkeypatch)
     writing = [asyncio.create_task(book.write(first))]
     await until_set(first.begun)
     writing += [asyncio.create_task(book.write(storing(f"number {n}"))) for n in range(5)]
@@ -115,7 +114,7 @@ async def test_of_two_rescues_the_second_leaves_no_line(book: Ledger) -> None:
 
 
 async def test_what_waits_is_written_once_the_trouble_is_over(
-    book: Ledger, settings: Settings, health: Health, bus: Bus
+    book: Ledger, other_program: OtherProgram, health: Health, bus: Bus
 ) -> None:
     told, faults = asyncio.Event(), list[str | None]()
 
@@ -125,7 +124,7 @@ async def test_what_waits_is_written_once_the_trouble_is_over(
 
     bus.subscribe(on_event)
     ending = await an_ending("Busy", status=Status.FAILED)
-    with locked(settings):
+    async with other_program.keeping_it_locked():
         writing = [
             asyncio.create_task(_ended(book, ending)),
             asyncio.create_task(book.write(storing("waits"))),
@@ -133,7 +132,7 @@ async def test_what_waits_is_written_once_the_trouble_is_over(
         await until_set(told)
         assert not any(task.done() for task in writing)
     await asyncio.gather(*writing)
-    assert faults == ["another program keeps the database locked; end it", None]
+    assert faults == [LOCKED[other_program.kind], None]
     assert await Job.exists(name="waits")
     job = await Job.get(id=ending.lease.job_id)
     assert (job.status, job.error, job.finished_at) == (Status.FAILED, "Busy", ending.at)
@@ -206,16 +205,16 @@ async def test_closing_writes_what_is_left(book: Ledger) -> None:
 
 
 async def test_closing_on_a_database_in_trouble_gives_up_and_says_why(
-    book: Ledger, settings: Settings, bus: Bus
+    book: Ledger, other_program: OtherProgram, bus: Bus
 ) -> None:
     told = asyncio.Event()
     bus.subscribe(lambda _: told.set())
-    with locked(settings):
+    async with other_program.keeping_it_locked():
         writing = asyncio.create_task(book.write(storing("never")))
         await until_set(told)
         async with asyncio.timeout(10):
             await book.close()
-        with pytest.raises(BaseORMException, match="database is locked"):
+        with pytest.raises(BaseORMException, match=r"database is locked|lock timeout"):
             await writing
 
 
@@ -231,20 +230,17 @@ async def test_the_database_is_free_for_others_after_a_write_that_failed(book: L
     assert await Job.all().count() == 1
 
 
-@contextmanager
-def locked(settings: Settings) -> Iterator[None]:
-    """Another program writes, and keeps the file to itself."""
-    with closing(sqlite3.connect(settings.data_dir / "job-runner.db", isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        yield
-        other.execute("ROLLBACK")
+def counted_commits(monkeypatch: pytest.MonkeyPatch) -> list[BaseDBAsyncClient]:
+    """Fills with every commit of the ledger from now on."""
+    commits: list[BaseDBAsyncClient] = []
 
+    @asynccontextmanager
+    async def counted() -> AsyncIterator[BaseDBAsyncClient]:
+        async with transaction() as writer:
+            yield writer
+        commits.append(writer)
 
-async def counted_commits() -> list[str]:
-    """Fills with every commit from now on."""
-    commits: list[str] = []
-    database: Any = connection()
-    await database._connection.set_trace_callback(lambda told: commits.append(told) if told == "COMMIT" else None)
+    monkeypatch.setattr(ledger, "transaction", counted)
     return commits
 
 

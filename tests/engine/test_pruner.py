@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine import clock
+from engine.cluster import Cluster
 from engine.events import Bus
 from engine.health import Health
 from engine.ledger import Ledger
@@ -26,11 +27,12 @@ DAY = timedelta(days=1)
 @asynccontextmanager
 async def pruner(settings: Settings) -> AsyncIterator[Pruner]:
     """A pruner that works only when it is told to."""
-    health = Health(Bus())
+    bus = Bus()
+    health = Health(bus)
     ledger = Ledger(health)
     async with opened(settings):
         ledger.open()
-        yield Pruner(settings, ledger, health)
+        yield Pruner(settings, ledger, health, Cluster(settings, "an engine", bus))
         await ledger.close()
 
 

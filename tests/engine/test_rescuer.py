@@ -25,10 +25,10 @@ from models.engine_record import EngineRecord
 from models.job import Job
 from models.states import AttemptOutcome, Phase, Status
 from tests.support.engine import (
+    changed,
     opened,
     running,
     scripted,
-    settings_in,
     stored_job,
     submitted,
     until,
@@ -71,7 +71,7 @@ async def die(atlas: Atlas, job: Job) -> None:
             lease_token=uuid.uuid4().hex,
             now=LONG_AGO,
             lease_expires_at=LONG_AGO,
-            types=["SCRIPTED"],
+            places={"SCRIPTED": 1},
             limit=1,
         )
     assert [one.id for one in claimed] == [job.id]
@@ -84,7 +84,7 @@ async def test_a_job_whose_lease_ran_out_runs_again_when_nothing_can_be_on_its_w
 ) -> None:
     async with opened(settings):
         job = await an_orphan(phase)
-    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+    async with running(changed(settings, lease_seconds=1), scripted(done)) as atlas:
         after = await until_status(atlas, job.id, Status.COMPLETED)
         first, second = await atlas.queries.attempts(job.id)
         told = "The engine died; already done: world" if phase is Phase.DONE else "The engine died"
@@ -95,7 +95,7 @@ async def test_a_job_whose_lease_ran_out_runs_again_when_nothing_can_be_on_its_w
 async def test_a_job_that_was_to_pause_when_its_engine_died_is_paused(settings: Settings) -> None:
     async with opened(settings):
         job = await an_orphan(pause_requested=True)
-    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+    async with running(changed(settings, lease_seconds=1), scripted(done)) as atlas:
         after = await until_status(atlas, job.id, Status.PAUSED)
         assert (after.attempt, after.pause_requested) == (1, False)
 
@@ -109,7 +109,7 @@ async def test_an_engine_never_rescues_what_it_is_running_itself(settings: Setti
         await go_on.wait()
         return {}
 
-    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(slow)) as atlas:
+    async with running(changed(settings, lease_seconds=1), scripted(slow)) as atlas:
         job_id = await submitted(atlas)
         await until_set(begun)
         await Job.filter(id=job_id).update(lease_expires_at=LONG_AGO)
@@ -122,7 +122,7 @@ async def test_an_engine_never_rescues_what_it_is_running_itself(settings: Setti
 async def test_a_job_whose_lease_ran_out_while_it_spoke_is_left_to_a_person(settings: Settings) -> None:
     async with opened(settings):
         job = await an_orphan(Phase.SENDING)
-    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+    async with running(changed(settings, lease_seconds=1), scripted(done)) as atlas:
         after = await until_status(atlas, job.id, Status.FAILED)
         assert (after.outcome, after.attempt) == ("unknown", 1)
         assert after.error == "The engine died while the world was being spoken to"
@@ -191,7 +191,7 @@ async def test_an_attempt_that_ends_by_itself_starts_the_count_anew(settings: Se
 async def test_what_may_have_gone_out_stays_unknown_whatever_the_deaths(settings: Settings, deaths: int) -> None:
     async with opened(settings):
         job = await an_orphan(Phase.SENDING, deaths=deaths)
-    async with running(settings_in(settings.data_dir, lease_seconds=1), scripted(done)) as atlas:
+    async with running(changed(settings, lease_seconds=1), scripted(done)) as atlas:
         after = await until_status(atlas, job.id, Status.FAILED)
         assert (after.outcome, sorted(after.allowed)) == ("unknown", ["cancel", "resolve"])
 

@@ -35,7 +35,7 @@ BAD = [
     ("SMTP_SECURITY", "ssl", "should be 'starttls', 'tls' or 'none'", "'ssl'"),
     ("SMTP_FROM", "Job Runner", "must be an address like jobs@example.org", "'Job Runner'"),
     ("SMTP_FROM", "a@b.example\nBcc: x@y.example", "must be an address like jobs@example.org", r"\n"),
-    ("DATABASE_URL", "mysql://jobs", "must begin with sqlite://", ""),
+    ("DATABASE_URL", "mysql://jobs", "must begin with sqlite:// or postgres://", ""),
     ("ADMIN_PASSWORD", "short", "must have at least 8 characters", ""),
     ("ADMIN_PASSWORD", "x" * 1001, "must have at most 1,000 characters", ""),
     ("LEASE_SECONDS", "0", "should be greater than or equal to 1", "'0'"),
@@ -57,7 +57,7 @@ def test_a_bad_value_is_one_line_with_name_rule_and_value(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ADMIN_PASSWORD", "geheim"), ("DATABASE_URL", "postgres://ada:geheim@db/jobs")],
+    [("ADMIN_PASSWORD", "geheim"), ("DATABASE_URL", "mysql://ada:geheim@db/jobs")],
 )
 def test_a_secret_is_not_repeated_in_the_fault(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"JOB_RUNNER_{name}", value)

@@ -12,8 +12,11 @@ import pytest
 
 from engine.settings import Settings
 from models.backup import save
-from models.database import DatabaseError, read_only
+from models.errors import DatabaseError
+from models.sqlite import read_only
 from tests.support.engine import opened, stored_job
+
+pytestmark = pytest.mark.sqlite
 
 AT = datetime(2026, 11, 23, 18, 49, tzinfo=UTC)
 
@@ -59,18 +62,18 @@ def test_only_its_owner_may_read_a_backup(source: Path, target: Path) -> None:
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
-def test_what_is_there_already_is_never_overwritten(source: Path, target: Path, kind: str) -> None:
-    if kind == "file":
+@pytest.mark.parametrize("what", ["file", "folder", "dangling link"])
+def test_what_is_there_already_is_never_overwritten(source: Path, target: Path, what: str) -> None:
+    if what == "file":
         target.write_text("Precious")
-    elif kind == "folder":
+    elif what == "folder":
         target.mkdir()
     else:
         target.symlink_to("nowhere")
     with pytest.raises(DatabaseError, match="exists already"):
         save(source, target, at=AT)
     assert os.listdir(target.parent) == [target.name]
-    assert kind != "file" or target.read_text() == "Precious"
+    assert what != "file" or target.read_text() == "Precious"
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
@@ -121,10 +124,10 @@ def test_a_database_that_is_not_there_is_named_and_not_made(tmp_path: Path, targ
     assert not target.exists()
 
 
-@pytest.mark.parametrize("kind", ["letter", "foreign", "empty", "cut off"])
-def test_what_is_no_database_of_ours_is_not_backed_up(source: Path, target: Path, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("what", ["letter", "foreign", "empty", "cut off"])
+def test_what_is_no_database_of_ours_is_not_backed_up(source: Path, target: Path, tmp_path: Path, what: str) -> None:
     file = tmp_path / "other.db"
-    make_unfit(file, kind, source)
+    make_unfit(file, what, source)
     before = file.read_bytes()
     with pytest.raises(DatabaseError, match=r"other\.db.*(not a database|malformed)"):
         save(file, target, at=AT)
@@ -132,13 +135,13 @@ def test_what_is_no_database_of_ours_is_not_backed_up(source: Path, target: Path
     assert os.listdir(target.parent) == []
 
 
-def make_unfit(file: Path, kind: str, good: Path) -> None:
+def make_unfit(file: Path, what: str, good: Path) -> None:
     """Something that looks like a database of ours to nobody who looks closely."""
-    if kind == "letter":
+    if what == "letter":
         file.write_text("Dear Ada,\n" * 1000)
-    elif kind == "empty":
+    elif what == "empty":
         file.write_bytes(b"")
-    elif kind == "foreign":
+    elif what == "foreign":
         with closing(sqlite3.connect(file)) as writer:
             writer.execute("CREATE TABLE job (id INTEGER)")
     else:

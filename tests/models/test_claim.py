@@ -2,23 +2,23 @@
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
-from engine.settings import Settings
 from models.attempt import Attempt
 from models.claim import Claimed, claim_due, come_due
-from models.database import connection, stored_time, transaction
+from models.database import connection, transaction
 from models.job import Job
+from models.statement import POSTGRES, SQLITE
 from models.states import Approval, Priority, Status
 from models.type_policy import TypePolicy
 from tests.support.engine import stored_job
+from tests.support.other_program import OtherProgram
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -38,7 +38,7 @@ async def look(
             lease_token=f"lease {next(_tokens)}",
             now=now,
             lease_expires_at=now + timedelta(seconds=15),
-            types=types,
+            places=dict.fromkeys(types, limit),
             limit=limit,
         )
 
@@ -237,24 +237,33 @@ async def test_it_says_whether_a_freed_slot_may_find_more(
 
 MANY = 100_000
 STEPS = 20_000  # of SQLite's virtual machine; reading the whole queue once takes a hundred times as many
+ROWS = 100
 
-
-@pytest.mark.parametrize(
+LATER = (NOW + timedelta(days=1)).isoformat(" ")
+waiting_jobs = pytest.mark.parametrize(
     "waiting",
     [
         {"type": "PAUSED"},
         {"approval": Approval.PENDING},
-        {"due_at": stored_time(NOW + timedelta(days=1))},
+        {"due_at": LATER},
         {"type": "REMOVED"},
         {"status": Status.COMPLETED},
         {},
     ],
     ids=lambda columns: "-".join(columns) or "due",
 )
-async def test_a_look_costs_the_same_however_many_jobs_wait(settings: Settings, waiting: dict[str, str]) -> None:
-    await TypePolicy.create(type="PAUSED", paused=True)
-    _many_jobs(settings, MANY, **waiting)
-    job = await stored_job(priority=Priority.HIGH)
+NUMBERS = {
+    SQLITE: f"(WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n)",  # noqa: S608
+    POSTGRES: f"generate_series(1, {MANY // 5})",
+}
+
+
+@pytest.mark.sqlite
+@waiting_jobs
+async def test_a_look_takes_as_many_steps_however_many_jobs_wait(
+    other_program: OtherProgram, waiting: dict[str, str]
+) -> None:
+    job = await an_urgent_job_among_many(other_program, waiting)
     database: Any = connection()
     steps = itertools.count()
     await database._connection.set_progress_handler(lambda: next(steps) and None, 100)
@@ -264,14 +273,36 @@ async def test_a_look_costs_the_same_however_many_jobs_wait(settings: Settings, 
     assert next(steps) * 100 < STEPS
 
 
-def _many_jobs(settings: Settings, count: int, **columns: str) -> None:
-    usual = {"type": "SCRIPTED", "status": "queued", "approval": None, "due_at": None}
-    names = "category, name, summary, priority, progress, payload, pause_requested, created_by, created_at, attempt"
-    rest = "'task', 'A job', '', 2, 0, '{}', 0, 'test', ?, 0"
-    with closing(sqlite3.connect(settings.data_dir / "job-runner.db")) as other, other:
-        other.execute(
-            f"INSERT INTO job ({names}, max_attempts, deaths, type, status, approval, due_at) "  # noqa: S608 (constants)
-            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-            f"SELECT {rest}, 5, 0, ?, ?, ?, ? FROM n",
-            [count, stored_time(NOW), *{**usual, **columns}.values()],
-        )
+@pytest.mark.postgres
+@waiting_jobs
+async def test_a_look_reads_a_few_rows_however_many_jobs_wait(
+    other_program: OtherProgram, waiting: dict[str, str]
+) -> None:
+    job = await an_urgent_job_among_many(other_program, waiting)
+    await other_program.run("ANALYZE")
+    async with transaction() as writer:
+        before = await rows_read(writer)
+        claimed = await claim(types=["SCRIPTED", "PAUSED", "OTHER"])
+        assert await rows_read(writer) - before < ROWS
+    assert claimed[0].id == job.id
+
+
+async def rows_read(writer: BaseDBAsyncClient) -> int:
+    """How many jobs this connection has looked at, whether it took them or not."""
+    (told,) = await writer.execute_query_dict(
+        "SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables WHERE relname = 'job'"
+    )
+    return int(told["rows"])
+
+
+async def an_urgent_job_among_many(other_program: OtherProgram, waiting: dict[str, str]) -> Job:
+    await TypePolicy.create(type="PAUSED", paused=True)
+    columns = {"type": "SCRIPTED", "status": "queued", "category": "task", "name": "A job", "summary": ""}
+    numbers = {"priority": "2", "progress": "0", "attempt": "0", "max_attempts": "5", "deaths": "0"}
+    more = {"payload": "{}", "pause_requested": "0", "created_by": "test", "created_at": NOW.isoformat(" "), **waiting}
+    values = {name: f"'{value}'" for name, value in {**columns, **numbers, **more}.items()}
+    await other_program.run(
+        f"INSERT INTO job ({', '.join(values)}) "  # noqa: S608 (constants)
+        f"SELECT {', '.join(values.values())} FROM {NUMBERS[other_program.kind]} AS n"
+    )
+    return await stored_job(priority=Priority.HIGH)

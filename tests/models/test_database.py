@@ -15,7 +15,6 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 from engine.settings import Settings
 from models.database import (
-    DatabaseError,
     close_database,
     configuration,
     connection,
@@ -23,6 +22,7 @@ from models.database import (
     transaction,
     trouble,
 )
+from models.errors import DatabaseError
 from models.job import Job
 from tests.support.engine import opened, settings_in, stored_job
 
@@ -87,6 +87,7 @@ async def test_models_and_migrations_agree(tmp_path: Path) -> None:
     assert [operation for migration in found for operation in migration.operations] == []
 
 
+@pytest.mark.sqlite
 async def test_a_commit_survives_a_power_cut(settings: Settings, database: None) -> None:
     rows = [await connection().execute_query_dict(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
     assert rows == [[{"journal_mode": "wal"}], [{"synchronous": 2}]]
@@ -124,8 +125,8 @@ async def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> 
 
 
 async def test_a_database_of_another_kind_is_refused() -> None:
-    with pytest.raises(DatabaseError, match=r"must begin with sqlite://, not postgres://"):
-        await open_database("postgres://somewhere/jobs")
+    with pytest.raises(DatabaseError, match=r"must begin with sqlite:// or postgres://, not mysql://"):
+        await open_database("mysql://ada:geheim@somewhere/jobs")
 
 
 @pytest.mark.parametrize("name", ["with space", "100%25", "größe", "a#b", "what?", "a%b"])
@@ -138,6 +139,7 @@ async def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     assert os.listdir(tmp_path) == [name]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("refused", ["BEGIN", "COMMIT"])
 async def test_a_transaction_that_cannot_begin_or_be_committed_stores_nothing_and_keeps_no_lock(
     database: None, refused: str

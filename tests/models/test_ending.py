@@ -1,6 +1,6 @@
 """Endings: what each column becomes, and that only the attempt that owns the job ends it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -71,13 +71,34 @@ async def test_error_outcome_and_the_time_of_the_next_try_are_as_told() -> None:
 
 
 async def test_the_result_is_stored_and_a_partial_one_is_kept_by_an_ending_without() -> None:
-    partial = {"posts": [{"channel": "größe", "text": 'a "b" \\ \0 c'}]}
+    partial = {"posts": [{"channel": "größe", "text": 'a "b" \\ c'}]}
     job = await a_running_job()
     assert (await ended(Status.QUEUED, job=job, result=partial)).result == partial
     await Job.filter(id=job.id).update(status=Status.RUNNING, lease_token="lease")
     assert (await ended(Status.FAILED, job=job, error="Gave up")).result == partial
     await Job.filter(id=job.id).update(status=Status.RUNNING, lease_token="lease")
     assert (await ended(Status.COMPLETED, job=job, result={})).result == {}, "an empty result is one too"
+
+
+@pytest.mark.parametrize(
+    ("result", "kept"),
+    [
+        ({"text": "a\0b\0"}, {"text": "ab"}),
+        ({"a\0b": ["\0", {"c": "\0d"}]}, {"ab": ["", {"c": "d"}]}),
+        ({"name": "caf\udce9.txt"}, {"name": "caf\\udce9.txt"}),
+        ({"text": "\\u0000 is how JSON writes it"}, {"text": "\\u0000 is how JSON writes it"}),
+        ({"rocket": "\U0001f680"}, {"rocket": "\U0001f680"}),
+        ({"mean": float("nan"), "most": [float("inf"), -float("inf"), 1.5]}, {"mean": None, "most": [None, None, 1.5]}),
+        ({"text": "NaN and Infinity"}, {"text": "NaN and Infinity"}),
+        ({"at": datetime(2026, 11, 24, tzinfo=UTC)}, {"at": "2026-11-24 00:00:00+00:00"}),
+        ({"pair": (1, "\0x")}, {"pair": [1, "x"]}),
+    ],
+    ids=ascii,
+)
+async def test_of_a_result_that_no_database_can_store_the_rest_is_kept(
+    result: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    assert (await ended(Status.COMPLETED, result=result)).result == kept
 
 
 async def test_more_attempts_are_added_to_what_the_job_may_use() -> None:

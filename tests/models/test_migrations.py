@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate
 
@@ -13,6 +14,8 @@ from models.database import configuration
 from models.job import Job
 from models.states import Status
 from tests.support.engine import opened
+
+pytestmark = pytest.mark.sqlite
 
 FORMER = "models.0002_claim_index"
 SOON = "2035-01-01 08:00:00+00:00"

@@ -14,15 +14,18 @@ from engine import clock
 from engine.settings import Settings
 from models.attempt import Attempt
 from models.backup import save
-from models.database import DatabaseError, read_only
 from models.effect import Effect
 from models.engine_record import EngineRecord
+from models.errors import DatabaseError
 from models.job import Job
 from models.restore import Restored, restore
+from models.sqlite import read_only
 from models.states import UNKNOWN, Approval, AttemptOutcome, Phase, Status
 from tests.models.test_backup import make_unfit
 from tests.models.test_migrations import make_former
 from tests.support.engine import opened, stored_job
+
+pytestmark = pytest.mark.sqlite
 
 AT, NOW = datetime(2026, 11, 23, 18, 49, tzinfo=UTC), datetime(2026, 11, 24, 7, 0, 1, tzinfo=UTC)
 DOUBT = "Restored from the backup of 2026-11-23 18:49:00 UTC: it may have gone out since. Did it?"
@@ -239,12 +242,12 @@ async def test_where_there_was_no_database_a_stale_log_is_put_aside(
         assert await Job.all().count() == 0
 
 
-@pytest.mark.parametrize("kind", ["letter", "cut off", "empty"])
+@pytest.mark.parametrize("what", ["letter", "cut off", "empty"])
 async def test_a_database_that_is_damaged_is_replaced_and_kept(
-    settings: Settings, target: Path, file: Path, kind: str
+    settings: Settings, target: Path, file: Path, what: str
 ) -> None:
     save(target, file, at=AT)
-    make_unfit(target, kind, file)
+    make_unfit(target, what, file)
     damaged = content(target)
     former = restored(file, target).former
     assert former
@@ -284,7 +287,7 @@ async def test_a_backup_of_the_first_version_is_brought_up_to_date_at_the_next_s
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("what", "words"),
     [
         ("missing", "there is no backup"),
         ("folder", "there is no backup"),
@@ -297,12 +300,12 @@ async def test_a_backup_of_the_first_version_is_brought_up_to_date_at_the_next_s
     ],
 )
 async def test_a_backup_that_cannot_be_used_leaves_the_database_as_it_is(
-    settings: Settings, target: Path, file: Path, kind: str, words: str
+    settings: Settings, target: Path, file: Path, what: str, words: str
 ) -> None:
     async with opened(settings):
         for _ in range(200):
             await stored_job()
-    make_bad_backup(file, kind, target)
+    make_bad_backup(file, what, target)
     before, names = content(target), _beside(target)
     with pytest.raises(DatabaseError, match=words) as caught:
         restored(file, target)
@@ -356,12 +359,12 @@ def test_whatever_fails_before_the_swap_leaves_the_database_as_it_is(
     assert _beside(target) - names <= {"job-runner.db-wal", "job-runner.db-shm"}
 
 
-def make_bad_backup(file: Path, kind: str, good: Path) -> None:
-    if kind == "folder":
+def make_bad_backup(file: Path, what: str, good: Path) -> None:
+    if what == "folder":
         file.mkdir()
-    elif kind in ("newer", "one bad page"):
+    elif what in ("newer", "one bad page"):
         save(good, file, at=AT)
-        if kind == "newer":
+        if what == "newer":
             change(file, "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '0999_later', '')")
         else:
             with read_only(file) as reader:
@@ -369,8 +372,8 @@ def make_bad_backup(file: Path, kind: str, good: Path) -> None:
             with file.open("r+b") as writer:
                 writer.seek((root - 1) * 4096 + 8)
                 writer.write(b"\xff" * 64)
-    elif kind != "missing":
-        make_unfit(file, kind, good)
+    elif what != "missing":
+        make_unfit(file, what, good)
 
 
 def change(file: Path, *statements: str) -> None:

@@ -55,6 +55,11 @@ class JobRunner:
         return self._process.pid
 
     @property
+    def database_url(self) -> str:
+        """Where its jobs are."""
+        return str(self._settings.get("DATABASE_URL") or f"sqlite://{self.data_dir / 'job-runner.db'}")
+
+    @property
     def output(self) -> str:
         """Everything that it has printed."""
         file = self.data_dir.parent / f"{self.data_dir.name}.log"
@@ -154,6 +159,58 @@ class JobRunner:
                 except httpx.TransportError:
                     _pause()
         raise RuntimeError(f"Job Runner did not answer within {START_SECONDS:g} s:\n{self.output}")
+
+
+class WorkerProcess:
+    """A worker in a process of its own; it is online a moment after it was started."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **settings: object) -> None:
+        self._command = [sys.executable, "main.py", "worker", *arguments]
+        self._environment = environment({"DATA_DIR": data_dir, **settings})
+        self._log = data_dir.parent / f"{data_dir.name}-worker-{id(self)}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """Everything that it has printed."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def start(self) -> None:
+        """Start, and wait for nothing."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+
+    def send(self, how: signal.Signals) -> None:
+        """Send a signal, and wait for nothing."""
+        assert self._process
+        self._process.send_signal(how)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it, if it has not ended, and return the exit code."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(how)
+        code = self._process.wait(timeout=30)
+        self._process = None
+        return code
+
+    def kill(self) -> int:
+        """SIGKILL, and the exit code."""
+        return self.stop(signal.SIGKILL)
 
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:

@@ -20,7 +20,7 @@ def test_a_status_badge_says_the_exact_word(status: Status) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "changes", "kind"),
+    ("status", "changes", "facet"),
     [
         (Status.QUEUED, {}, None),
         (Status.QUEUED, {"approval": Approval.PENDING}, "approval"),
@@ -39,10 +39,10 @@ def test_a_status_badge_says_the_exact_word(status: Status) -> None:
         (Status.COMPLETED, {}, None),
     ],
 )
-def test_a_facet_badge_tells_the_finer_truth(status: Status, changes: dict[str, Any], kind: str | None) -> None:
+def test_a_facet_badge_tells_the_finer_truth(status: Status, changes: dict[str, Any], facet: str | None) -> None:
     badge = facet_badge(a_job(status, **changes), NOW)
-    assert (badge.kind if badge else None) == kind
-    assert (badge.at if badge else None) == (SOON if kind in ("scheduled", "retrying") else None)
+    assert (badge.kind if badge else None) == facet
+    assert (badge.at if badge else None) == (SOON if facet in ("scheduled", "retrying") else None)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.states import Status
 from tests.servers.smtp import SmtpTestServer
-from tests.support.engine import running, settings_in, submitted, until_status
+from tests.support.engine import changed, running, submitted, until_status
 
 MAIL = {"to": ["ada@example.org", "bob@example.org"], "subject": "Hello", "body": "Dear **all**"}
 
@@ -35,7 +35,7 @@ def server() -> Iterator[SmtpTestServer]:
 def through(server: SmtpTestServer, settings: Settings, **more: Any) -> Settings:
     """Settings that send through this server."""
     usual = {"smtp_host": server.host, "smtp_port": server.port, "smtp_security": server.tls}
-    return settings_in(settings.data_dir, smtp_from="Job Runner <jobs@example.org>", **{**usual, **more})
+    return changed(settings, smtp_from="Job Runner <jobs@example.org>", **{**usual, **more})
 
 
 async def identity_of(atlas: Atlas, job_id: int) -> str:
