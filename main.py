@@ -23,6 +23,7 @@ from engine.engine import Atlas
 from engine.errors import SettingsError
 from engine.jobs import load_registry
 from engine.settings import Settings, load_settings
+from engine.storage import check_storage
 from models.database import close_database, open_database
 from models.errors import DatabaseError
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve(settings: Settings) -> None:
     """Pages, API and engine in this one process, until SIGTERM or Ctrl-C."""
-    asyncio.run(_check_database(settings))
+    asyncio.run(_check(settings))
     listener = _listen(settings)
     for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on them, then raises them again for us
         signal.signal(stop, lambda *_: sys.exit(0))
@@ -159,10 +160,11 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
     return Guard(app, loopback=settings.is_loopback, signed_in=sign_in.person), atlas
 
 
-async def _check_database(settings: Settings) -> None:
+async def _check(settings: Settings) -> None:
     """Find out what is wrong before anything serves."""
     await open_database(settings.database)
     await close_database()
+    await check_storage(settings)
 
 
 def _listen(settings: Settings) -> socket.socket:

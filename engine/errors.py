@@ -92,6 +92,10 @@ class TransientError(AttemptError):
         super().__init__(message, result=result)
 
 
+class StorageFault(TransientError):
+    """Files cannot be stored or read just now; says why and what to do."""
+
+
 class OutcomeUnknown(AttemptError):
     """Nobody knows whether it happened: the connection was lost while the world was being spoken to."""
 

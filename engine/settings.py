@@ -2,12 +2,13 @@
 
 import ipaddress
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.channels.mail_header import address_fault
@@ -16,7 +17,9 @@ from engine.errors import SettingsError
 PREFIX = "JOB_RUNNER_"
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1000
-_KEPT_TO_OURSELVES = ("PASSWORD", "SECRET", "DATABASE_URL")  # values that no message repeats
+_KEPT_TO_OURSELVES = ("PASSWORD", "SECRET", "DATABASE_URL", "STORAGE_URL", "S3_ENDPOINT")  # no message repeats them
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w!.*'()-]+)*/?", re.ASCII)
+_SERVER = re.compile(r"https?://[\w.-]+(?::\d{1,5})?/?|https?://\[[0-9a-fA-F:]+\](?::\d{1,5})?/?", re.ASCII)
 
 
 class Settings(BaseSettings):
@@ -39,6 +42,12 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = None
     secret_key: SecretStr | None = None
 
+    storage_url: str = ""
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: Annotated[SecretStr | None, Field(validate_default=True)] = None
+
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
     retention_days: Annotated[float, Field(ge=0, le=36500)] = 0
@@ -49,6 +58,33 @@ class Settings(BaseSettings):
         if url and not url.startswith(("sqlite://", "postgres://", "postgresql://")):
             raise ValueError("must begin with sqlite:// or postgres://")
         return url
+
+    @field_validator("storage_url")
+    @classmethod
+    def _known_storage(cls, url: str) -> str:
+        if url.startswith("s3://") and ("@" in url or "?" in url):
+            raise ValueError(f"must hold no key: set {PREFIX}S3_ACCESS_KEY_ID and {PREFIX}S3_SECRET_ACCESS_KEY")
+        is_folder = url.startswith("file:///") and len(url) > len("file:///")
+        is_bucket = _BUCKET.fullmatch(url) and not {".", ".."} & set(url.split("/"))
+        if url and not is_folder and not is_bucket:
+            raise ValueError("must be file:///a/shared/folder or s3://bucket/prefix")
+        return url
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _a_server(cls, endpoint: str | None, info: ValidationInfo) -> str | None:
+        if endpoint and not _SERVER.fullmatch(endpoint):
+            raise ValueError("must be a server's URL, as https://s3.example.org or http://10.0.0.7:9000")
+        if endpoint and not info.data.get("storage_url", "s3://").startswith("s3://"):
+            raise ValueError(f"is of use only with {PREFIX}STORAGE_URL=s3://bucket/prefix")
+        return endpoint.rstrip("/") if endpoint else None
+
+    @field_validator("s3_secret_access_key")
+    @classmethod
+    def _whole_key(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if bool(secret) != bool(info.data.get("s3_access_key_id")):
+            raise ValueError(f"and {PREFIX}S3_ACCESS_KEY_ID must both be set, or neither")
+        return secret
 
     @field_validator("admin_password")
     @classmethod
@@ -101,6 +137,11 @@ class Settings(BaseSettings):
     def artifacts_dir(self) -> Path:
         """Where the files that jobs make are kept, a folder a job."""
         return self.data_dir / "artifacts"
+
+    @property
+    def work_dir(self) -> Path:
+        """Where attempts make their files before these go to a storage elsewhere; always on this machine."""
+        return self.data_dir / "work"
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -16,7 +16,8 @@ from models import postgres as postgres_kind
 from models import sqlite
 from models.database import close_database, open_database
 from models.statement import POSTGRES, SQLITE
-from tests.support.engine import opened, settings_in
+from tests.servers.s3 import S3Server
+from tests.support.engine import changed, opened, settings_in
 from tests.support.other_program import OtherProgram
 from tests.support.postgres import SETTING, Postgres, PostgresServer
 from tests.support.server import JobRunner, free_port
@@ -190,3 +191,22 @@ def new_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
         yield server.create(name)
     finally:
         server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One real S3 server on loopback; each test has a prefix of its own there."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(params=["data folder", "shared folder", "S3"])
+def stored(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
+    """The settings, with files kept in each kind of place in turn."""
+    more: dict[str, Any] = {}
+    if request.param == "shared folder":
+        (tmp_path / "shared").mkdir()
+        more = {"storage_url": (tmp_path / "shared").as_uri()}
+    if request.param == "S3":
+        more = request.getfixturevalue("s3").settings(f"a/team/{uuid.uuid4().hex}")
+    return changed(settings, **more)

@@ -53,6 +53,17 @@ def test_a_data_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     assert_one_line(start(DATA_DIR=tmp_path / "taken"), "JOB_RUNNER_DATA_DIR must be a folder", "taken")
 
 
+def test_a_shared_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    done = start(DATA_DIR=tmp_path / "data", STORAGE_URL=(tmp_path / "share").as_uri())
+    assert_one_line(done, f"JOB_RUNNER_STORAGE_URL cannot be used: The folder {tmp_path}/share cannot be used")
+
+
+def test_a_bucket_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    key = {"S3_ACCESS_KEY_ID": "worker", "S3_SECRET_ACCESS_KEY": "geheim", "S3_ENDPOINT": "http://127.0.0.1:1"}
+    done = start(DATA_DIR=tmp_path, STORAGE_URL="s3://jobs/team", **key)
+    assert_one_line(done, "JOB_RUNNER_STORAGE_URL cannot be used: The storage s3://jobs/team cannot be reached at http")
+
+
 def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "job-runner.db").write_text("Dear Ada, this is a letter.\n" * 100)
     assert_one_line(start(DATA_DIR=tmp_path), "job-runner.db cannot be opened: file is not a database")

@@ -21,6 +21,10 @@ def test_everything_has_the_default_that_the_contract_names(tmp_path: Path) -> N
     assert (settings.smtp_host, settings.smtp_security, settings.admin_password) == (None, "starttls", None)
 
 
+NO_STORAGE = [
+    *("ftp://host/folder", "/mnt/share", "file://mnt/share", "file:///", "s3://", "s3:///prefix", "s3://No_Bucket"),
+    *("s3://bucket/a//b", "s3://bucket/../b", "s3://bucket/a b", "s3://bucket/a#b", "S3://bucket"),
+]
 BAD = [
     ("PORT", "http", "should be a valid integer", "'http'"),
     ("PORT", "65536", "should be less than or equal to 65535", "'65536'"),
@@ -38,6 +42,12 @@ BAD = [
     ("DATABASE_URL", "mysql://jobs", "must begin with sqlite:// or postgres://", ""),
     ("ADMIN_PASSWORD", "short", "must have at least 8 characters", ""),
     ("ADMIN_PASSWORD", "x" * 1001, "must have at most 1,000 characters", ""),
+    *(("STORAGE_URL", url, "must be file:///a/shared/folder or s3://bucket/prefix", "") for url in NO_STORAGE),
+    ("STORAGE_URL", "s3://ada:geheim@bucket", "must hold no key: set JOB_RUNNER_S3_ACCESS_KEY_ID and", ""),
+    ("S3_ENDPOINT", "s3.example.org", "must be a server's URL, as https://s3.example.org or http://10.0.0.7:9000", ""),
+    ("S3_ENDPOINT", "https://s3.example.org/bucket", "must be a server's URL", ""),
+    ("S3_ENDPOINT", "https://s3.example.org", "is of use only with JOB_RUNNER_STORAGE_URL=s3://bucket/prefix", ""),
+    ("S3_SECRET_ACCESS_KEY", "x", "and JOB_RUNNER_S3_ACCESS_KEY_ID must both be set, or neither", ""),
     ("LEASE_SECONDS", "0", "should be greater than or equal to 1", "'0'"),
 ]
 
@@ -57,7 +67,13 @@ def test_a_bad_value_is_one_line_with_name_rule_and_value(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ADMIN_PASSWORD", "geheim"), ("DATABASE_URL", "mysql://ada:geheim@db/jobs")],
+    [
+        ("ADMIN_PASSWORD", "geheim"),
+        ("DATABASE_URL", "mysql://ada:geheim@db/jobs"),
+        ("STORAGE_URL", "s3://ada:geheim@jobs"),
+        ("S3_ENDPOINT", "https://ada:geheim@s3.example.org"),
+        ("S3_SECRET_ACCESS_KEY", "geheim"),
+    ],
 )
 def test_a_secret_is_not_repeated_in_the_fault(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"JOB_RUNNER_{name}", value)
@@ -147,6 +163,30 @@ def test_a_sender_may_have_a_name(sender: str) -> None:
     assert Settings(smtp_from=sender).smtp_from == sender
 
 
+@pytest.mark.parametrize("url", ["s3://jobs", "s3://jobs/", "s3://jobs.example.org/team/a", "file:///mnt/a%20share"])
+def test_files_may_be_kept_in_a_shared_folder_or_a_bucket(url: str) -> None:
+    assert Settings(storage_url=url).storage_url == url
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "kept"),
+    [
+        ("https://s3.example.org/", "https://s3.example.org"),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+    ],
+)
+def test_a_bucket_may_be_on_any_server(endpoint: str, kept: str) -> None:
+    assert Settings(storage_url="s3://jobs", s3_endpoint=endpoint).s3_endpoint == kept
+
+
+def test_half_a_key_is_refused_whichever_half_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_RUNNER_S3_ACCESS_KEY_ID", "worker")
+    with pytest.raises(SettingsError, match="JOB_RUNNER_S3_SECRET_ACCESS_KEY and JOB_RUNNER_S3_ACCESS_KEY_ID must"):
+        load_settings()
+
+
 def test_secrets_are_not_shown_when_settings_are_printed() -> None:
-    settings = load_settings(smtp_password="geheim", admin_password="geheimnis", secret_key="sehr geheim")
+    key = {"s3_access_key_id": "worker", "s3_secret_access_key": "ganz geheim"}
+    settings = load_settings(smtp_password="geheim", admin_password="geheimnis", secret_key="sehr geheim", **key)
     assert "geheim" not in f"{settings!r} {settings}"
