@@ -5,11 +5,11 @@ from html import escape
 from xml.etree import ElementTree as Xml
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
+from api.downloads import file_response
 from engine import files
 from engine.engine import Atlas
-from engine.errors import NotFound
 from engine.views import FeedPost
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -33,11 +33,10 @@ def feed_routes(atlas: Atlas) -> APIRouter:
         return HTMLResponse(page(await atlas.queries.feed_post(entry_id)))
 
     @router.get("/feed/files/{name}")
-    async def image(name: str) -> FileResponse:
+    async def image(name: str, request: Request) -> Response:
         """An image of a post."""
-        if path := files.find(atlas.settings.files_dir, name):
-            return FileResponse(path, media_type=files.media_type(name))
-        raise NotFound("file", name)
+        file = await atlas.downloads.image(name)
+        return file_response(atlas, file, request, media_type=files.media_type(name))
 
     return router
 

@@ -16,6 +16,7 @@ from engine.errors import (
     JobRunnerError,
     MoveNotAllowed,
     NotFound,
+    StorageFault,
 )
 from engine.faults import shown
 from engine.health import DRIVER_ERRORS, trouble
@@ -66,6 +67,9 @@ def install(app: FastAPI) -> None:
                 return problem(409, str(error), allowed=error.allowed)
             case IdempotencyConflict():
                 return problem(409, str(error))
+            case StorageFault():
+                log.warning("a request failed: %s", error)
+                return problem(503, f"The request failed. {error}. {ASK_AGAIN}")
             case _:
                 return problem(500, "The request failed; the log says why")
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api import schemas
+from api.downloads import file_response
 from engine.commands import Commands
 from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput
@@ -74,10 +75,9 @@ def job_routes(atlas: Atlas) -> APIRouter:
         return [schemas.Attempt.of(attempt, effects) for attempt in attempts]
 
     @router.get("/jobs/{job_id}/artifacts/{name}", response_class=FileResponse)
-    async def get_artifact(job_id: JobId, name: str) -> FileResponse:
-        """A file that the job made."""
-        path = await queries.artifact(job_id, name)
-        return FileResponse(path, filename=name, content_disposition_type="attachment")
+    async def get_artifact(job_id: JobId, name: str, request: Request) -> Response:
+        """A file that the job's latest attempt made; a part of it with a Range header."""
+        return file_response(atlas, await atlas.downloads.artifact(job_id, name), request, filename=name)
 
     _add_moves(router, atlas, commands)
     return router

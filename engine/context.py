@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.artifacts import Artifacts
 from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked
 from engine.events import Bus, JobLogged, JobProgressed
 from engine.ledger import Ledger, close_lost
@@ -46,6 +47,7 @@ class AttemptContext:
         self._percent = 0.0
         self._writing: asyncio.Task[None] | None = None
         self._processes = Processes()
+        self.artifacts = Artifacts(lease, settings)
 
     @property
     def speaking(self) -> bool:
@@ -102,16 +104,8 @@ class AttemptContext:
         self._processes.kill()
 
     def artifact(self, name: str) -> Path:
-        """A path in the job's own folder.
-
-        Raises:
-            ValueError: the name is a path.
-        """
-        if not name or name != Path(name).name or name.startswith("."):
-            raise ValueError(f"an artifact's name must be a plain file name, not {name!r}")
-        folder = self.settings.artifacts_dir / str(self.job_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / name
+        """A path in the attempt's own folder; see `Artifacts.path`."""
+        return self.artifacts.path(name)
 
     async def already_done(self, target: str) -> dict[str, Any] | None:
         """What an earlier attempt's effect on this target gave, or None."""

@@ -7,9 +7,11 @@ import uuid
 from typing import Any
 
 from engine.administration import Administration
+from engine.artifacts import remove_leftovers
 from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.dispatcher import Dispatcher
+from engine.downloads import Downloads
 from engine.events import Bus, EngineChanged
 from engine.executor import Executor
 from engine.health import Health, trouble
@@ -35,6 +37,7 @@ class Atlas:
         self.commands = Commands(settings, self.registry, self.bus)
         health = self._health = Health(self.bus)
         self.queries = Queries(settings, self.registry, health)
+        self.downloads = Downloads(settings)
         self.administration = Administration(settings, self.registry, self.bus)
         self._cluster = Cluster(settings, self.id, self.bus)
         self._ledger = Ledger(health)
@@ -51,6 +54,7 @@ class Atlas:
         await self.administration.ensure_feed()
         await self._heartbeat.register()
         await self._rescue_at_start()
+        await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner]
         if self.settings.is_shared:
             duties.append(self._cluster)

@@ -2,15 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from engine import clock
+from engine.artifacts import Artifacts
 from engine.context import AttemptContext
-from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError, TransientError
+from engine.errors import (
+    AttemptError,
+    AttemptStopped,
+    LeaseLost,
+    OutcomeUnknown,
+    PauseAsked,
+    PermanentError,
+    TransientError,
+)
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
@@ -230,4 +239,20 @@ async def _run(job_type: AnyJobType, job: Claimed, context: AttemptContext) -> d
         payload = job_type.payload.model_validate(job.payload)
     except ValidationError as error:
         raise PermanentError(f"The stored payload no longer fits {job.type}: {error}") from error
-    return await job_type.run(payload, context)
+    try:
+        return await _kept(job_type.run(payload, context), context.artifacts)
+    finally:
+        await context.artifacts.clear()
+
+
+async def _kept(work: Coroutine[Any, Any, dict[str, Any]], artifacts: Artifacts) -> dict[str, Any]:
+    """Do the work, and store its files before it counts as done; those of a failure are of use to whoever looks."""
+    try:
+        result = await work
+    except AttemptStopped:
+        raise
+    except Exception:
+        await artifacts.keep_what_there_is()
+        raise
+    await artifacts.keep()
+    return result

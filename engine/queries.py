@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from tortoise.expressions import Q
 from tortoise.functions import Count
 
-from engine import clock, files
+from engine import clock
 from engine.errors import NotFound
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
@@ -142,22 +141,6 @@ class Queries:
     async def effects(self, job_id: int) -> list[EffectView]:
         """What a job did, or may have done, to the world."""
         return [effect_view(row) for row in await Effect.filter(job_id=job_id).order_by("id")]
-
-    async def artifact(self, job_id: int, name: str) -> Path:
-        """A file that a job made.
-
-        Raises:
-            NotFound: there is no such job or file.
-        """
-        await self._must_exist(job_id)
-        if path := files.find(self._settings.artifacts_dir / str(job_id), name):
-            return path
-        raise NotFound("artifact", f"{name!r} of job {job_id}")
-
-    def artifact_names(self, job_id: int) -> list[str]:
-        """The files that a job made."""
-        folder = self._settings.artifacts_dir / str(job_id)
-        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
     # -- the rest --------------------------------------------------------------------------------------------
 

@@ -66,7 +66,15 @@ class Context(Protocol):
         ...
 
     def artifact(self, name: str) -> Path:
-        """Where to write a file that the job makes; its folder exists."""
+        """Where to write a file that the job makes, on this machine; its folder exists, and is the attempt's own.
+
+        What lies there when the work is done is stored before the job counts as done, but for hidden files and
+        folders. An earlier attempt's files are not there.
+
+        Raises:
+            ValueError: the name is not that of a plain file.
+            StorageFault: the folder cannot be made; the attempt is tried again.
+        """
         ...
 
     async def already_done(self, target: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from engine.health import Health
 from engine.ledger import Ledger
 from engine.pruner import STEP, Pruner
 from engine.settings import Settings
+from engine.storage import open_storage
 from models.attempt import Attempt, LogLine
 from models.effect import Effect
 from models.job import Job
@@ -57,15 +58,20 @@ async def test_only_what_ended_longer_ago_than_the_setting_is_removed(settings: 
         assert {job.id for job in await Job.all()} == set(kept), f"{old} are gone"
 
 
-async def test_nothing_of_a_removed_job_is_left(settings: Settings) -> None:
-    async with pruner(keeping(settings, 1)) as prune:
+async def test_nothing_of_a_removed_job_is_left(stored: Settings) -> None:
+    async with pruner(keeping(stored, 1)) as prune:
         job_id, now = await ended(Status.COMPLETED, 2 * DAY), clock.now()
         await Attempt.create(job_id=job_id, number=1, lease_token="t", engine_id="e", started_at=now)
         await LogLine.create(job_id=job_id, attempt=1, at=now, text="Hello")
         await Effect.create(job_id=job_id, target="mail", attempt=1, identity={}, phase=Phase.DONE, started_at=now)
-        file = _artifact(settings, job_id)
+        storage = open_storage(stored)
+        for attempt in (1, 2):
+            await storage.put(f"artifacts/{job_id}/{attempt}/film.mp4", b"film")
+        await storage.put(f"artifacts/{job_id}0/1/film.mp4", b"another job's")
         assert await prune.step() == 1
-        assert not file.exists()
+        for attempt in (1, 2):
+            assert await storage.names(f"artifacts/{job_id}/{attempt}") == []
+        assert await storage.names(f"artifacts/{job_id}0/1") == ["film.mp4"]
         for model in (Job, Attempt, LogLine, Effect):
             assert await model.all().count() == 0
 
@@ -97,9 +103,18 @@ async def test_without_the_setting_everything_is_kept(settings: Settings, days: 
         assert await Job.all().count() == 1
 
 
-def _artifact(settings: Settings, job_id: int) -> Path:
-    folder = settings.artifacts_dir / str(job_id)
-    folder.mkdir(parents=True)
-    file = folder / "video.mp4"
-    file.write_text("film")
-    return file
+async def test_while_the_storage_is_away_old_jobs_stay_and_the_engine_works_on(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "share").write_text("no folder")
+    away = settings.model_copy(update={"storage_url": (tmp_path / "share").as_uri(), "retention_days": 1})
+    async with opened(settings):
+        job_id = await ended(Status.COMPLETED, 2 * DAY)
+    async with running(away) as atlas:
+        await until(atlas, lambda: _says(caplog, "old jobs stay for now: The folder "))
+        assert await Job.exists(id=job_id)
+        assert (await atlas.queries.engine()).fault is None
+
+
+async def _says(log: pytest.LogCaptureFixture, words: str) -> bool:
+    return words in log.text

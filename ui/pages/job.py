@@ -13,6 +13,7 @@ from engine.views import AttemptView, EffectView, JobView
 from models.states import UNKNOWN, Move, Status
 from ui.components.apology import missing
 from ui.components.attempts import Attempts
+from ui.components.files import Files
 from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.moves import ask_reject, move, press, resolve
 from ui.components.node import Node, button
@@ -45,7 +46,7 @@ class JobPage(StillView):
                         self._attempts, self._untried = Attempts(), Node("span", "", "muted")
                     self._payload = Redrawn()
                 with Node("div", "", "stack"):
-                    self._facts, self._files = Redrawn(), Redrawn()
+                    self._facts, self._files = Redrawn(), Files(shell)
         shell.show("Job Runner", "/app/jobs", self)
 
     async def read(self, reader: Reader) -> Draw:
@@ -56,11 +57,11 @@ class JobPage(StillView):
             return self._show_missing
         attempts = await reader.queries.attempts(self._id)
         effects = await reader.queries.effects(self._id)
+        await self._files.read(job)
         return partial(self._show, job, attempts, effects)
 
     def _show(self, job: JobView, attempts: list[AttemptView], effects: list[EffectView]) -> None:
         still = replace(job, progress=0)  # the bar is patched, not drawn
-        files = self._atlas.queries.artifact_names(job.id)
         if self._job is None or replace(self._job, progress=0) != still:
             self._job = job
         self._head.show(still, partial(self._draw_head, job))
@@ -73,7 +74,7 @@ class JobPage(StillView):
         self._untried.change(text="" if attempts else why)
         self._payload.show(job.payload, partial(_draw_values, "What was asked for", job.payload))
         self._facts.show(still, partial(self._draw_facts, job))
-        self._files.show(files, partial(self._draw_files, job, files))
+        self._files.show()
 
     def on_jobs(self, jobs: Sequence[JobView]) -> None:
         """A change of this job arrives with the refresh that it causes."""
@@ -177,13 +178,6 @@ class JobPage(StillView):
             if job.started_at and job.finished_at:
                 Node("dt", "Took")
                 Node("dd", duration(job.finished_at - job.started_at))
-
-    def _draw_files(self, job: JobView, names: list[str]) -> None:
-        if names:
-            with _panel("Files"):
-                for name in names:
-                    with Node("div", "", "list-row"):
-                        Node("a", name, href=f"/api/v1/jobs/{job.id}/artifacts/{name}", download=name)
 
 
 def _draw_values(title: str, values: dict[str, Any] | None) -> None:

@@ -91,9 +91,8 @@ class SettingsPage(StillView):
     def _mail(self) -> str:
         settings = self._shell.atlas.settings
         if not settings.smtp_host:
-            return (
-                f"No mail server is configured: messages are saved to {settings.outbox_dir}. Set JOB_RUNNER_SMTP_HOST."
-            )
+            outbox = self._shell.atlas.downloads.outbox()
+            return f"No mail server is configured: messages are saved to {outbox}. Set JOB_RUNNER_SMTP_HOST."
         return f"Mail leaves through {settings.smtp_host} ({settings.smtp_security})."
 
     # -- what people do --------------------------------------------------------------------------------------

@@ -1,0 +1,75 @@
+"""Stored files as answers: straight from a folder, or streamed from where they lie elsewhere."""
+
+import logging
+import re
+from email.utils import format_datetime
+from mimetypes import guess_type
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from engine.engine import Atlas
+from engine.errors import StorageFault
+from engine.storage import Stored
+
+log = logging.getLogger(__name__)
+
+_RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
+_PARTIAL, _NOT_SATISFIABLE = 206, 416
+
+
+def file_response(
+    atlas: Atlas, file: Stored, request: Request, *, filename: str | None = None, media_type: str | None = None
+) -> Response:
+    """The file, or the part of it that the request asks for; with a `filename` it is a download of that name."""
+    if file.path:
+        return FileResponse(file.path, filename=filename, media_type=media_type)
+    part = _part(request, file)
+    if part and part[0] >= part[1]:
+        return Response(status_code=_NOT_SATISFIABLE, headers={"Content-Range": f"bytes */{file.size}"})
+    start, end = part or (0, file.size)
+    headers = _headers(file, filename) | {"Content-Length": str(end - start)}
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    kind = media_type or guess_type(filename or file.key)[0] or "application/octet-stream"
+    content = atlas.downloads.read(file, start, end)
+    return _Streamed(content, _PARTIAL if part else 200, headers, kind)
+
+
+class _Streamed(StreamingResponse):
+    """A storage that fails halfway breaks off the answer: its head, sent by then, promised more."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except* StorageFault as faults:
+            log.warning("a download broke off: %s", faults.exceptions[0])
+
+
+def _headers(file: Stored, filename: str | None) -> dict[str, str]:
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Last-Modified": format_datetime(file.modified, usegmt=True),
+        "ETag": file.etag,
+    }
+    if filename:
+        quoted = quote(filename)
+        name = f'filename="{filename}"' if quoted == filename else f"filename*=utf-8''{quoted}"
+        headers["Content-Disposition"] = f"attachment; {name}"
+    return headers
+
+
+def _part(request: Request, file: Stored) -> tuple[int, int] | None:
+    """From where to before where; None for the whole file, which is also the answer to what cannot be understood."""
+    asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    condition = request.headers.get("if-range")
+    is_changed = condition and condition not in (file.etag, format_datetime(file.modified, usegmt=True))
+    if not asked or is_changed or not any(asked.groups()):
+        return None
+    first, last = asked.groups()
+    if not first:
+        return max(0, file.size - int(last)), file.size
+    end = min(int(last) + 1, file.size) if last else file.size
+    return int(first), end

@@ -1,0 +1,64 @@
+"""Files in S3-compatible storage: downloads as ever, and a storage that is away troubles no other part of the pages."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pages import Browsing, completed
+from tests.servers.relay import Relay
+from tests.servers.s3 import S3Server
+from tests.support.server import JobRunner
+
+pytestmark = pytest.mark.browser
+
+HEALS_MS = 15_000  # pages read again every ten seconds
+
+
+@pytest.fixture(scope="module")
+def relay(s3: S3Server) -> Iterator[Relay]:
+    with Relay(s3.port) as relay:
+        yield relay
+
+
+@pytest.fixture(scope="module")
+def server_settings(s3: S3Server, relay: Relay) -> dict[str, object]:
+    """Files are kept behind the relay."""
+    storage = s3.settings("pages", s3_endpoint=relay.url)
+    return {"POLL_SECONDS": 0.2, **{name.upper(): value for name, value in storage.items()}}
+
+
+def test_a_file_that_lies_elsewhere_is_downloaded_from_its_jobs_page(page: Page, runner: JobRunner) -> None:
+    job_id = runner.submit("TEST_RENDER", {"title": "Spring trailer"})
+    runner.until(job_id, "completed")
+    page.goto(f"/app/jobs/{job_id}")
+    with page.expect_download() as download:
+        page.get_by_role("region", name="Files").get_by_role("link", name="result.txt").click()
+    assert Path(download.value.path()).read_text() == "Spring trailer"
+
+
+def test_settings_say_where_mail_is_saved(page: Page, runner: JobRunner) -> None:
+    page.goto("/app/settings")
+    expect(page.get_by_text("messages are saved to s3://jobs/pages/outbox.")).to_be_visible()
+
+
+@pytest.mark.parametrize("away", ["cut", "hold"])
+def test_while_the_storage_is_away_its_panel_says_so_and_the_rest_stays_live(
+    browsing: Browsing, runner: JobRunner, relay: Relay, away: str
+) -> None:
+    job_id = runner.submit("TEST_RENDER", {"title": "Spring trailer"})
+    runner.until(job_id, "completed")
+    try:
+        getattr(relay, away)()
+        page, other = browsing.open(f"/app/jobs/{job_id}"), browsing.open()
+        expect(page.get_by_role("region", name="Result")).to_contain_text("Rendered Spring trailer")
+        if away == "cut":
+            expect(page.get_by_role("region", name="Files")).to_contain_text("cannot be reached")
+        another = runner.submit("TEST_NOOP")
+        expect(completed(other).locator(f"[data-job-id='{another}']")).to_be_visible(timeout=3000)
+    finally:
+        relay.mend()
+    link = page.get_by_role("region", name="Files").get_by_role("link", name=re.compile("result"))
+    expect(link).to_be_visible(timeout=HEALS_MS)
