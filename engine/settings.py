@@ -124,21 +124,6 @@ class Settings(BaseSettings):
             return False
 
     @property
-    def outbox_dir(self) -> Path:
-        """Where messages go when no mail server is configured."""
-        return self.data_dir / "outbox"
-
-    @property
-    def files_dir(self) -> Path:
-        """Where attached files are kept, named by their content."""
-        return self.data_dir / "files"
-
-    @property
-    def artifacts_dir(self) -> Path:
-        """Where the files that jobs make are kept, a folder a job."""
-        return self.data_dir / "artifacts"
-
-    @property
     def work_dir(self) -> Path:
         """Where attempts make their files before these go to a storage elsewhere; always on this machine."""
         return self.data_dir / "work"

@@ -2,17 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class Image:
-    """A picture of a post; `alt` is what people who cannot see it get."""
+    """A picture of a post; `alt` is what people who cannot see it get. `read` gives None once it is stored no more."""
 
-    path: Path
+    name: str
     media_type: str
     alt: str
+    read: Callable[[], Awaitable[bytes | None]]
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class FeedChannel:
         """Refuse what is too long, and keep references to the images."""
         if fault := length_fault(self._name, post.text, len(post.text), LIMITS):
             raise PermanentError(fault)
-        images = [{"file": i.path.name, "media_type": i.media_type, "alt": i.alt} for i in post.images]
+        images = [{"file": i.name, "media_type": i.media_type, "alt": i.alt} for i in post.images]
         return {"text": post.text, "images": images}
 
     async def publish(self, prepared: dict[str, Any], identity: dict[str, Any]) -> Posted:

@@ -1,6 +1,5 @@
 """What channels that speak HTTP share: what a fault says about the world; links, lengths and images."""
 
-import asyncio
 import json
 import re
 from collections.abc import Collection
@@ -225,10 +224,9 @@ async def fitting_images(channel: str, post: Post, length: int, limits: Limits) 
 
 
 async def _content(channel: str, number: int, image: Image, limits: Limits) -> bytes:
-    try:
-        content = await asyncio.to_thread(image.path.read_bytes)
-    except OSError as error:
-        raise PermanentError(f"Image {number} for {channel} cannot be read: {error.strerror}") from error
+    content = await image.read()
+    if content is None:
+        raise PermanentError(f"Image {number} for {channel} cannot be read: {image.name} is stored no more")
     if limits.image_bytes is not None and len(content) > limits.image_bytes:
         size = f"{len(content):,} bytes, at most {limits.image_bytes:,}"
         raise PermanentError(f"Image {number} has {size} are allowed on {channel}")

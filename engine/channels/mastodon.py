@@ -100,7 +100,7 @@ class MastodonChannel:
         answer = await self._ask(
             "POST",
             "/api/v2/media",
-            files={"file": (image.path.name, content, image.media_type)},
+            files={"file": (image.name, content, image.media_type)},
             data={"description": image.alt} if image.alt else {},
         )
         media = self._server.text(answer, "id")

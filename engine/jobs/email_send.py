@@ -13,6 +13,7 @@ from engine.errors import FieldError, InvalidInput
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import SINGLE_LINE, Addresses, TextBlock
 from engine.settings import Settings
+from engine.storage import open_storage
 from models.states import Category
 
 TARGET = "mail"
@@ -81,8 +82,8 @@ class EmailSend(JobType[EmailPayload]):
 
 async def _save(mail: Mail, identity: dict[str, Any], settings: Settings) -> dict[str, Any]:
     message = build(mail, identity["message_id"], datetime.fromisoformat(identity["date"]))
-    path = await outbox.save(settings.outbox_dir, message, identity["message_id"], bcc=mail.bcc)
-    return {"message": outbox.SAVED, "message_id": identity["message_id"], "file": path.name}
+    name = await outbox.save(open_storage(settings), message, identity["message_id"], bcc=mail.bcc)
+    return {"message": outbox.SAVED, "message_id": identity["message_id"], "file": name}
 
 
 async def _send(mail: Mail, identity: dict[str, Any], session: smtp.Session) -> dict[str, Any]:

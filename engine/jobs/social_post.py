@@ -1,5 +1,6 @@
 """SOCIAL_POST: one text, with images, to one or more named channels; each channel gets it once."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -18,6 +19,7 @@ from engine.errors import (
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import ImageInput, TextBlock
 from engine.settings import Settings
+from engine.storage import FILES, Storage, open_storage
 from engine.vault import Vault
 from models.channel import Channel as ChannelRow
 from models.states import Category
@@ -82,14 +84,16 @@ class SocialPost(JobType[SocialPayload]):
         rows = await _rows(payload.channels)
         faults = [*_unknown_channels(payload, rows), *_too_long(payload, list(rows.values()))]
         faults += _too_heavy(payload)
-        images = [await _keep_image(image, i, faults, settings) for i, image in enumerate(payload.images)]
+        storage = open_storage(settings)
+        images = [await _keep_image(image, i, faults, storage) for i, image in enumerate(payload.images)]
         if faults:
             raise InvalidInput(faults)
         return payload.model_copy(update={"images": images})
 
     async def run(self, payload: SocialPayload, context: Context) -> dict[str, Any]:
         """Post to every channel, then tell all of what happened."""
-        post = Post(payload.text, tuple(_image(image, context.settings) for image in payload.images))
+        storage = open_storage(context.settings)
+        post = Post(payload.text, tuple(_image(image, storage) for image in payload.images))
         rows = await _rows(payload.channels)
         posts: list[dict[str, Any]] = []
         faults: dict[str, AttemptError] = {}
@@ -168,7 +172,7 @@ def _too_heavy(payload: SocialPayload) -> list[FieldError]:
     return [FieldError("images", f"Images together must have at most {MAX_IMAGES_BYTES:,} bytes, not {total:,}")]
 
 
-async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], settings: Settings) -> ImageInput:
+async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], storage: Storage) -> ImageInput:
     field = f"images.{index}"
     try:
         content = image.content()
@@ -176,7 +180,7 @@ async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], s
         faults.append(FieldError(f"{field}.data", f"Images {index + 1} {error}"))
         return image
     if content is None:
-        if image.file is None or not (settings.files_dir / image.file).is_file():
+        if image.file is None or await storage.find(f"{FILES}/{image.file}") is None:
             faults.append(FieldError(field, f"Images {index + 1} must have data, or name a stored file"))
         return image
     kind = files.image_kind(content)
@@ -184,10 +188,10 @@ async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], s
         rule = f"must be a PNG, JPEG, GIF or WebP of at most {MAX_IMAGE_BYTES:,} bytes, not {len(content):,} bytes"
         faults.append(FieldError(field, f"Images {index + 1} {rule}{'' if kind else ' of something else'}"))
         return image
-    name = await files.keep(settings.files_dir, content, kind)
+    name = await files.keep(storage, content, kind)
     return ImageInput(file=name, alt=image.alt)
 
 
-def _image(image: ImageInput, settings: Settings) -> Image:
-    path = settings.files_dir / str(image.file)
-    return Image(path, files.media_type(path.name), image.alt)
+def _image(image: ImageInput, storage: Storage) -> Image:
+    name = str(image.file)
+    return Image(name, files.media_type(name), image.alt, partial(storage.get, f"{FILES}/{name}"))

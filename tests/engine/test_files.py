@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-import os
-from pathlib import Path
 
 import pytest
 
 from engine.files import image_kind, keep, media_type
+from engine.settings import Settings
+from engine.storage import open_storage
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 
@@ -42,17 +42,20 @@ def test_only_pictures_are_served_as_what_they_are(name: str, expected: str) -> 
     assert media_type(name) == expected
 
 
-async def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
-    name = await keep(tmp_path / "files", PNG, "png")
+async def test_a_file_is_named_by_its_content(stored: Settings) -> None:
+    storage = open_storage(stored)
+    name = await keep(storage, PNG, "png")
     assert name == f"{hashlib.sha256(PNG).hexdigest()}.png"
-    assert (tmp_path / "files" / name).read_bytes() == PNG
+    assert await storage.get(f"files/{name}") == PNG
 
 
-async def test_the_same_content_is_kept_once_even_at_the_same_time(tmp_path: Path) -> None:
-    names = await asyncio.gather(*(keep(tmp_path, PNG, "png") for _ in range(20)))
-    assert os.listdir(tmp_path) == [names[0]]
-    assert (tmp_path / names[0]).read_bytes() == PNG
+async def test_the_same_content_is_kept_once_even_at_the_same_time(stored: Settings) -> None:
+    storage = open_storage(stored)
+    names = await asyncio.gather(*(keep(storage, PNG, "png") for _ in range(20)))
+    assert await storage.names("files") == [names[0]]
+    assert await storage.get(f"files/{names[0]}") == PNG
 
 
-async def test_two_contents_are_two_files(tmp_path: Path) -> None:
-    assert await keep(tmp_path, PNG, "png") != await keep(tmp_path, PNG + b"!", "png")
+async def test_two_contents_are_two_files(stored: Settings) -> None:
+    storage = open_storage(stored)
+    assert await keep(storage, PNG, "png") != await keep(storage, PNG + b"!", "png")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +13,8 @@ from engine.channels.bluesky import LIMITS, BlueskyChannel, Session, TidClock
 from engine.channels.richtext import find_features
 from engine.errors import AttemptError, OutcomeUnknown, PermanentError, TransientError
 from tests.servers.atproto import AtprotoServer
+
+PIXELS = b"\x89PNG\r\n\x1a\n and more"
 
 PUT = "/xrpc/com.atproto.repo.putRecord"
 GET = "/xrpc/com.atproto.repo.getRecord"
@@ -62,10 +63,12 @@ def channel(account: Account) -> BlueskyChannel:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Image:
-    path = tmp_path / "picture.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n and more")
-    return Image(path, "image/png", "A red door")
+def picture() -> Image:
+    return Image("picture.png", "image/png", "A red door", _pixels)
+
+
+async def _pixels() -> bytes:
+    return PIXELS
 
 
 async def post(channel: BlueskyChannel, text: str, *images: Image) -> Posted:
@@ -96,7 +99,7 @@ async def test_an_image_is_posted_with_its_alt_text(
     await post(channel, "Look", picture)
     [image] = server.posts[0]["embed"]["images"]
     assert image["alt"] == "A red door"
-    assert server.blobs[image["image"]["ref"]["$link"]] == ("image/png", picture.path.read_bytes())
+    assert server.blobs[image["image"]["ref"]["$link"]] == ("image/png", PIXELS)
 
 
 LOST: list[tuple[str, Callable[[AtprotoServer, bool], object]]] = [

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +12,8 @@ from engine.channels.http import retry_after
 from engine.channels.mastodon import MastodonChannel
 from engine.errors import AttemptError, OutcomeUnknown, PermanentError, TransientError
 from tests.servers.mastodon import MastodonServer
+
+PIXELS = b"\x89PNG\r\n\x1a\n and more"
 
 STATUSES = "/api/v1/statuses"
 ACCOUNT = "/api/v1/accounts/verify_credentials"
@@ -41,10 +42,12 @@ def channel(server: MastodonServer, http: httpx.AsyncClient) -> MastodonChannel:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Image:
-    path = tmp_path / "picture.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n and more")
-    return Image(path, "image/png", "A red door")
+def picture() -> Image:
+    return Image("picture.png", "image/png", "A red door", _pixels)
+
+
+async def _pixels() -> bytes:
+    return PIXELS
 
 
 async def post(channel: MastodonChannel, text: str, *images: Image) -> str:
@@ -79,7 +82,7 @@ async def test_an_image_is_posted_with_its_alt_text(
     await post(channel, "Look", picture)
     media = server.statuses[0].media[0]
     assert (media.description, media.media_type) == ("A red door", "image/png")
-    assert media.content == picture.path.read_bytes()
+    assert media.content == PIXELS
 
 
 async def test_an_image_that_is_never_processed_is_tried_again_later(

@@ -13,6 +13,7 @@ from engine.errors import InvalidInput
 from engine.jobs.email_send import EmailSend, mail_server
 from engine.retry import RetryPolicy
 from engine.settings import Settings
+from engine.storage import open_storage
 from models.states import Status
 from tests.servers.smtp import SmtpTestServer
 from tests.support.engine import changed, running, submitted, until_status
@@ -147,16 +148,18 @@ async def test_saying_that_it_went_out_sends_nothing_more(server: SmtpTestServer
     assert len(server.messages) == 2
 
 
-async def test_without_a_server_the_mail_is_saved_in_the_outbox_and_the_job_says_so(settings: Settings) -> None:
-    async with running(settings) as atlas:
+async def test_without_a_server_the_mail_is_saved_in_the_outbox_and_the_job_says_so(stored: Settings) -> None:
+    async with running(stored) as atlas:
         job = await until_status(atlas, await submitted(atlas, "EMAIL_SEND", MAIL), Status.COMPLETED)
-        stored = await identity_of(atlas, job.id)
+        identity = await identity_of(atlas, job.id)
     assert job.result
-    saved = settings.outbox_dir / job.result["file"]
+    storage = open_storage(stored)
+    saved = await storage.get(f"outbox/{job.result['file']}")
+    assert saved
     assert job.result["message"] == "Saved to the outbox: no mail server is configured"
-    assert [path.name for path in settings.outbox_dir.iterdir()] == [saved.name]
-    message = message_from_bytes(saved.read_bytes(), policy=SMTP)
-    assert (message["Subject"], message["Message-ID"]) == ("Hello", stored)
+    assert await storage.names("outbox") == [job.result["file"]]
+    message = message_from_bytes(saved, policy=SMTP)
+    assert (message["Subject"], message["Message-ID"]) == ("Hello", identity)
 
 
 @pytest.mark.parametrize(

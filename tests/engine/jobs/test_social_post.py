@@ -13,6 +13,7 @@ from engine.errors import InvalidInput
 from engine.jobs.social_post import SocialPost
 from engine.retry import RetryPolicy
 from engine.settings import Settings
+from engine.storage import open_storage
 from models.channel import FeedEntry
 from models.job import Job
 from models.states import Status
@@ -187,14 +188,14 @@ async def test_naming_a_channel_twice_posts_once(settings: Settings, one: Mastod
 
 
 async def test_an_image_is_kept_by_its_content_and_posted_with_its_description(
-    settings: Settings, one: MastodonServer
+    stored: Settings, one: MastodonServer
 ) -> None:
     image = {"data": base64.b64encode(PNG).decode(), "alt": "A chart"}
-    async with connected(settings, one=one) as atlas:
+    async with connected(stored, one=one) as atlas:
         job = await until_status(atlas, await post(atlas, "one", "feed", images=[image]), Status.COMPLETED)
         name = f"{hashlib.sha256(PNG).hexdigest()}.png"
         assert job.payload["images"] == [{"file": name, "alt": "A chart"}], "the content is not in the database"
-        assert (settings.files_dir / name).read_bytes() == PNG
+        assert await open_storage(stored).get(f"files/{name}") == PNG
         ((media,),) = [status.media for status in one.statuses]
         assert (media.content, media.description, media.media_type) == (PNG, "A chart", "image/png")
         (entry,) = await atlas.queries.feed()
