@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.artifacts import remove_leftovers
 from engine.cluster import Cluster
 from engine.errors import SettingsError
 from engine.events import AttemptEnded, Bus, EngineChanged
@@ -72,6 +73,7 @@ class Worker:
         """Make itself known, and take messages."""
         self._ledger.open()
         await self._heartbeat.register()
+        await remove_leftovers(self._settings)
         duties = (self._receive(), self._heartbeat.run(), self._cluster.run())
         self._duties = [asyncio.create_task(duty) for duty in duties]
         log.info("worker online: runs %d jobs at once, of %s", self._settings.concurrency, ", ".join(self.types))
