@@ -27,7 +27,10 @@ from engine.storage import check_storage
 from models.database import close_database, open_database
 from models.errors import DatabaseError
 
-USAGE = "usage: python main.py [serve | worker [--only TYPE,…] | backup FILE | restore FILE]"
+USAGE = (
+    "usage: python main.py "
+    "[serve | worker [--only TYPE,…] | backup FILE | restore FILE | migrate-database sqlite://… postgres://…]"
+)
 BAD_START = 2
 GRACEFUL_SECONDS = 3
 
@@ -49,6 +52,10 @@ def main(arguments: Sequence[str]) -> int:
                 print(save_backup(load_settings(), Path(file)))
             case ["restore", file]:
                 print(restore_backup(load_settings(), load_registry(), Path(file)))
+            case ["migrate-database", source, target]:
+                from engine.migrate_database import migrate_database  # its driver is loaded only where it is used
+
+                print(asyncio.run(migrate_database(load_settings(), source, target)))
             case _:
                 raise SettingsError(USAGE)
     except (SettingsError, DatabaseError) as fault:
@@ -102,6 +109,7 @@ async def _work(settings: Settings, only: Sequence[str]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    await check_storage(settings)
     await open_database(settings.database)
     try:
         await worker.start()

@@ -46,11 +46,12 @@ RETURNING id, type, payload, attempt, max_attempts, priority, created_at,
 
 _BEGIN_ATTEMPTS = """
 INSERT INTO attempt (job_id, number, lease_token, engine_id, started_at)
-SELECT id, attempt, lease_token, COALESCE(engine_id, ''), started_at FROM job WHERE id IN ({ids})
+SELECT id, attempt, lease_token, COALESCE(engine_id, ''), started_at FROM job WHERE {chosen}
 """
+_ONE_OF = "id = ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb)))"  # IN would read all jobs
 _ATTEMPTS = Statement(
-    _BEGIN_ATTEMPTS.format(ids="SELECT value FROM json_each(?)"),
-    postgres=_BEGIN_ATTEMPTS.format(ids="SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb)"),
+    _BEGIN_ATTEMPTS.format(chosen="id IN (SELECT value FROM json_each(?))"),
+    postgres=_BEGIN_ATTEMPTS.format(chosen=_ONE_OF),
 )
 
 _COME_DUE = """

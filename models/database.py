@@ -13,7 +13,7 @@ from typing import Any
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
-from tortoise.exceptions import BaseORMException
+from tortoise.exceptions import BaseORMException, TransactionManagementError
 from tortoise.migrations.api.migrate import migrate
 from tortoise.transactions import in_transaction
 
@@ -116,10 +116,11 @@ async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
     try:
         yield writer
         await writer.commit()
-    except BaseException as error:
-        with suppress(Exception):  # SQLite may have rolled back by itself
+    except BaseException:
+        with suppress(Exception):  # the database may have rolled back by itself, or be gone
             await writer.rollback()
-        await context.__aexit__(type(error), error, error.__traceback__)
+        with suppress(Exception):  # a broken connection cannot be given back, and is closed
+            await context.__aexit__(TransactionManagementError, None, None)  # which rolls back no second time
         raise
     await context.__aexit__(None, None, None)
 

@@ -105,7 +105,7 @@ async def _translated(call: Callable[[], Any]) -> Any:
         return await call()
     except BaseORMException:
         raise
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
     except asyncpg.PostgresError as error:
         raise OperationalError(error) from error
@@ -183,7 +183,10 @@ def trouble(error: BaseException) -> str | None:
 
 def shown(url: str) -> str:
     """The URL as a person may see it, without the password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{url.split('://')[0]}://…"
     if parts.password is None:
         return url.split("?")[0]
     return parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":…@", 1), query="").geturl()

@@ -6,13 +6,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pages import Browsing, job, write_lock
+from tests.support.other_program import LOCKED
 from tests.support.server import JobRunner
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_dead_engine_shows_as_offline_within_15_seconds_and_as_online_when_it_is_back(
-    page: Page, runner: JobRunner
+    page: Page, runner: JobRunner, kind: str
 ) -> None:
     failed = runner.submit("TEST_RENDER", {"fail": "broken"})
     page.goto("/app/jobs")
@@ -24,7 +25,7 @@ def test_a_dead_engine_shows_as_offline_within_15_seconds_and_as_online_when_it_
         print(f"offline was shown after {monotonic() - died:.1f} s")
         banner = page.get_by_role("alert").filter(has_text="The engine is offline")
         expect(banner).to_be_visible()
-        expect(banner).to_contain_text("another program keeps the database locked")
+        expect(banner).to_contain_text(LOCKED[kind])
         expect(banner).to_contain_text("ago")
         expect(job(page, failed)).to_be_visible()
     expect(indicator).to_have_text("Atlas online", timeout=15_000)
@@ -49,7 +50,9 @@ def test_a_page_heals_by_itself_when_the_server_was_started_anew(browsing: Brows
     expect(job(page, second)).to_be_hidden()  # and it is live again
 
 
-def test_a_job_that_cannot_be_stored_says_why_and_keeps_what_was_entered(page: Page, runner: JobRunner) -> None:
+def test_a_job_that_cannot_be_stored_says_why_and_keeps_what_was_entered(
+    page: Page, runner: JobRunner, kind: str
+) -> None:
     page.goto("/app/jobs")
     page.get_by_role("button", name="New Job").click()
     dialog = page.get_by_role("dialog", name="New Job")
@@ -57,7 +60,7 @@ def test_a_job_that_cannot_be_stored_says_why_and_keeps_what_was_entered(page: P
         dialog.get_by_label(label).fill(text)
     with write_lock(runner):
         dialog.get_by_role("button", name="Submit").click()
-        fault = dialog.get_by_text("The job was not created: another program keeps the database locked")
+        fault = dialog.get_by_text(f"The job was not created: {LOCKED[kind]}")
         expect(fault).to_be_visible(timeout=15_000)
         expect(dialog.get_by_label("Subject")).to_have_value("Numbers")
     dialog.get_by_role("button", name="Submit").click()

@@ -1,0 +1,153 @@
+"""What tests of moving from SQLite to PostgreSQL share: a database to move, with every table filled."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from models.attempt import Attempt, LogLine
+from models.channel import Channel, FeedEntry
+from models.database import close_database, open_database
+from models.effect import Effect
+from models.job import Job
+from models.person import Person
+from models.statement import stored_time
+from models.states import AttemptOutcome, Phase, Priority, Status
+from models.type_policy import TypePolicy
+from tests.support.engine import stored_job
+from tests.support.other_program import OtherProgram
+from tests.support.postgres import Postgres
+
+LONG_AGO = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
+MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
+EVERYTHING: dict[str, Any] = {
+    "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
+    "numbers": [0, -1, 2**53, 9007199254740993, 0.1, 1e308, 5e-324, -0.0],
+    "more": {"no": None, "yes": True, "deep": [[[{}]]]},
+}
+
+
+@contextmanager
+def new_target(server: Postgres) -> Iterator[str]:
+    """A database without a table."""
+    name = f"target_{uuid4().hex}"
+    try:
+        yield server.create(name)
+    finally:
+        server.drop(name)
+
+
+async def make_source(file: Path) -> str:
+    """A database with a few rows in each table; returns its URL."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    await open_database(f"sqlite://{file}")
+    try:
+        await _fill()
+    finally:
+        await close_database()
+    return f"sqlite://{file}"
+
+
+async def _fill() -> None:
+    job = await stored_job(name=EVERYTHING["words"], payload=EVERYTHING, priority=Priority.HIGH)
+    done = {"status": Status.COMPLETED, "result": EVERYTHING, "created_at": LONG_AGO, "finished_at": LONG_AGO}
+    await stored_job(**done, pause_requested=True, progress=0.1, idempotency_key="once", request_hash="0" * 64)
+    usual = {"job_id": job.id, "lease_token": "token", "engine_id": "engine"}
+    await Attempt.create(**usual, number=1, started_at=LONG_AGO, finished_at=LONG_AGO, outcome=AttemptOutcome.RETRYING)
+    await Attempt.create(**usual, number=2, started_at=LONG_AGO + timedelta(microseconds=1))
+    for text in ("", EVERYTHING["words"]):
+        await LogLine.create(job_id=job.id, attempt=1, at=LONG_AGO, text=text)
+    identity = {"job_id": job.id, "attempt": 1, "identity": EVERYTHING, "started_at": LONG_AGO}
+    await Effect.create(**identity, target="mail", phase=Phase.DONE, result={}, denied_at=LONG_AGO)
+    await Channel.create(name="news", kind="feed", url="https://example.org", limits=EVERYTHING, created_at=LONG_AGO)
+    for post in ("b", "B", "a-1", "ä"):
+        await FeedEntry.create(id=post, channel="news", text="Hello", images=[EVERYTHING], published_at=LONG_AGO)
+    await Person.create(name="admin", password_hash="hash", created_at=LONG_AGO)
+    for key in ("b", "A", "a_b", "aB"):  # languages order them otherwise than bytes do
+        await TypePolicy.create(type=key, paused=key == "b", concurrency=1, time_limit_seconds=0.5)
+
+
+async def contents(url: str) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table as the program reads it."""
+    await open_database(url)
+    try:
+        return {
+            model.__name__: sorted(await model.all().values(), key=lambda row: str(next(iter(row.values()))))
+            for model in MODELS
+        }
+    finally:
+        await close_database()
+
+
+def change(file: Path, *statements: str, **values: Any) -> None:
+    """Run statements on a SQLite file, past Job Runner; `:name` stands for a value."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        for statement in statements:
+            writer.execute(statement, values)
+
+
+def add_jobs(file: Path, count: int, *, payload_bytes: int = 20) -> None:
+    """So many completed jobs more, each with an attempt."""
+    change(
+        file,
+        """INSERT INTO job (type, category, name, summary, status, priority, progress, payload, pause_requested,
+            created_by, created_at, attempt, max_attempts, deaths)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
+        SELECT 'TEST_NOOP', 'task', 'Job ' || i, '', 'completed', 2, 1.0,
+            '{"note": "' || printf('%0*d', :bytes, i) || '"}', 0, 'many', :at, 1, 5, 0 FROM n""",
+        """INSERT INTO attempt (job_id, number, lease_token, engine_id, started_at, finished_at, outcome)
+        SELECT id, 1, 'token', 'engine', :at, :at, 'succeeded' FROM job WHERE created_by = 'many'""",
+        count=count,
+        bytes=payload_bytes,
+        at=stored_time(LONG_AGO),
+    )
+
+
+def leave_engine(file: Path, *, host: str, pid: int, beat: datetime) -> None:
+    """An engine that did not say that it stopped."""
+    change(
+        file,
+        """INSERT INTO engine (id, host, pid, concurrency, poll_seconds, running, started_at, last_beat_at)
+        VALUES ('dead', :host, :pid, 1, 1, 2, :beat, :beat)""",
+        host=host,
+        pid=pid,
+        beat=stored_time(beat),
+    )
+
+
+def leave_running(file: Path, *, sending: int) -> None:
+    """Both jobs as an engine that was killed leaves them, one of them while it spoke to the world."""
+    leave_engine(file, host="elsewhere", pid=1, beat=LONG_AGO)
+    change(
+        file,
+        "DELETE FROM attempt",
+        "DELETE FROM effect",
+        "DELETE FROM type_policy",
+        """UPDATE job SET status = 'running', type = 'SCRIPTED', payload = '{}', attempt = 1, engine_id = 'dead',
+            lease_token = 't', lease_expires_at = :at, result = NULL, started_at = :at, finished_at = NULL,
+            pause_requested = 0""",
+        """INSERT INTO attempt (job_id, number, lease_token, engine_id, started_at)
+        SELECT id, 1, 't', 'dead', :at FROM job""",
+        """INSERT INTO effect (job_id, target, attempt, identity, phase, started_at)
+        VALUES (:sending, 'mail', 1, '{}', 'sending', :at)""",
+        at=stored_time(LONG_AGO),
+        sending=sending,
+    )
+
+
+def copy_of(file: Path, name: Path) -> Path:
+    """The same database once more."""
+    name.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, name)
+    return name
+
+
+def jobs_in(target: str) -> int:
+    """How many jobs the target has, none if it has not even the table."""
+    there = asyncio.run(OtherProgram(target).run("SELECT to_regclass('job') IS NOT NULL"))
+    return int(asyncio.run(OtherProgram(target).run("SELECT COUNT(*) FROM job"))[0][0]) if there[0][0] else 0
