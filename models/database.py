@@ -104,15 +104,10 @@ def connection() -> BaseDBAsyncClient:
 async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
     """Everything inside is committed, or nothing; a commit that fails is rolled back before anybody else's turn.
 
-    NOTE: never enter it in a task that somebody may cancel: cancelling the ORM's entry loses the connection's lock.
+    NOTE: never enter it in a task that somebody may cancel: on SQLite a cancelled entry keeps the connection's lock.
     """
     context = in_transaction(_kind.NAME)
-    try:
-        writer = await context.__aenter__()
-    except Exception as error:  # the ORM has the connection's lock by now, and would keep it
-        with suppress(Exception):
-            await context.__aexit__(type(error), error, error.__traceback__)
-        raise
+    writer = await context.__aenter__()
     try:
         yield writer
         await writer.commit()

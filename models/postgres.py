@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionContext, TransactionContextPooled
-from tortoise.exceptions import BaseORMException, OperationalError
+from tortoise.connection import get_connections
+from tortoise.exceptions import BaseORMException, OperationalError, TransactionManagementError
 
 from models.errors import DatabaseError
 from models.message import install
@@ -93,8 +94,37 @@ class _Transaction(TransactionWrapper):
 
 
 class _Context(TransactionContextPooled):
+    """Gives its connection back however it is left.
+
+    The ORM's own keeps the connection of an entry that fails or is cancelled, and stays the task's current one when
+    giving back fails.
+    """
+
     async def __aenter__(self) -> Any:
-        return await _translated(super().__aenter__)
+        await _translated(self.ensure_connection)
+        self.client._connection = await _translated(self.client._parent._pool.acquire)
+        try:
+            await self.client.begin()
+        except BaseException:
+            with suppress(Exception):
+                await self._give_back()
+            raise
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        get_connections().reset(self.token)
+        try:
+            if kind is None and not self.client._finalized:
+                await self.client.commit()
+            elif kind is not TransactionManagementError and not self.client._finalized:
+                await self.client.rollback()
+        finally:
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        if pool := self.client._parent._pool:
+            await pool.release(self.client._connection)
 
 
 client_class = _Client  # what Tortoise looks for in the module of a connection's engine

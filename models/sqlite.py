@@ -2,9 +2,12 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
+
+from tortoise.backends.base.client import TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 
 from models.errors import DatabaseError
 from models.migrations import KNOWN
@@ -32,9 +35,29 @@ _TROUBLES = {  # SQLite's result codes (sqlite.org/rescode.html), and what they 
 }
 
 
+class _Client(SqliteClient):
+    def _in_transaction(self) -> TransactionContext:
+        return _Context(SqliteTransactionWrapper(self), self._lock)
+
+
+class _Context(SqliteTransactionContext):
+    """Keeps no lock when it cannot begin, as the ORM's own does."""
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await super().__aenter__()
+        except Exception as error:
+            with suppress(Exception):
+                await super().__aexit__(type(error), error, error.__traceback__)
+            raise
+
+
+client_class = _Client  # what Tortoise looks for in the module of a connection's engine
+
+
 def connection_settings(url: str) -> dict[str, Any]:
     """Tortoise's settings for a connection; the path is taken as it is: `#`, `?` and `%` are letters."""
-    return {"engine": "tortoise.backends.sqlite", "credentials": {"file_path": url.removeprefix(SCHEME)} | _PRAGMAS}
+    return {"engine": "models.sqlite", "credentials": {"file_path": url.removeprefix(SCHEME)} | _PRAGMAS}
 
 
 @asynccontextmanager

@@ -359,7 +359,7 @@ async def _write() -> None:
     await stored_job()
 
 
-@pytest.mark.parametrize("work", [_read, _read_much, _write])
+@pytest.mark.parametrize("work", [_read, _read_much, _write, _store_in_a_transaction])
 async def test_tasks_that_are_cancelled_at_any_moment_leave_every_connection_in_order(
     database: None, other_program: OtherProgram, work: Callable[[], Any]
 ) -> None:
