@@ -6,6 +6,7 @@ JobRunnerError
 ├── MoveNotAllowed        the job's state does not allow the move
 ├── IdempotencyConflict   the key was used before, for something else
 ├── SettingsError         a setting cannot be used; the start stops
+├── LedgerClosed          the process is ending; nothing more is written
 ├── AttemptError          how a job type's run() says that the attempt did not succeed
 │   ├── PermanentError    it certainly did not happen, and trying again will not help
 │   ├── TransientError    it certainly did not happen, and may work later
@@ -68,6 +69,13 @@ class IdempotencyConflict(JobRunnerError):
 
 class SettingsError(JobRunnerError):
     """A setting cannot be used; names the variable, the fault and what is accepted."""
+
+
+class LedgerClosed(JobRunnerError):
+    """Nothing more is written: this process is ending, and what it leaves is rescued by another."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing more is written: this process is ending")
 
 
 class AttemptError(JobRunnerError):

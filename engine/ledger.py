@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.errors import LedgerClosed
 from engine.health import Health
 from models.attempt import Attempt, LogLine
 from models.database import storable, transaction, trouble
@@ -49,6 +50,7 @@ class Ledger:
         self._entries: list[_Entry[Any]] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -66,10 +68,21 @@ class Ledger:
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             self._health.failed("the ledger", error)  # a fault of ours: nothing more is written until a restart
+        self._closed = True
+        _refuse([written for _, written in self._endings] + [entry.written for entry in self._entries], LedgerClosed())
+
+    def _promise(self) -> asyncio.Future[Any]:
+        if self._closed:
+            raise LedgerClosed
+        return asyncio.get_running_loop().create_future()
 
     async def end(self, ending: Ending) -> bool:
-        """How an attempt ended; False when it did not own its job any more, and so nothing was changed."""
-        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """How an attempt ended; False when it did not own its job any more, and so nothing was changed.
+
+        Raises:
+            LedgerClosed: the process is ending, and nothing more is written.
+        """
+        written: asyncio.Future[bool] = self._promise()
         self._endings.append((ending, written))
         self._wake.set()
         return await written
@@ -79,8 +92,11 @@ class Ledger:
 
         An operation must be safe to run again after a rollback. One whose caller was cancelled before its turn is
         left out. What it raises is raised here, and spoils nobody else's writes.
+
+        Raises:
+            LedgerClosed: the process is ending, and nothing more is written.
         """
-        written: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[T] = self._promise()
         self._entries.append(_Entry(operation, written))
         self._wake.set()
         return await written
@@ -105,7 +121,7 @@ class Ledger:
                 entries = self._take_entries() if entries is None else entries
                 results = [await entry.write(writer) for entry in entries]
         except Exception as error:
-            await self._after(error, endings, entries or [])
+            await self._after(error, endings, self._take_entries() if entries is None else entries)
             return
         self._health.worked("storing")
         for ending, written in endings:

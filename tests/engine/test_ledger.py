@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -10,6 +10,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import BaseORMException
 
 from engine import clock, ledger
+from engine.errors import LedgerClosed
 from engine.events import Bus, Event
 from engine.health import Health
 from engine.ledger import Ledger, Operation
@@ -218,6 +219,31 @@ async def test_closing_on_a_database_in_trouble_gives_up_and_says_why(
             await writing
 
 
+async def test_closing_while_no_transaction_can_begin_gives_up_what_waits(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "transaction", no_transaction)
+    monkeypatch.setattr(ledger, "trouble", str)
+    ending = asyncio.create_task(_ended(book, await an_ending()))
+    writing = asyncio.create_task(book.write(storing("never")))
+    await _a_turn()
+    async with asyncio.timeout(10):
+        await book.close()
+    for waiting in (ending, writing):
+        with pytest.raises(BaseORMException, match="the database is away"):
+            await waiting
+
+
+async def test_what_comes_after_the_close_is_refused_at_once(book: Ledger) -> None:
+    ending = await an_ending()
+    await book.close()
+    async with asyncio.timeout(10):
+        with pytest.raises(LedgerClosed):
+            await book.write(storing("never"))
+        with pytest.raises(LedgerClosed):
+            await book.end(ending)
+
+
 async def test_the_database_is_free_for_others_after_a_write_that_failed(book: Ledger) -> None:
     async def bad(_: BaseDBAsyncClient) -> None:
         await stored("never committed")
@@ -228,6 +254,11 @@ async def test_the_database_is_free_for_others_after_a_write_that_failed(book: L
     async with asyncio.timeout(10):
         await stored_job(name="written outside the ledger")
     assert await Job.all().count() == 1
+
+
+def no_transaction() -> AbstractAsyncContextManager[BaseDBAsyncClient]:
+    """As while the database is away."""
+    raise BaseORMException("the database is away")
 
 
 def counted_commits(monkeypatch: pytest.MonkeyPatch) -> list[BaseDBAsyncClient]:
