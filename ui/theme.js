@@ -44,6 +44,15 @@
     next.click();
   });
 
+  // A field shows what holds, unless somebody is typing in it: what they entered last may give way, what they type may not.
+  window.showHeld = (id, held, entered) => {
+    const field = getHtmlElement(id);
+    if (!field) return;
+    const typing = document.activeElement === field && field.value !== (entered ?? field.dataset.held ?? "");
+    field.dataset.held = held;
+    if (!typing) field.value = held;
+  };
+
   // The list of a select hangs beside the page: name its place, and let only its options take the focus.
   const tidy = (portal) => {
     portal.setAttribute("role", "region");

@@ -81,7 +81,7 @@ def test_a_change_does_not_lose_the_scroll_position(page: Page, runner: JobRunne
     expect(cards(active(page))).to_have_count(14)
     read = job(page, jobs[3])
     read.scroll_into_view_if_needed()
-    page.mouse.wheel(0, 40)
+    page.evaluate("window.scrollBy({top: 40, behavior: 'instant'})")
     page.wait_for_function("window.scrollY > 100")
     top = read.bounding_box()
     runner.http.post(f"/api/v1/jobs/{jobs[2]}/pause")

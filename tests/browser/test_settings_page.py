@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -205,6 +206,24 @@ def test_limits_of_a_type_are_set_and_taken_away(page: Page, runner: JobRunner) 
     expect(toast(page, "its own time limit")).to_be_visible()
     expect(minutes).to_have_value("60")
     assert (render_type(runner)["concurrency"], render_type(runner)["time_limit_seconds"]) == (None, 3600)
+
+
+def test_what_is_being_typed_stays_whatever_else_changes(page: Page, runner: JobRunner, tmp_path: Path) -> None:
+    page.goto("/app/settings")
+    at_once = page.get_by_role("spinbutton", name="At once: Render a test video")
+    at_once.click()
+    page.keyboard.type("7")
+    runner.submit("TEST_RENDER", {"hold": str(tmp_path / "go on")})
+    expect(type_row(page, "TEST_RENDER")).to_contain_text("1 running")
+    runner.http.patch("/api/v1/job-types/TEST_RENDER", json={"time_limit_seconds": 120, "concurrency": 5})
+    expect(page.get_by_role("spinbutton", name="Minutes at most: Render a test video")).to_have_value("2")
+    expect(at_once).to_have_value("7")
+    page.keyboard.type("0")
+    page.keyboard.press("Enter")
+    expect(toast(page, "at most 70 at once")).to_be_visible()
+    runner.http.patch("/api/v1/job-types/TEST_RENDER", json={"time_limit_seconds": None, "concurrency": None})
+    expect(at_once).to_have_value("")
+    (tmp_path / "go on").touch()
 
 
 def test_a_limit_that_cannot_be_says_why_and_what_holds_stays(page: Page, runner: JobRunner) -> None:

@@ -118,7 +118,7 @@ async def test_between_attempts_a_job_is_queued_and_says_why_and_until_when(sett
     async with running(settings, scripted(work, retry=QUICK)) as atlas:
         before = clock.now()
         job_id = await submitted(atlas)
-        await until_status(atlas, job_id, Status.RUNNING)
+        await until(atlas, lambda: Job.exists(id=job_id, due_at__isnull=False), "the next try has its time")
         job = await until_status(atlas, job_id, Status.QUEUED)
         assert (job.error, job.result, job.finished_at, job.started_at) == ("Busy", {"message": "Half"}, None, None)
         assert job.due_at

@@ -89,7 +89,11 @@ class _Row:
 
 
 class _Number:
-    """A small number field, empty for None; what is entered is told at once."""
+    """A small number field, empty for None; what is entered is told at once.
+
+    NOTE: it has no `value` among its attributes: the browser would write that anew with every patch of the page, over
+    what somebody is just typing.
+    """
 
     def __init__(
         self,
@@ -101,30 +105,28 @@ class _Number:
         step: str = "1",
     ) -> None:
         with Node("label", title, "small-field"):
-            self._input = Node(
-                "input", type="number", min=1, max=most, step=step, placeholder=empty, aria_label=name, value=""
-            )
+            self._input = Node("input", type="number", min=1, max=most, step=step, placeholder=empty, aria_label=name)
         self._on_number = on_number
-        self._input.on("change", lambda event: self._entered(event.args), js_handler=NEW_VALUE)
-        self._shown: str | None = ""
+        self._input.on("change", lambda event: self._on_change(event.args), js_handler=NEW_VALUE)
+        self._held = ""
+        self._entered: str | None = None
 
     def show(self, value: float | None) -> None:
-        """Write what holds, unless it is what was written before: somebody may be typing."""
-        text = "" if value is None else f"{value:g}"
-        if text != self._shown:
-            self._shown = text
-            self._input.change(value=text)
+        """Write what holds, if the browser may show something else."""
+        held = "" if value is None else f"{value:g}"
+        if held != self._held or self._entered is not None:
+            self._held = held
             self.take_back()
 
-    async def _entered(self, text: Any) -> None:
-        self._shown = None  # the browser shows something else now, so what holds is written in any case
+    async def _on_change(self, text: Any) -> None:
+        self._entered = str(text)
         await self._on_number(_number_of(text))
 
     def take_back(self) -> None:
         """What was entered gives way to what holds."""
-        self._input.client.run_javascript(
-            f"getHtmlElement({self._input.id}).value = {json.dumps(self._input.props['value'])}"
-        )
+        arguments = json.dumps([self._input.id, self._held, self._entered])
+        self._input.client.run_javascript(f"showHeld(...{arguments})")
+        self._entered = None
 
 
 def _what_is_known(view: TypeView) -> str:
