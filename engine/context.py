@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 PROGRESS_WRITE_SECONDS = 2.0
 MAX_LOG_TEXT = 4000
+LEASE_RAN_OUT = "The lease ran out and could not be renewed while the world was being spoken to"
 
 
 class AttemptContext:
@@ -41,6 +42,7 @@ class AttemptContext:
         self.pause_asked = False
         self.stopped = False
         self._speaking = 0
+        self._performing: set[asyncio.Future[dict[str, Any]]] = set()
         self.lease = lease
         self._bus = bus
         self._ledger = ledger
@@ -128,7 +130,7 @@ class AttemptContext:
             raise OutcomeUnknown(reason)
         self._speaking += 1
         try:
-            result = await perform(kept)
+            result = await self._perform(perform(kept))
             await self._settle(target, Phase.DONE, result=result)
         except OutcomeUnknown:
             raise  # the row stays at `sending`: a person settles it
@@ -138,6 +140,23 @@ class AttemptContext:
         finally:
             self._speaking -= 1
         return result
+
+    async def _perform(self, speaking: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        performing = asyncio.ensure_future(speaking)
+        self._performing.add(performing)
+        try:
+            return await performing
+        except asyncio.CancelledError:
+            if performing in self._performing:  # the whole attempt was cancelled
+                raise
+            raise OutcomeUnknown(LEASE_RAN_OUT) from None
+        finally:
+            self._performing.discard(performing)
+
+    def break_off(self) -> None:
+        """The lease has run out, and somebody may be asked what went out: say nothing more to the world."""
+        while self._performing:
+            self._performing.pop().cancel()
 
     async def _earlier(self, target: str) -> Effect | None:
         """What is known of this target; by the ledger, as it waits until a database in trouble answers."""

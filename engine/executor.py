@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,6 +44,7 @@ class RunningAttempt:
 
     def __init__(self, context: AttemptContext) -> None:
         self.context = context
+        self.began = monotonic()
         self.task: asyncio.Task[dict[str, Any]] | None = None
         self.waiting: asyncio.Task[Any] | None = None
         self.releasing = False
@@ -169,6 +171,16 @@ class Executor:
         """Pause the attempt at its next safe point."""
         if running := self.running.get(job_id):
             running.pause()
+
+    def break_off_expired(self, renewed_at: float) -> None:
+        """Break off what speaks to the world under leases that ran out; `renewed_at` is monotonic.
+
+        Others may have rescued the jobs by now. A repetition must not meet a first one that is still under way.
+        """
+        expired = monotonic() - self._settings.lease_seconds
+        for running in self.running.values():
+            if max(renewed_at, running.began) <= expired:
+                running.context.break_off()
 
     def _on_event(self, event: Event) -> None:
         if not isinstance(event, StopAsked):

@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from datetime import timedelta
+from time import monotonic
 
 from engine import clock
 from engine.events import Bus, EngineChanged
@@ -18,6 +19,7 @@ from models.states import Role, Status
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
+SHORTEST_LOOK_SECONDS = 0.05
 
 
 def beat_seconds(settings: Settings) -> float:
@@ -46,6 +48,7 @@ class Heartbeat:
         self._executor = executor
         self._bus = bus
         self._health = health
+        self._renewed_at = monotonic()
 
     async def register(self) -> None:
         """Make this engine known."""
@@ -64,7 +67,13 @@ class Heartbeat:
         self._bus.publish(EngineChanged())
 
     async def run(self) -> None:
-        """Beat for ever; while a beat fails, pages see the engine offline with the reason."""
+        """Beat for ever, and see to it that nothing is said to the world under a lease that ran out."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._beat_for_ever())
+            both.create_task(self._break_off_expired())
+
+    async def _beat_for_ever(self) -> None:
+        """While a beat fails, pages see the engine offline with the reason."""
         while True:
             await asyncio.sleep(beat_seconds(self._settings))
             try:
@@ -73,12 +82,19 @@ class Heartbeat:
             except Exception as error:
                 self._health.failed("the heartbeat", error)
 
+    async def _break_off_expired(self) -> None:
+        while True:
+            await asyncio.sleep(
+                max(self._renewed_at + self._settings.lease_seconds - monotonic(), SHORTEST_LOOK_SECONDS)
+            )
+            self._executor.break_off_expired(self._renewed_at)
+
     async def retire(self) -> None:
         """Say that this engine stopped on purpose."""
         await EngineRecord.filter(id=self._engine_id).update(stopped_at=clock.now(), running=0)
 
     async def _beat(self) -> None:
-        now = clock.now()
+        now, began = clock.now(), monotonic()
         running = list(self._executor.running)
         await EngineRecord.filter(id=self._engine_id).update(last_beat_at=now, running=len(running), stopped_at=None)
         if running:
@@ -91,3 +107,4 @@ class Heartbeat:
                     self._executor.stop(job_id)
                 elif held[job_id]:
                     self._executor.pause(job_id)
+        self._renewed_at = began

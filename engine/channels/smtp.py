@@ -10,7 +10,9 @@ server's answer to it:
 """
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from engine.errors import PermanentError, TransientError
 __all__ = ["Delivery", "Security", "Session", "SmtpServer", "check", "connect"]
 
 GOODBYE_TIMEOUT = 2.0  # seconds
+FORGET = struct.pack("ii", 1, 0)  # SO_LINGER of socket(7): on, for no time
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -50,12 +53,16 @@ class SmtpServer:
 class _Client(aiosmtplib.SMTP):
     """The library's client, but closing at once: a plain close first sends what is still buffered.
 
+    What waits for a line that is cut must not arrive once a person has said that it did not: the system forgets it.
+
     NOTE: it gets no timeout, as the library would wait by `asyncio.wait_for`, which in Python 3.11 forgets a
     cancellation that comes together with the answer: a cancelled message would go out. `certain` waits instead.
     """
 
     def close(self) -> None:
         if self.transport is not None:
+            with suppress(OSError):  # it may be closed already
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, FORGET)
             cast(asyncio.WriteTransport, self.transport).abort()
         super().close()
 

@@ -10,10 +10,11 @@ import pytest
 from engine import clock
 from engine.jobs.base import Context
 from engine.settings import Settings
+from models.attempt import Attempt
 from models.engine_record import EngineRecord
 from models.job import Job
-from models.states import Status
-from tests.support.engine import changed, opened, running, scripted, submitted, until, until_status
+from models.states import AttemptOutcome, Status
+from tests.support.engine import changed, held, opened, running, scripted, submitted, until, until_set, until_status
 from tests.support.other_program import OtherProgram
 
 
@@ -137,3 +138,51 @@ async def test_a_beat_that_fails_is_told_with_its_reason_and_followed_by_the_nex
 
         await until(atlas, online_again)
         assert (await atlas.queries.engine()).fault is None
+
+
+async def test_what_is_being_said_to_the_world_is_broken_off_when_its_lease_runs_out(
+    settings: Settings, other_program: OtherProgram
+) -> None:
+    """By then another engine may have rescued the job, and a person may have been asked."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return {}
+
+    async def work(context: Context) -> dict[str, Any]:
+        return await context.effect("world", {"id": 1}, speak)
+
+    async with running(changed(settings, lease_seconds=1), scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        expires = await lease_of(job_id)
+        async with other_program.keeping_it_locked():
+            await until_set(ended)
+            assert clock.now() >= expires
+        job = await until_status(atlas, job_id, Status.FAILED)
+        assert (job.outcome, job.attempt) == ("unknown", 1)
+        assert (await Attempt.get(job_id=job_id)).outcome is AttemptOutcome.UNKNOWN
+
+
+async def test_while_its_lease_is_renewed_it_may_speak_for_longer_than_a_lease(settings: Settings) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(context: Context) -> dict[str, Any]:
+        return await context.effect("world", {"id": 1}, held(begun, go_on))
+
+    async with running(changed(settings, lease_seconds=1), scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(begun)
+        first = await lease_of(job_id)
+
+        async def outlived() -> bool:
+            return clock.now() > first + timedelta(seconds=0.5)
+
+        await until(atlas, outlived, "the first lease is over")
+        go_on.set()
+        await until_status(atlas, job_id, Status.COMPLETED)

@@ -329,3 +329,35 @@ async def test_a_check_fails_like_sending_does(server: SmtpTestServer) -> None:
     server.answer("NOOP", "421 4.3.2 Shutting down")
     with pytest.raises(TransientError, match="421"):
         await check(settings(server))
+
+
+async def test_of_a_message_whose_sending_is_broken_off_nothing_more_arrives() -> None:
+    """Whoever answers that it did not go out must be right, however late a line that was cut is mended."""
+    deaf, listening = asyncio.Event(), asyncio.Event()
+    ended = asyncio.get_running_loop().create_future()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test\r\n")
+        while not (line := await reader.readline()).startswith(b"DATA"):
+            writer.write(b"250 mail.test\r\n" if line else b"")
+        writer.write(b"354 Go ahead\r\n")
+        await reader.read(1)
+        deaf.set()
+        await listening.wait()
+        try:
+            while await reader.read(65536):
+                pass
+            ended.set_result("in order")
+        except ConnectionResetError:
+            ended.set_result("cut")
+
+    async with await asyncio.start_server(converse, "127.0.0.1", 0) as slow:
+        host, port = slow.sockets[0].getsockname()
+        to = SmtpServer(host, port, None, None, "none", timeout=5, answer_timeout=5)
+        sending = asyncio.create_task(send(to, message=a_message(body=f"{'x' * 70}\n" * 200_000)))
+        async with asyncio.timeout(10):
+            await deaf.wait()
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            listening.set()
+            assert await ended == "cut"
