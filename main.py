@@ -38,8 +38,10 @@ GRACEFUL_SECONDS = 3
 def main(arguments: Sequence[str]) -> int:
     """Run the command; a start that cannot succeed is one line and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("tortoise", "uvicorn.error", "httpx", "procrastinate"):
+    for chatty in ("tortoise", "uvicorn.error", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    for told_by_us in ("procrastinate", "psycopg.pool"):  # in one line, by the worker that uses them
+        logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
     try:
         match list(arguments):
             case [] | ["serve"]:

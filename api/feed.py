@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from api.downloads import file_response
+from api.plain import plain_page
 from engine import files
 from engine.engine import Atlas
 from engine.views import FeedPost
@@ -30,7 +31,7 @@ def feed_routes(atlas: Atlas) -> APIRouter:
     @router.get("/feed/{entry_id}")
     async def post(entry_id: str) -> HTMLResponse:
         """One post as a page."""
-        return HTMLResponse(page(await atlas.queries.feed_post(entry_id)))
+        return page(await atlas.queries.feed_post(entry_id))
 
     @router.get("/feed/files/{name}")
     async def image(name: str, request: Request) -> Response:
@@ -56,16 +57,14 @@ def atom(entries: list[FeedPost], base: str) -> bytes:
     return document
 
 
-def page(entry: FeedPost) -> str:
+def page(entry: FeedPost) -> HTMLResponse:
     """A post as a small page of its own."""
-    title = escape(_title(entry.text))
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="stylesheet" href="/static/theme.css"><body class="plain-page">'
-        f'<main><h1 class="visually-hidden">{title}</h1><article class="post">{_html(entry, "")}'
+    title = _title(entry.text)
+    return plain_page(
+        title,
+        f'<h1 class="visually-hidden">{escape(title)}</h1><article class="post">{_html(entry, "")}'
         f"<footer><time>{entry.published_at:%Y-%m-%d %H:%M} UTC</time> · {escape(entry.channel)} · "
-        '<a href="/feed.xml">Feed</a></footer></article></main></body></html>'
+        '<a href="/feed.xml">Feed</a></footer></article>',
     )
 
 

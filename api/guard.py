@@ -11,7 +11,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem
+from api.problems import problem, unavailable
+from engine.health import DRIVER_ERRORS, trouble
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 OPEN_PATHS = frozenset({"/login", "/healthz", "/readyz", "/static/theme.css", "/static/theme.js", "/favicon.ico"})
@@ -61,7 +62,12 @@ class Guard:
             return problem(403, fault)
         if scope["path"] in OPEN_PATHS:
             return None
-        person = await self._signed_in(HTTPConnection(scope))
+        try:
+            person = await self._signed_in(HTTPConnection(scope))
+        except DRIVER_ERRORS as error:
+            if (fault := trouble(error)) is None:
+                raise
+            return unavailable(HTTPConnection(scope), fault)
         if person is not None:
             scope.setdefault("state", {})["person"] = person
             return None

@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
+from api.plain import plain_page
 from engine.errors import (
     FieldError,
     IdempotencyConflict,
@@ -24,6 +28,7 @@ from engine.health import DRIVER_ERRORS, trouble
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+AGAIN_SECONDS = 5
 ASK_AGAIN = "Ask again later; a job with the same Idempotency-Key, lest it be created twice"
 _TITLES = {
     400: "Bad request",
@@ -51,6 +56,18 @@ def problem(status: int, detail: str, errors: Sequence[FieldError] = (), **more:
     if errors:
         document["errors"] = [{"field": error.field, "message": error.message} for error in errors]
     return JSONResponse(document, status, media_type=MEDIA_TYPE)
+
+
+def unavailable(asked: HTTPConnection, fault: str) -> Response:
+    """503: a problem for a program, and a page that tries again by itself for a person."""
+    answer: Response = problem(503, f"The request failed: {fault}. {ASK_AGAIN}")
+    if "text/html" in asked.headers.get("accept", ""):
+        said = f"{fault[:1].upper()}{fault[1:]}. Jobs are safe; this page tries again by itself."
+        content = f'<div class="panel-plain" role="alert"><h1>Not available just now</h1><p>{escape(said)}</p></div>'
+        answer = plain_page("Job Runner is not available", content, 503)
+        answer.headers["Refresh"] = str(AGAIN_SECONDS)
+    answer.headers["Retry-After"] = str(AGAIN_SECONDS)
+    return answer
 
 
 def install(app: FastAPI) -> None:
@@ -84,9 +101,9 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    async def on_database_error(_: Request, error: Exception) -> JSONResponse:
+    async def on_database_error(request: Request, error: Exception) -> Response:
         if fault := trouble(error):
-            return problem(503, f"The request failed: {fault}. {ASK_AGAIN}")
+            return unavailable(request, fault)
         log.error("a request failed", exc_info=error)
         return problem(500, "The request failed; the log says why")
 

@@ -135,7 +135,7 @@ def engine_routes(atlas: Atlas) -> APIRouter:
     async def get_engine() -> schemas.Engine:
         """Whether Atlas is alive, and how busy."""
         state = await atlas.queries.engine()
-        return schemas.Engine.of(state, await atlas.queries.queue_length() if state.last_beat_at else 0)
+        return schemas.Engine.of(state, 0 if state.fault else await atlas.queries.queue_length())
 
     return router
 

@@ -13,9 +13,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 
+from api.plain import plain_page
 from engine.administration import ADMINISTRATOR, Administration
 from engine.engine import Atlas
 from engine.errors import InvalidInput
+from engine.health import DRIVER_ERRORS, trouble
 from engine.settings import MIN_PASSWORD
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,21 @@ class SignIn:
         if self._is_shared and not self.has_people and await self._atlas.queries.has_people():
             self.has_people, self.setup_code = True, None
 
+    async def _look_again_if_possible(self) -> None:
+        """On loopback a database that is away keeps nobody from the pages, which say so."""
+        try:
+            await self.look_again()
+        except DRIVER_ERRORS as error:
+            if not self._loopback or trouble(error) is None:
+                raise
+
     async def person(self, connection: HTTPConnection) -> str | None:
-        """The signed-in person's name, None when sign-in is needed first."""
-        await self.look_again()
+        """The signed-in person's name, None when sign-in is needed first.
+
+        Raises:
+            BaseORMException: the database, which knows that, does not answer.
+        """
+        await self._look_again_if_possible()
         if self._loopback and not self.has_people:
             return LOCAL_PERSON
         try:
@@ -171,13 +185,11 @@ def _page(sign_in: SignIn, target: str, fault: str = "", status: int = 200) -> H
             "Password", "password", "password", "current-password"
         )
     alert = f'<p class="form-fault" role="alert">{escape(fault)}</p>' if fault else ""
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="stylesheet" href="/static/theme.css"><body class="plain-page"><main>'
+    return plain_page(
+        title,
         f'<form method="post" action="/login" class="sign-in"><h1>{title}</h1>{intro}{alert}{fields}'
         f'<input type="hidden" name="next" value="{escape(_local_path(target))}">'
-        f'<button class="button primary">{action}</button></form></main></body></html>',
+        f'<button class="button primary">{action}</button></form>',
         status,
     )
 

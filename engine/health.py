@@ -23,10 +23,11 @@ class Health:
         return next(iter(self._faults.values()), None)
 
     def failed(self, duty: str, error: BaseException) -> None:
-        """This duty met a fault; only the first of a row is logged in full."""
-        told = trouble(error) or f"an unexpected {type(error).__name__}: {error}"
+        """This duty met a fault; of a row only the first is logged, and in full if nobody foresaw it."""
+        foreseen = trouble(error)
+        told = foreseen or f"an unexpected {type(error).__name__}: {error}"
         if self._faults.get(duty) != told:
-            log.error("%s cannot go on, and tries again: %s", duty, told, exc_info=error)
+            log.error("%s cannot go on, and tries again: %s", duty, told, exc_info=None if foreseen else error)
             self._faults[duty] = told
             self._bus.publish(EngineChanged())
 

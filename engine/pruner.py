@@ -24,6 +24,7 @@ STEP = 100
 FOLDERS_AT_ONCE = 10
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 60.0
+RETRY_SECONDS = 2.0
 
 
 class Pruner:
@@ -38,17 +39,19 @@ class Pruner:
     async def run(self) -> None:
         """Look every minute, for ever; nothing to do where jobs are kept."""
         while self._settings.retention_days:
-            await self._cluster.leading.wait()
+            if not self._cluster.leading.is_set():
+                self._health.worked("pruning")  # another process does it
+                await self._cluster.leading.wait()
             try:
-                more = await self.step()
+                pause = PAUSE_SECONDS if await self.step() else LOOK_SECONDS
                 self._health.worked("pruning")
             except StorageFault as fault:  # keeps no job from running
                 log.warning("old jobs stay for now: %s", fault)
-                more = 0
+                pause = LOOK_SECONDS
             except Exception as error:
                 self._health.failed("pruning", error)
-                more = 0
-            await asyncio.sleep(PAUSE_SECONDS if more else LOOK_SECONDS)
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
 
     async def step(self) -> int:
         """Remove at most a hundred jobs; returns how many."""

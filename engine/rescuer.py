@@ -61,6 +61,7 @@ class Rescuer:
         while True:
             await asyncio.sleep(self._settings.lease_seconds / 2)
             if not self._cluster.leading.is_set():
+                self._health.worked("rescuing")  # another process does it
                 await self._cluster.leading.wait()
                 await self._let_others_beat()
             try:

@@ -105,7 +105,7 @@ class Worker:
             try:
                 await self._receive_until_broken()
             except Exception as error:
-                log.warning("no messages can be received, trying again: %s", error)
+                log.warning("no messages can be received, trying again: %s", _in_one_line(error.__cause__ or error))
             pause = 0.1 if monotonic() - began > STALLED_SECONDS else min(pause * 2, LONGEST_PAUSE_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -141,7 +141,8 @@ class Worker:
                 await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 stopping.cancel()
                 receiving.cancel()
-                await asyncio.gather(receiving, return_exceptions=True)
+                with contextlib.suppress(asyncio.CancelledError):
+                    await receiving
         finally:
             await pool.close(timeout=1)
 
@@ -208,6 +209,10 @@ def chosen_types(registry: Registry, only: Sequence[str]) -> list[str]:
             raise SettingsError(f"--only must name job types or categories ({', '.join(sorted(known))}), not {word!r}")
     words = {word.lower() for word in only}
     return [t.key for t in registry if not words or {t.key.lower(), str(t.category)} & words]
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 async def make_autocommit(connection: psycopg.AsyncConnection[Any]) -> None:

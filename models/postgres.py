@@ -70,10 +70,10 @@ class _Client(AsyncpgDBClient):
         self._dsn = dsn
 
     async def create_pool(self, **_: Any) -> Any:
-        """As many connections as are needed, up to a few."""
+        """As many connections as are needed, up to a few; none is kept for its own sake while the server is away."""
         connecting: Any = connect  # whose line is watched
         return await asyncpg.create_pool(
-            self._dsn, min_size=1, max_size=CONNECTIONS, connect=connecting, command_timeout=COMMAND_SECONDS
+            self._dsn, min_size=0, max_size=CONNECTIONS, connect=connecting, command_timeout=COMMAND_SECONDS
         )
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -76,7 +76,7 @@ def test_a_database_in_a_folder_that_is_not_there_is_one_line_at_once(tmp_path: 
 
 def test_a_database_of_a_newer_version_is_one_line(tmp_path: Path, database_url: str) -> None:
     later = "('models', '0999_later', '2026-11-24 00:00:00+00:00')"
-    ask(database_url, f"INSERT INTO tortoise_migrations (app, name, applied_at) VALUES {later}")  # noqa: S608
+    ask(database_url, f"INSERT INTO tortoise_migrations (app, name, applied_at) VALUES {later}")
     done = start(DATA_DIR=tmp_path / "data", DATABASE_URL=database_url)
     assert_one_line(done, "comes from a newer version of Job Runner (it has 0999_later)")
 

@@ -7,9 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.other_program import ask
-from tests.support.server import JobRunner
+import pytest
 
+from tests.support.other_program import ask
+from tests.support.postgres import PostgresServer
+from tests.support.server import JobRunner, WorkerProcess, free_port
+
+UNREACHABLE = "the heartbeat cannot go on, and tries again: the database server cannot be reached"
 AT_ONCE_SECONDS = 3.0  # far less than the minute that a drain may take below
 
 
@@ -41,7 +45,7 @@ def test_what_runs_may_finish_and_nothing_more_is_claimed(tmp_path: Path, own_da
         waiting = runner.submit("TEST_NOOP", requires_approval=True)
         os.kill(runner.pid, signal.SIGTERM)
         until_nobody_answers(runner)
-        query(runner, f"UPDATE job SET approval = NULL WHERE id = {waiting}")  # noqa: S608
+        query(runner, f"UPDATE job SET approval = NULL WHERE id = {waiting}")
         go.touch()
         assert runner.wait() == 0
         assert query(runner, "SELECT status, attempt FROM job ORDER BY id") == [("completed", 1), ("queued", 0)]
@@ -67,3 +71,41 @@ def test_a_second_signal_ends_it_at_once_and_the_next_start_takes_the_work_up(
         attempts = runner.http.get(f"/api/v1/jobs/{held}/attempts").json()
         assert [attempt["outcome"] for attempt in attempts] == ["lost", "succeeded"]
         assert (job["attempt"], job["max_attempts"]) == (2, 4), "a death costs the job none of its attempts"
+
+
+@pytest.mark.postgres
+def test_while_the_database_is_away_it_ends_in_order_too_and_its_work_is_done_later(tmp_path: Path) -> None:
+    """What could not be written is rescued once the database is back."""
+    go = tmp_path / "go"
+    with PostgresServer(port=free_port(), synchronous_commit="on") as server:
+        settings = {
+            "DATABASE_URL": server.create("jobs"),
+            "DRAIN_SECONDS": 0.5,
+            "LEASE_SECONDS": 1,
+            "POLL_SECONDS": 0.1,
+        }
+        with JobRunner(tmp_path / "web", **settings) as web:
+            held = running_job(web, go)
+            with WorkerProcess(tmp_path / "worker", **settings) as worker:
+                worker.until_it_said("worker online")
+                also_held = running_job(web, go)
+                worker_has_it(web, also_held)
+                server.stop(signal.SIGQUIT)
+                for process in (web, worker):
+                    process.until_it_said(UNREACHABLE)
+                assert [worker.stop(), web.stop()] == [0, 0]
+            server.start()
+            go.touch()
+            web.start()
+            for job_id in (held, also_held):
+                assert web.until(job_id, "completed")["attempt"] == 2
+
+
+def worker_has_it(runner: JobRunner, job_id: int) -> None:
+    """Wait until a worker has taken the job up."""
+    taken = f"SELECT 1 FROM job JOIN engine ON engine.id = engine_id WHERE job.id = {job_id} AND role = 'worker'"
+    for _ in range(1000):
+        if query(runner, taken):
+            return
+        signal.sigtimedwait([], 0.01)
+    raise AssertionError("no worker takes it up")

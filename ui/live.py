@@ -16,6 +16,7 @@ from typing import Protocol
 from engine import clock
 from engine.engine import Atlas
 from engine.events import ChannelsChanged, EngineChanged, Event, JobChanged, JobLogged, JobProgressed, TypesChanged
+from engine.health import trouble
 from engine.views import OFFLINE_AFTER, EngineState, JobView
 from models.states import Status
 from ui.reader import Reader
@@ -254,8 +255,10 @@ class Live:
     async def _guarded(self, work: Awaitable[None]) -> None:
         try:
             await work
-        except Exception:
-            log.exception("open pages could not be brought up to date; they read again in %g s", REFRESH_SECONDS)
+        except Exception as error:
+            said = "open pages could not be brought up to date (%s); they read again in %g s"
+            fault = trouble(error)
+            log.warning(said, fault or error, REFRESH_SECONDS, exc_info=None if fault else error)
 
 
 @contextmanager

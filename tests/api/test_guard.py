@@ -6,9 +6,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from starlette.requests import HTTPConnection
 
-from api.guard import OPEN_PATHS, SECURITY_HEADERS, is_loopback
+from api.guard import OPEN_PATHS, SECURITY_HEADERS, Guard, is_loopback
+from models import postgres
+from models.postgres import Unreachable
 from tests.conftest import new_database
 from tests.support.server import ROOT, WEBSOCKET, JobRunner, environment
 
@@ -169,3 +173,28 @@ print(json.dumps(list(found(build(load_settings())[0]._app))))
     )
     found: list[tuple[str, list[str]]] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "text/html,application/xhtml+xml"])
+async def test_while_nobody_can_be_known_programs_get_a_problem_and_people_a_page_that_tries_again(
+    monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    monkeypatch.setattr("models.database._kind", postgres)
+
+    async def nobody_knows(_: HTTPConnection) -> str | None:
+        raise Unreachable("no answer")
+
+    async def application(*_: object) -> None:
+        raise AssertionError("the request was let through")
+
+    transport = httpx.ASGITransport(Guard(application, loopback=True, signed_in=nobody_knows))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        answer = await http.get("/app/jobs", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert ("refresh" in answer.headers) is accept.startswith("text/html")
+    if accept.startswith("text/html"):
+        assert "<h1>Not available just now</h1>" in answer.text
+        assert "The database server cannot be reached" in answer.text
+    else:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "the database server cannot be reached" in answer.json()["detail"]

@@ -126,7 +126,7 @@ def _copy_job(database: Path, job_id: int, total: int) -> None:
         names = [row[1] for row in writer.execute("PRAGMA table_info(job)") if row[1] != "id"]
         columns = ", ".join(names)
         writer.execute(
-            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {total - 1}) "  # noqa: S608
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {total - 1}) "
             f"INSERT INTO job ({columns}) SELECT {columns} FROM job, n WHERE id = {job_id}"
         )
 

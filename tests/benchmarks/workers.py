@@ -18,7 +18,7 @@ _DEFER = f"""
 SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
     'queue', 'nothing', 0, NULL, NULL, jsonb_build_object('number', n), NULL
 )::procrastinate_job_to_defer_v1)) FROM generate_series(1, {JOBS}) AS n
-"""  # noqa: S608 (constants only)
+"""
 _COLUMNS = (
     "type, category, name, summary, priority, payload, created_by, created_at, max_attempts, status, progress, "
     "pause_requested, attempt, deaths"
@@ -71,7 +71,7 @@ def _ours(server: PostgresServer, name: str, workers: int, folder: Path) -> floa
         _until(lambda: runner.http.get("/api/v1/engine").json()["workers"] == workers)
         began = time.perf_counter()
         server.execute(
-            f"INSERT INTO job ({_COLUMNS}) SELECT 'TEST_NOOP', 'task', 'Nothing', '', 2, '{{}}', 'bench', now(), 5, "  # noqa: S608
+            f"INSERT INTO job ({_COLUMNS}) SELECT 'TEST_NOOP', 'task', 'Nothing', '', 2, '{{}}', 'bench', now(), 5, "
             f"'queued', 0, FALSE, 0, 0 FROM generate_series(1, {JOBS})",
             database=name,
         )

@@ -144,7 +144,7 @@ def forget_jobs(runner: JobRunner) -> None:
     for found in runner.http.get("/api/v1/jobs?status=queued,running,paused,failed&limit=200").json()["items"]:
         runner.http.post(f"/api/v1/jobs/{found['id']}/cancel")
     for table in ("log_line", "effect", "attempt", "job"):
-        execute(runner, f"DELETE FROM {table}")  # noqa: S608 (names of our own)
+        execute(runner, f"DELETE FROM {table}")
 
 
 def held_job(runner: JobRunner, folder: Path, title: str = "Held", **more: Any) -> tuple[int, Path]:

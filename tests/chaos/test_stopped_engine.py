@@ -120,7 +120,7 @@ class Sleeper(JobRunner):
         """Go on, and give the attempt that was lost the time to end."""
         kill(self.pid, signal.SIGCONT)
         assert self.http.get("/api/v1/engine").status_code == 200
-        late = f"SELECT id FROM log_line WHERE job_id = {job_id} AND attempt = 1 AND text LIKE '%late%'"  # noqa: S608
+        late = f"SELECT id FROM log_line WHERE job_id = {job_id} AND attempt = 1 AND text LIKE '%late%'"
         with suppress(AssertionError):
             until(lambda: read(self, late), LATE_SECONDS, "a line that tells of it")
 
@@ -154,4 +154,4 @@ def all_recorded(runner: JobRunner) -> None:
 
 def rows(runner: JobRunner) -> Rows:
     """Every row of the tables that tell what happened."""
-    return {table: read(runner, f"SELECT * FROM {table} ORDER BY id") for table in ("job", "attempt", "effect")}  # noqa: S608
+    return {table: read(runner, f"SELECT * FROM {table} ORDER BY id") for table in ("job", "attempt", "effect")}

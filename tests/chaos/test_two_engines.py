@@ -43,7 +43,7 @@ def copy(runner: JobRunner, job_id: int, times: int) -> None:
         columns = [column[0] for column in other.execute("SELECT * FROM job WHERE id = 0").description]
         names = ", ".join(name for name in columns if name not in ("id", "idempotency_key"))
         other.execute(
-            "WITH RECURSIVE copies(number) AS "  # noqa: S608 (names of our own)
+            "WITH RECURSIVE copies(number) AS "
             f"(SELECT 1 UNION ALL SELECT number + 1 FROM copies WHERE number < {times}) "
             f"INSERT INTO job ({names}) SELECT {names} FROM copies, job WHERE job.id = {job_id}"
         )

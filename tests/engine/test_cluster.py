@@ -141,7 +141,7 @@ async def test_a_broken_line_is_replaced_and_what_happens_meanwhile_is_told_then
         await until_set(one.cluster.leading)
         two.heard.clear()
         name = settings.database.rpartition("/")[2]
-        postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608
+        postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         await two.until_heard(EngineChanged())
         one.bus.publish(JobChanged(1))
         await two.until_heard(JobChanged(1))

@@ -253,7 +253,7 @@ waiting_jobs = pytest.mark.parametrize(
     ids=lambda columns: "-".join(columns) or "due",
 )
 NUMBERS = {
-    SQLITE: f"(WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n)",  # noqa: S608
+    SQLITE: f"(WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n)",
     POSTGRES: f"generate_series(1, {MANY // 5})",
 }
 
@@ -302,7 +302,7 @@ async def an_urgent_job_among_many(other_program: OtherProgram, waiting: dict[st
     more = {"payload": "{}", "pause_requested": "0", "created_by": "test", "created_at": NOW.isoformat(" "), **waiting}
     values = {name: f"'{value}'" for name, value in {**columns, **numbers, **more}.items()}
     await other_program.run(
-        f"INSERT INTO job ({', '.join(values)}) "  # noqa: S608 (constants)
+        f"INSERT INTO job ({', '.join(values)}) "
         f"SELECT {', '.join(values.values())} FROM {NUMBERS[other_program.kind]} AS n"
     )
     return await stored_job(priority=Priority.HIGH)

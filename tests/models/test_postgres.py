@@ -337,7 +337,7 @@ async def nothing_is_held(job: Job, other_program: OtherProgram) -> None:
     """The job is as it was, another program and this one can change it at once."""
     async with asyncio.timeout(5):
         assert (await Job.get(id=job.id)).name == "Before"
-        await other_program.run(f"UPDATE job SET name = 'By another' WHERE id = {job.id}")  # noqa: S608
+        await other_program.run(f"UPDATE job SET name = 'By another' WHERE id = {job.id}")
         async with transaction():
             await Job.filter(id=job.id).update(name="After")
         assert (await Job.get(id=job.id)).name == "After"

@@ -76,5 +76,5 @@ async def test_a_list_of_records_is_a_table_to_join_with() -> None:
 async def test_an_empty_list_of_records_joins_with_nothing() -> None:
     await stored_job()
     sqlite, postgres = records("told", COLUMNS)
-    statement = Statement(f"SELECT id FROM {sqlite}", postgres=f"SELECT id FROM {postgres}")  # noqa: S608
+    statement = Statement(f"SELECT id FROM {sqlite}", postgres=f"SELECT id FROM {postgres}")
     assert await statement.run(connection(), ["[]"]) == []

@@ -69,14 +69,16 @@ class _Fault:
 class FakeServer(ABC):
     """The base of the servers; what they keep may be read and changed from any thread while they run."""
 
+    host = "127.0.0.1"
+
     def __init__(self, port: int = 0) -> None:
         self.lock = threading.RLock()
         self.requests: list[Request] = []
         self._faults: dict[str, deque[_Fault]] = defaultdict(deque)
-        self._listener = _Listener(("127.0.0.1", port), _handler_of(self))
+        self._listener = _Listener((self.host, port), _handler_of(self))
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True)
         self.port: int = self._listener.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{self.host}:{self.port}"
 
     def __enter__(self) -> Self:
         # The socket listens since the constructor, so a client that comes before the thread only waits.

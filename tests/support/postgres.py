@@ -68,10 +68,18 @@ class Postgres:
 class PostgresServer(Postgres):
     """A server of its own, in a new folder; it keeps nothing when the tests are over.
 
-    Everybody may come in, or whoever knows the password.
+    Everybody may come in, or whoever knows the password; from other machines if they are named as in 192.0.2.0/24.
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int, password: str | None = None, **options: str) -> None:
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int,
+        password: str | None = None,
+        admits: str | None = None,
+        **options: str,
+    ) -> None:
         user = f"postgres:{quote(password, safe='')}" if password else "postgres"
         super().__init__(f"postgres://{user}@{host}:{port}/postgres")
         self.host, self.port = host, port
@@ -81,6 +89,9 @@ class PostgresServer(Postgres):
         self._own()
         usual = ["--username=postgres", "--encoding=utf8", "--no-sync", "-D", self._data]
         self._run("initdb", *usual, *self._signing_in(password))
+        if admits:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {admits} trust\n")
 
     def __enter__(self) -> Self:
         self.start()

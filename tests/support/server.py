@@ -14,6 +14,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "tests" / "plugin"
+LOOPBACK = "127.0.0.1"
 START_SECONDS = 30.0
 JOB_SECONDS = 15.0
 WEBSOCKET = (  # how a page begins to listen
@@ -33,7 +34,9 @@ class JobRunner:
     def __init__(self, data_dir: Path, **settings: object) -> None:
         self.data_dir = data_dir
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        host = str(settings.get("HOST", LOOPBACK))
+        self.address = LOOPBACK if host == "0.0.0.0" else host
+        self.url = f"http://{self.address}:{self.port}"
         self._settings = {"DATA_DIR": data_dir, "PORT": self.port, **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
@@ -82,6 +85,10 @@ class JobRunner:
         """SIGKILL, and the exit code."""
         return self.end(signal.SIGKILL)
 
+    def until_it_said(self, words: str) -> None:
+        """Wait until its output has these words."""
+        _until_said(self, words)
+
     def submit(self, type_key: str, payload: Mapping[str, Any] | None = None, **more: Any) -> int:
         """Create a job through the API, and return its id."""
         answer = self.http.post("/api/v1/jobs", json={"type": type_key, "payload": payload or {}, **more})
@@ -124,10 +131,10 @@ class JobRunner:
 
     def connect(self, *lines: str, body: bytes = b"") -> socket.socket:
         """An open line on which the request has been sent."""
-        host = [] if any(line.lower().startswith("host:") for line in lines) else [f"Host: 127.0.0.1:{self.port}"]
+        host = [] if any(line.lower().startswith("host:") for line in lines) else [f"Host: {self.address}:{self.port}"]
         close = [] if any(line.lower().startswith("connection:") for line in lines) else ["Connection: close"]
         head = "\r\n".join([*lines, *host, *close, "", ""])
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection = socket.create_connection((self.address, self.port), timeout=10)
         connection.sendall(head.encode("latin-1") + body)
         return connection
 
@@ -194,6 +201,10 @@ class WorkerProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
 
+    def until_it_said(self, words: str) -> None:
+        """Wait until its output has these words."""
+        _until_said(self, words)
+
     def send(self, how: signal.Signals) -> None:
         """Send a signal, and wait for nothing."""
         assert self._process
@@ -211,6 +222,14 @@ class WorkerProcess:
     def kill(self) -> int:
         """SIGKILL, and the exit code."""
         return self.stop(signal.SIGKILL)
+
+
+def _until_said(process: JobRunner | WorkerProcess, words: str) -> None:
+    for _ in range(int(START_SECONDS / 0.05)):
+        if words in process.output:
+            return
+        _pause()
+    raise AssertionError(f"{words!r} expected within {START_SECONDS:g} s, got:\n{process.output}")
 
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
