@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 SOURCES := main.py models engine api ui tests
 UV := uv==0.13.9
-WORKERS ?= 2
+WORKERS ?= 3
 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.venv/hypothesis
@@ -27,10 +27,10 @@ run: ## Serve on http://127.0.0.1:8080, data in ./data
 	@sh -c "$$SETUP" setup requirements.lock
 	@exec $(PY) main.py $(ARGS)
 
-test: ## Run every test, browser tests included (ARGS='-k words', WORKERS=2 at once)
+test: ## Run every test, browser tests included (ARGS='-k words', WORKERS=3 files at once)
 	@sh -c "$$SETUP" setup requirements-dev.lock
 	@$(PY) -m tests.browser.chromium
-	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: ## The long form of the tests in tests/chaos: 1,000 kills and more (about 40 minutes)
 	@sh -c "$$SETUP" setup requirements-dev.lock

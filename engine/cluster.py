@@ -56,13 +56,18 @@ class Cluster:
         """Keep a line open, and a new one when it breaks; nothing to do where there is nobody else."""
         from models.line import Line  # needs the driver of PostgreSQL
 
+        fault = ""
         while True:
             try:
                 line = await Line.open(self._url, self._on_told)
             except Exception as error:
-                log.warning("no line to the other processes, trying again: %s", error)
+                if fault != (fault := str(error)):  # once, not at every try
+                    log.warning("no line to the other processes, trying again: %s", fault)
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
+            if fault:
+                log.warning("the line to the other processes is back")
+                fault = ""
             self._bus.publish(EngineChanged())  # what was missed meanwhile may be anything
             duties = [asyncio.create_task(self._tell(line)), asyncio.create_task(self._lead(line))]
             try:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.other_program import ask
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import KEPT_WHEN_KILLED, PostgresServer
 from tests.support.server import JobRunner, WorkerProcess, free_port
 
 UNREACHABLE = "the heartbeat cannot go on, and tries again: the database server cannot be reached"
@@ -77,7 +77,7 @@ def test_a_second_signal_ends_it_at_once_and_the_next_start_takes_the_work_up(
 def test_while_the_database_is_away_it_ends_in_order_too_and_its_work_is_done_later(tmp_path: Path) -> None:
     """What could not be written is rescued once the database is back."""
     go = tmp_path / "go"
-    with PostgresServer(port=free_port(), synchronous_commit="on") as server:
+    with PostgresServer(port=free_port(), options=KEPT_WHEN_KILLED) as server:
         settings = {
             "DATABASE_URL": server.create("jobs"),
             "DRAIN_SECONDS": 0.5,

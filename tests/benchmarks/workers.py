@@ -1,5 +1,6 @@
 """No-op jobs through PostgreSQL and workers, beside the queue's engine alone on the same server."""
 
+import re
 import statistics
 import subprocess
 import sys
@@ -7,12 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from tests.benchmarks.table import line, title
+from tests.benchmarks.sockets import open_pages
+from tests.benchmarks.table import line, spread, title
 from tests.support.postgres import DURABLE, PostgresServer
 from tests.support.server import ROOT, JobRunner, WorkerProcess, environment, free_port
 
 JOBS, AT_ONCE, WORKERS, ROUNDS = 3_000, 10, (1, 2, 4), 3
+CHANGES = 30
+_NAME = re.compile(r"Across \d+\.")
 
 _DEFER = f"""
 SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
@@ -28,7 +33,7 @@ _COLUMNS = (
 def run(folder: Path) -> None:
     """Engine alone and Job Runner in turn, so that both see the same machine."""
     title(f"Workers: {JOBS:,} no-op jobs through PostgreSQL, {AT_ONCE} at once a worker, {ROUNDS} rounds")
-    with PostgresServer(port=free_port(), **DURABLE) as server:
+    with PostgresServer(port=free_port(), on_disk=True, options=DURABLE) as server:
         for workers in WORKERS:
             alone, ours = [], []
             for number in range(ROUNDS):
@@ -38,6 +43,7 @@ def run(folder: Path) -> None:
             line(f"Procrastinate alone, {workers} workers", f"{statistics.median(alone):,.0f} a second")
             line(f"Job Runner, {workers} workers", f"{statistics.median(ours):,.0f} a second")
             line("ratio", f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})", "0.5 or more")
+        line("commit to another process's open page", spread(_across(server, folder)), "under 500 ms")
 
 
 def _alone(server: PostgresServer, name: str, workers: int) -> float:
@@ -79,6 +85,29 @@ def _ours(server: PostgresServer, name: str, workers: int, folder: Path) -> floa
             lambda: int(server.execute("SELECT count(*) FROM job WHERE status = 'completed'", database=name)) == JOBS
         )
         return time.perf_counter() - began
+
+
+def _across(server: PostgresServer, folder: Path) -> list[float]:
+    """From the answer of one web process, which comes after its commit, to the wire of a page that another serves."""
+    settings = {"DATABASE_URL": server.create("across"), "POLL_SECONDS": 60}
+    arrived: dict[str, float] = {}
+
+    def on_update(update: dict[str, Any], at: float) -> None:
+        arrived.update({name: at for name in _NAME.findall(str(update)) if name not in arrived})
+
+    with (
+        JobRunner(folder / "one", **settings) as one,
+        JobRunner(folder / "other", **settings) as other,
+        open_pages(other.url, 1, on_update),
+    ):
+        committed = {}
+        for number in range(CHANGES):
+            name = f"Across {number}."
+            one.submit("TEST_NOOP", name=name)
+            committed[name] = time.perf_counter()
+            time.sleep(0.37)  # another moment between two flushes
+        _until(lambda: arrived.keys() >= committed.keys())
+    return [1000 * (arrived[name] - at) for name, at in committed.items()]
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class Fleet:
         self.world = World(self.mail, self.mastodon)
         with self.database_host.entered():
             address = self.database_host.address
-            self.database = PostgresServer(host=address, port=free_port(), admits=ADDRESSES, **DURABLE)
+            self.database = PostgresServer(host=address, port=free_port(), admits=ADDRESSES, options=DURABLE)
             stack.callback(self.database.remove)
             self.database.start()
         self.url = self.database.create("jobs")

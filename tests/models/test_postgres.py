@@ -22,7 +22,7 @@ from models.job import Job
 from models.postgres import shown
 from tests.support.engine import stored_job
 from tests.support.other_program import OtherProgram
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import KEPT_WHEN_KILLED, PostgresServer
 from tests.support.server import free_port
 
 pytestmark = pytest.mark.postgres
@@ -35,7 +35,7 @@ UNREACHABLE = "the database server cannot be reached; look at its address, and w
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """One of this module's own, to be killed, that asks for a password."""
-    with PostgresServer(port=free_port(), password=PASSWORD, synchronous_commit="on") as server:
+    with PostgresServer(port=free_port(), password=PASSWORD, options=KEPT_WHEN_KILLED) as server:
         yield server
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,8 @@ import psycopg
 
 SETTING = "TEST_POSTGRES_URL"
 START_SECONDS = 60
-QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+KEPT_WHEN_KILLED = {**QUICK, "synchronous_commit": "on"}
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 NOBODY = "nobody"
 SHARED_MEMORY = Path("/dev/shm")
@@ -53,9 +55,10 @@ class Postgres:
 
 
 class PostgresServer(Postgres):
-    """A server of its own, in a new folder, in memory if there is room; it keeps nothing when the tests are over.
+    """A server of its own, in a new folder; it keeps nothing when the tests are over.
 
     Everybody may come in, or whoever knows the password; from other machines if they are named as in 192.0.2.0/24.
+    Its files are in memory if there is room, or `on_disk`.
     """
 
     def __init__(
@@ -65,13 +68,14 @@ class PostgresServer(Postgres):
         port: int,
         password: str | None = None,
         admits: str | None = None,
-        **options: str,
+        on_disk: bool = False,
+        options: Mapping[str, str] = QUICK,
     ) -> None:
         user = f"postgres:{quote(password, safe='')}" if password else "postgres"
         super().__init__(f"postgres://{user}@{host}:{port}/postgres")
         self.host, self.port = host, port
-        self._options = {**QUICK, **options}
-        self.folder = Path(tempfile.mkdtemp(prefix="job-runner-postgres-", dir=_in_memory()))
+        self._options = {"max_connections": "200", **options}
+        self.folder = Path(tempfile.mkdtemp(prefix="job-runner-postgres-", dir=None if on_disk else _in_memory()))
         self._process: subprocess.Popen[bytes] | None = None
         self._own()
         usual = ["--username=postgres", "--encoding=utf8", "--no-sync", "-D", self._data]
