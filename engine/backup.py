@@ -1,5 +1,7 @@
 """Backup and restore: what a person gets told, and what a restore must not do again by itself."""
 
+import asyncio
+import logging
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,11 @@ from engine.processes import is_alive
 from engine.settings import Settings
 from engine.views import OFFLINE_AFTER
 from models import backup, restore
+from models.database import transaction
+from models.dump import settle_dump
 from models.errors import DatabaseError
+
+log = logging.getLogger(__name__)
 
 
 def save_backup(settings: Settings, file: Path) -> str:
@@ -36,14 +42,27 @@ def restore_backup(settings: Settings, registry: Registry, file: Path) -> str:
     """
     database = _database(settings)
     _refuse_while_an_engine_is_alive(database)
-    repeatable = [job_type.key for job_type in registry if job_type.effect is EffectKind.REPEATABLE]
-    done = restore.restore(file, database, repeatable=repeatable, now=clock.now())
+    done = restore.restore(file, database, repeatable=_repeatable(registry), now=clock.now())
     former = f"The former database is {done.former}" if done.former else "There was no database before"
-    verb = "waits" if done.waiting == 1 else "wait"
     return (
         f"Restored the backup of {_told(done.at)} from {file}: {_count(done.jobs)}, "
-        f"of which {done.waiting:,} {verb} for a person. {former}"
+        f"of which {_waiting(done.waiting)} for a person. {former}"
     )
+
+
+async def settle_restored_dump(settings: Settings, registry: Registry) -> None:
+    """On PostgreSQL: whoever starts first after a dump was restored leaves to a person what may have gone out since."""
+    if not settings.is_shared:
+        return
+    settling = asyncio.ensure_future(_settle(_repeatable(registry)))
+    waiting = await asyncio.shield(settling)
+    if waiting is not None:
+        log.warning("the database was restored from a dump: %s for a person", _waiting(waiting))
+
+
+async def _settle(repeatable: list[str]) -> int | None:
+    async with transaction() as writer:
+        return await settle_dump(writer, repeatable=repeatable, now=clock.now())
 
 
 def _refuse_while_an_engine_is_alive(database: Path) -> None:
@@ -62,6 +81,14 @@ def _database(settings: Settings) -> Path:
     if settings.is_shared:
         raise DatabaseError("PostgreSQL is backed up with pg_dump and restored with pg_restore; see docs/scaling.md")
     return Path(settings.database.removeprefix("sqlite://"))
+
+
+def _repeatable(registry: Registry) -> list[str]:
+    return [job_type.key for job_type in registry if job_type.effect is EffectKind.REPEATABLE]
+
+
+def _waiting(jobs: int) -> str:
+    return f"{jobs:,} {'waits' if jobs == 1 else 'wait'}"
 
 
 def _count(jobs: int) -> str:

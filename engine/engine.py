@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.administration import Administration
 from engine.artifacts import remove_leftovers
+from engine.backup import settle_restored_dump
 from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.dispatcher import Dispatcher
@@ -50,6 +51,7 @@ class Atlas:
 
     async def start(self) -> None:
         """Rescue what a dead engine left, then take up the duties."""
+        await settle_restored_dump(self.settings, self.registry)
         self._ledger.open()
         await self.administration.ensure_feed()
         await self._heartbeat.register()

@@ -18,6 +18,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
 from engine.artifacts import remove_leftovers
+from engine.backup import settle_restored_dump
 from engine.cluster import Cluster
 from engine.errors import SettingsError
 from engine.events import AttemptEnded, Bus, EngineChanged
@@ -71,6 +72,7 @@ class Worker:
 
     async def start(self) -> None:
         """Make itself known, and take messages."""
+        await settle_restored_dump(self._settings, self._registry)
         self._ledger.open()
         await self._heartbeat.register()
         await remove_leftovers(self._settings)

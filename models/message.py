@@ -35,7 +35,7 @@ _TAKEN = {"id": "bigint", "attempt": "integer", "token": "text"}
 _TAKE_UP = Statement(f"""
 UPDATE job SET engine_id = ?, lease_expires_at = ? FROM {records("taken", _TAKEN)[1]}
 WHERE job.id = taken.id AND job.attempt = taken.attempt AND job.lease_token = taken.token
-    AND job.status = 'running' AND job.engine_id IS NULL
+    AND job.status = 'running' AND job.engine_id IS NULL AND job.lease_expires_at > now()
 RETURNING job.id AS id, job.type AS type, payload, job.attempt AS attempt, max_attempts, lease_token, pause_requested,
     (SELECT time_limit_seconds FROM type_policy WHERE type_policy.type = job.type) AS time_limit_seconds
 """)  # noqa: S608 (constants only)

@@ -13,6 +13,7 @@ from tortoise.backends.base.client import TransactionContext, TransactionContext
 from tortoise.connection import get_connections
 from tortoise.exceptions import BaseORMException, OperationalError, TransactionManagementError
 
+from models.dump import note_origin
 from models.errors import DatabaseError
 from models.message import install
 from models.migrations import KNOWN
@@ -186,6 +187,7 @@ async def migrating(url: str) -> AsyncIterator[None]:
         await _refuse_newer(guard, url)
         yield
         await install(guard)
+        await note_origin(guard)
     finally:
         with suppress(Exception):
             async with asyncio.timeout(CONNECT_SECONDS):

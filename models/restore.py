@@ -12,6 +12,7 @@ from typing import Any
 
 from models.backup import refuse_foreign, why
 from models.copies import name_also, sync, unfinished
+from models.doubt import doubt_since, steps
 from models.errors import DatabaseError
 from models.sqlite import read_only, refuse_newer
 from models.statement import stored_time
@@ -66,7 +67,7 @@ def restore(file: Path, database: Path, *, repeatable: Collection[str], now: dat
     try:
         with unfinished(database) as copy:
             at = _take(file, copy)
-            jobs, waiting = _prepare(copy, repeatable, _last_job_id(database), _doubt(at), now)
+            jobs, waiting = _prepare(copy, repeatable, _last_job_id(database), doubt_since(at), now)
             sync(copy)
             former = _swap(copy, database, now)
         sync(database.parent)
@@ -100,45 +101,16 @@ def _take(file: Path, copy: Path) -> datetime:
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)  # a database that was copied while nobody used it
 
 
-# A job that waits for approval, is paused or has failed is asked about by a person's next move in any case.
-_LEFT_TO_A_PERSON = (
-    """UPDATE job SET error = :doubt || COALESCE(' Before that: ' || error, '')
-    WHERE type NOT IN (SELECT type FROM repeatable)
-    AND (status IN ('paused', 'failed') OR status = 'queued' AND approval IS 'pending')""",
-    """UPDATE job SET status = 'failed', outcome = 'unknown', error = :doubt, finished_at = :now
-    WHERE type NOT IN (SELECT type FROM repeatable)
-    AND (status = 'running' OR status = 'queued' AND approval IS NOT 'pending')""",
-)
-# The question is about all that the job had still to do, not only about what was being sent when the backup was made.
-_ALL_OF_IT_IS_IN_QUESTION = """
-UPDATE effect SET phase = 'failed', error = :doubt, finished_at = :now
-WHERE phase = 'sending' AND job_id IN (SELECT id FROM job WHERE status = 'failed' AND outcome = 'unknown')
-"""
-_NOBODY_IS_AT_WORK = (
-    "UPDATE job SET status = 'queued', started_at = NULL WHERE status = 'running'",
-    """UPDATE job SET lease_token = NULL, lease_expires_at = NULL, pause_requested = 0
-    WHERE status IN ('queued', 'paused', 'failed')""",
-    """UPDATE attempt SET outcome = 'lost', error = 'Restored from a backup', finished_at = :now
-    WHERE outcome IS NULL""",
-    "UPDATE engine SET stopped_at = :now, running = 0 WHERE stopped_at IS NULL",
-)
-
-
-def _doubt(at: datetime) -> str:
-    return f"Restored from the backup of {at:%Y-%m-%d %H:%M:%S} UTC: it may have gone out since. Did it?"
-
-
 def _prepare(copy: Path, repeatable: Collection[str], last_job_id: int, doubt: str, now: datetime) -> tuple[int, int]:
     """Mark the copy; returns how many jobs it has, and how many are left to a person."""
-    values = {"doubt": doubt, "now": stored_time(now)}
+    values, waiting = {"doubt": doubt, "now": stored_time(now)}, 0
     with closing(_writing(copy)) as writer:
         writer.execute("BEGIN")
         writer.execute("CREATE TEMP TABLE repeatable (type TEXT)")
         writer.executemany("INSERT INTO repeatable VALUES (?)", [(key,) for key in repeatable])
-        waiting = sum(writer.execute(statement, values).rowcount for statement in _LEFT_TO_A_PERSON)
-        writer.execute(_ALL_OF_IT_IS_IN_QUESTION, values)
-        for statement in _NOBODY_IS_AT_WORK:
-            writer.execute(statement, values)
+        for statement, names, waits in steps():
+            rows = writer.execute(statement, [values[name] for name in names]).fetchall()
+            waiting += len(rows) if waits else 0
         _continue_ids(writer, last_job_id)
         writer.execute("DROP TABLE IF EXISTS backup")
         writer.execute("COMMIT")

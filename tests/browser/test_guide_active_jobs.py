@@ -137,6 +137,7 @@ def test_every_status_has_its_own_colour_icon_and_word(page: Page, runner: JobRu
     looks = []
     for word in ("Queued", "Running", "Paused", "Failed", "Completed"):
         badge = page.locator(".badge").filter(has_text=re.compile(f"^{word}$"))
+        expect(badge).to_have_count(1)  # a job that was submitted just now may be queued for a moment
         expect(badge).to_be_visible()
         looks.append((badge.evaluate("node => getComputedStyle(node).color"), badge.get_attribute("data-icon")))
     assert len({colour for colour, _ in looks}) == len({icon for _, icon in looks}) == 5
