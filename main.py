@@ -19,6 +19,7 @@ from api.app import add_routes
 from api.guard import Guard
 from api.sign_in import SignIn
 from engine.backup import restore_backup, save_backup
+from engine.console import create_token, verify_audit
 from engine.engine import Atlas
 from engine.errors import SettingsError
 from engine.jobs import load_registry
@@ -29,7 +30,8 @@ from models.errors import DatabaseError
 
 USAGE = (
     "usage: python main.py "
-    "[serve | worker [--only TYPE,…] | backup FILE | restore FILE | migrate-database sqlite://… postgres://…]"
+    "[serve | worker [--only TYPE,…] | backup FILE | restore FILE | migrate-database sqlite://… postgres://… | "
+    "create-token NAME --scope SCOPE,… [--days DAYS] | audit verify]"
 )
 BAD_START = 2
 GRACEFUL_SECONDS = 3
@@ -54,6 +56,12 @@ def main(arguments: Sequence[str]) -> int:
                 print(save_backup(load_settings(), Path(file)))
             case ["restore", file]:
                 print(restore_backup(load_settings(), load_registry(), Path(file)))
+            case ["create-token", name, "--scope", scopes]:
+                print(asyncio.run(create_token(load_settings(), name, scopes.split(","))))
+            case ["create-token", name, "--scope", scopes, "--days", days]:
+                print(asyncio.run(create_token(load_settings(), name, scopes.split(","), days)))
+            case ["audit", "verify"]:
+                print(asyncio.run(verify_audit(load_settings())))
             case ["migrate-database", source, target]:
                 from engine.migrate_database import migrate_database  # its driver is loaded only where it is used
 
@@ -165,9 +173,8 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
         lifespan=lifespan,
     )
     add_routes(app, atlas, sign_in)
-    live = add_pages(app, atlas)
-    sign_in.on_sign_out = live.sign_out
-    return Guard(app, loopback=settings.is_loopback, signed_in=sign_in.person), atlas
+    live = add_pages(app, atlas, sign_in.still)
+    return Guard(app, loopback=settings.is_loopback, recognise=sign_in.recognise), atlas
 
 
 async def _check(settings: Settings) -> None:

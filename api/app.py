@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api import problems
+from api.access import access_routes
 from api.feed import feed_routes
 from api.health import health_routes
 from api.rest import channel_routes, engine_routes, job_routes
@@ -19,8 +20,9 @@ REFUSALS = (401, 403, 404, 409, 413, 422)
 def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     """The programs' door, the feed, health and sign-in; an unknown /api path is a JSON 404."""
     problems.install(app)
+    app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
-    for router in (job_routes(atlas), engine_routes(atlas), channel_routes(atlas)):
+    for router in (job_routes(atlas), engine_routes(atlas), channel_routes(atlas), access_routes(atlas)):
         app.include_router(router, responses=refusals)
     for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):
         app.include_router(router)

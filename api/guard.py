@@ -12,7 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem, unavailable
+from engine.actors import Actor, Kind
 from engine.health import DRIVER_ERRORS, trouble
+from models.rights import Right
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 OPEN_PATHS = frozenset({"/login", "/healthz", "/readyz", "/static/theme.css", "/static/theme.js", "/favicon.ico"})
@@ -30,16 +32,16 @@ SECURITY_HEADERS = {
 
 _HOST = re.compile(r"(?P<name>localhost|\d+(?:\.\d+){3}|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
 
-SignedIn = Callable[[HTTPConnection], Awaitable[str | None]]
+Recognise = Callable[[HTTPConnection], Awaitable[Actor | None]]
 
 
 class Guard:
-    """The outermost layer. `signed_in` gives the person's name, or None when sign-in is needed first."""
+    """The outermost layer. `recognise` tells who asks, or None when sign-in is needed first."""
 
-    def __init__(self, app: ASGIApp, *, loopback: bool, signed_in: SignedIn) -> None:
+    def __init__(self, app: ASGIApp, *, loopback: bool, recognise: Recognise) -> None:
         self._app = app
         self._loopback = loopback
-        self._signed_in = signed_in
+        self._recognise = recognise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it here."""
@@ -63,17 +65,30 @@ class Guard:
         if scope["path"] in OPEN_PATHS:
             return None
         try:
-            person = await self._signed_in(HTTPConnection(scope))
+            actor = await self._recognise(HTTPConnection(scope))
         except DRIVER_ERRORS as error:
             if (fault := trouble(error)) is None:
                 raise
             return unavailable(HTTPConnection(scope), fault)
-        if person is not None:
-            scope.setdefault("state", {})["person"] = person
-            return None
+        if actor is not None:
+            return self._let_in(scope, actor)
+        if "authorization" in headers:
+            refusal = problem(401, "That token is unknown, expired or revoked; create another in Settings")
+            refusal.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+            return refusal
         if scope["type"] == "http" and scope["method"] in SAFE_METHODS and not _is_for_programs(scope["path"]):
             return RedirectResponse(f"/login?next={quote(_target(scope))}", 303)
-        return problem(401, "Sign in first, at /login")
+        refusal = problem(401, "Sign in first, at /login; programs send Authorization: Bearer <token>")
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        return refusal
+
+    def _let_in(self, scope: Scope, actor: Actor) -> Response | None:
+        if actor.kind is Kind.TOKEN and not _is_for_tokens(scope["path"]):
+            return problem(403, f"A token opens /api/v1 and /metrics, not {scope['path']}")
+        if not actor.may(Right.LOOK):
+            return problem(403, f"{actor.name} may do nothing here: its scopes are {actor.role or 'none'}")
+        scope.setdefault("state", {})["actor"] = actor
+        return None
 
     def _foreign(self, scope: Scope, headers: Headers) -> str | None:
         host, origin = headers.get("host", ""), headers.get("origin")
@@ -110,6 +125,10 @@ def is_loopback(netloc: str) -> bool:
 
 def _is_for_programs(path: str) -> bool:
     return path.startswith(("/api/", "/metrics", "/_nicegui"))
+
+
+def _is_for_tokens(path: str) -> bool:
+    return path.startswith(("/api/", "/metrics", "/feed"))
 
 
 def _target(scope: Scope) -> str:

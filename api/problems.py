@@ -19,8 +19,10 @@ from engine.errors import (
     InvalidInput,
     JobRunnerError,
     MoveNotAllowed,
+    NotAllowed,
     NotFound,
     StorageFault,
+    TooMany,
 )
 from engine.faults import shown
 from engine.health import DRIVER_ERRORS, trouble
@@ -80,6 +82,12 @@ def install(app: FastAPI) -> None:
                 return problem(422, str(error), error.errors)
             case NotFound():
                 return problem(404, str(error))
+            case NotAllowed():
+                return problem(403, str(error))
+            case TooMany():
+                answer = problem(429, str(error))
+                answer.headers["Retry-After"] = str(error.retry_after)
+                return answer
             case MoveNotAllowed():
                 return problem(409, str(error), allowed=error.allowed)
             case IdempotencyConflict():

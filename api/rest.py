@@ -1,19 +1,19 @@
 """The programs' door: jobs, job types and the engine as JSON under /api/v1."""
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api import schemas
 from api.downloads import file_response
-from engine.commands import Commands
+from engine.actors import Kind
+from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
-from models.states import Category, Status
+from models.states import Category, Move, Status
 
 MAX_LIMIT = 200
 _TYPE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -21,21 +21,32 @@ MAX_ID = 2**63 - 1
 JobId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
+async def desk_for(request: Request) -> Desk:
+    """The desk at which whoever asks is served; the guard has looked them up for this request."""
+    desk: Desk = request.app.state.office.desk_of(request.state.actor)
+    return desk
+
+
+Asked = Annotated[Desk, Depends(desk_for)]
+
+
 def job_routes(atlas: Atlas) -> APIRouter:
     """Everything about jobs."""
-    commands, queries = atlas.commands, atlas.queries
+    queries = atlas.queries
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
     @router.post("/jobs", status_code=201, responses={200: {"model": schemas.Job, "description": "created before"}})
     async def create_job(
         body: schemas.JobRequest,
-        request: Request,
+        desk: Asked,
         response: Response,
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
     ) -> schemas.Job:
         """Create a job; with an Idempotency-Key, the same request again answers 200 with the first job."""
         fields = body.model_dump(exclude={"type", "payload"})
-        job_id, is_new = await commands.submit(body.type, body.payload, idempotency_key=idempotency_key, **fields)
+        if (await desk.actor()).kind is Kind.LOCAL:
+            fields["created_by"] = body.created_by or "api"
+        job_id, is_new = await desk.submit(body.type, body.payload, idempotency_key=idempotency_key, **fields)
         response.status_code = 201 if is_new else 200
         response.headers["Location"] = f"/api/v1/jobs/{job_id}"
         return schemas.Job.of(await queries.job(job_id))
@@ -56,7 +67,7 @@ def job_routes(atlas: Atlas) -> APIRouter:
             statuses=statuses,
             text=q,
             created_by=created_by,
-            before_id=_cursor(cursor),
+            before_id=cursor_of(cursor),
             limit=limit + 1,
         )
         more = jobs[limit - 1].id if len(jobs) > limit else None
@@ -79,36 +90,45 @@ def job_routes(atlas: Atlas) -> APIRouter:
         """A file that the job's latest attempt made; a part of it with a Range header."""
         return file_response(atlas, await atlas.downloads.artifact(job_id, name), request, filename=name)
 
-    _add_moves(router, atlas, commands)
+    _add_moves(router, atlas)
     return router
 
 
-def _add_moves(router: APIRouter, atlas: Atlas, commands: Commands) -> None:
+_MOVES = {
+    Move.CANCEL: "Final. A running attempt is stopped; answers once it has told what had already happened.",
+    Move.PAUSE: "A queued job pauses at once, a running one at its next safe point.",
+    Move.RESUME: "Back to the queue.",
+    Move.RETRY: "A failed job goes back to the queue, with one more attempt if it has used them all.",
+    Move.APPROVE: "Let a job that needs approval be executed. It takes a person.",
+    Move.RUN_NOW: "A job that waits for its time, or for its next try, waits no longer.",
+}
+
+
+def _add_moves(router: APIRouter, atlas: Atlas) -> None:
     async def moved(job_id: int) -> schemas.Job:
         return schemas.Job.of(await atlas.queries.job(job_id))
 
-    def add(name: str, command: Callable[[int], Awaitable[None]]) -> None:
-        async def move(job_id: JobId) -> schemas.Job:
-            await command(job_id)
+    def add(move: Move, description: str) -> None:
+        async def ask(job_id: JobId, desk: Asked) -> schemas.Job:
+            await desk.move(job_id, move)
             return await moved(job_id)
 
-        summary = (command.__doc__ or "").splitlines()[0]
-        router.post(f"/jobs/{{job_id}}/{name}", name=f"{name.replace('-', '_')}_job", description=summary)(move)
+        path = f"/jobs/{{job_id}}/{move.replace('_', '-')}"
+        router.post(path, name=f"{move}_job", description=description)(ask)
 
-    for name in ("cancel", "pause", "resume", "retry", "approve"):
-        add(name, getattr(commands, name))
-    add("run-now", commands.run_now)
+    for move, description in _MOVES.items():
+        add(move, description)
 
     @router.post("/jobs/{job_id}/reject")
-    async def reject_job(job_id: JobId, body: schemas.Rejection | None = None) -> schemas.Job:
-        """Refuse a job that needs approval."""
-        await commands.reject(job_id, body.reason if body else None)
+    async def reject_job(job_id: JobId, desk: Asked, body: schemas.Rejection | None = None) -> schemas.Job:
+        """Refuse a job that needs approval. It takes a person."""
+        await desk.move(job_id, Move.REJECT, reason=body.reason if body else None)
         return await moved(job_id)
 
     @router.post("/jobs/{job_id}/resolve")
-    async def resolve_job(job_id: JobId, body: schemas.Resolution) -> schemas.Job:
+    async def resolve_job(job_id: JobId, desk: Asked, body: schemas.Resolution) -> schemas.Job:
         """Settle a job whose outcome is unknown: did it go out?"""
-        await commands.resolve(job_id, **body.model_dump())
+        await desk.resolve(job_id, **body.model_dump())
         return await moved(job_id)
 
 
@@ -126,9 +146,9 @@ def engine_routes(atlas: Atlas) -> APIRouter:
         return schemas.JobTypeList(items=await shown_types())
 
     @router.patch("/job-types/{key}")
-    async def change_job_type(key: str, body: schemas.TypePolicy) -> schemas.JobType:
+    async def change_job_type(key: str, body: schemas.TypePolicy, desk: Asked) -> schemas.JobType:
         """Pause or limit every job of a type, from the engine's next look on."""
-        await atlas.administration.set_policy(key, **body.model_dump(exclude_unset=True))
+        await desk.set_policy(key, **body.model_dump(exclude_unset=True))
         return next(shown for shown in await shown_types() if shown.type == key)
 
     @router.get("/engine")
@@ -142,7 +162,6 @@ def engine_routes(atlas: Atlas) -> APIRouter:
 
 def channel_routes(atlas: Atlas) -> APIRouter:
     """Where posts go."""
-    administration = atlas.administration
     router = APIRouter(prefix="/api/v1", tags=["channels"])
 
     @router.get("/channels")
@@ -151,21 +170,21 @@ def channel_routes(atlas: Atlas) -> APIRouter:
         return schemas.ChannelList(items=[schemas.Channel.of(c) for c in await atlas.queries.channels()])
 
     @router.post("/channels", status_code=201)
-    async def connect_channel(body: schemas.ChannelRequest, response: Response) -> schemas.Channel:
+    async def connect_channel(body: schemas.ChannelRequest, desk: Asked, response: Response) -> schemas.Channel:
         """Connect a channel and test it; `fault` says why its server refuses, if it does."""
-        channel = await administration.connect_channel(body.name, body.kind, body.url, body.credentials)
+        channel = await desk.connect_channel(body.name, body.kind, body.url, body.credentials)
         response.headers["Location"] = f"/api/v1/channels/{channel.id}"
         return schemas.Channel.of(channel)
 
     @router.delete("/channels/{channel_id}", status_code=204)
-    async def remove_channel(channel_id: JobId) -> None:
+    async def remove_channel(channel_id: JobId, desk: Asked) -> None:
         """Forget a channel and its credentials."""
-        await administration.remove_channel(channel_id)
+        await desk.remove_channel(channel_id)
 
     @router.post("/channels/{channel_id}/test")
-    async def test_channel(channel_id: JobId) -> schemas.Channel:
+    async def test_channel(channel_id: JobId, desk: Asked) -> schemas.Channel:
         """Ask the channel's server who we are there."""
-        return schemas.Channel.of(await administration.test_channel(channel_id))
+        return schemas.Channel.of(await desk.test_channel(channel_id))
 
     return router
 
@@ -191,7 +210,12 @@ def _statuses(words: list[str]) -> list[Status]:
     return [Status(word) for word in words]
 
 
-def _cursor(cursor: str | None) -> int | None:
+def cursor_of(cursor: str | None) -> int | None:
+    """The id after which a listing goes on.
+
+    Raises:
+        InvalidInput: it is no cursor of ours.
+    """
     if cursor is None:
         return None
     if not cursor.isdecimal() or int(cursor) > MAX_ID:

@@ -1,32 +1,33 @@
-"""The minimal sign-in: one administrator, by password; a plain page, so that it costs nothing to be refused."""
+"""Sign-in by a plain page, so that it costs nothing to be refused, and who a request comes from."""
 
 import hmac
 import logging
+import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
 from html import escape
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 
 from api.plain import plain_page
-from engine.administration import ADMINISTRATOR, Administration
+from engine.access import ADMINISTRATOR, LONGEST
+from engine.actors import Actor, Kind, local
 from engine.engine import Atlas
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, SignedOut
 from engine.health import DRIVER_ERRORS, trouble
 from engine.settings import MIN_PASSWORD
+from models.person import Person
 
 log = logging.getLogger(__name__)
 
 COOKIE = "job_runner_session"
-SESSION_SECONDS = 12 * 3600
-TRIES = 10
+TRIES = 10  # of an address
+TRIES_OF_ACCOUNT = 50  # more, lest anybody who can reach the page keeps its owner out
 TRIES_SECONDS = 300.0
-LOCAL_PERSON = "local"
+MAX_COUNTED = 10_000
 
 
 class SignIn:
@@ -34,29 +35,72 @@ class SignIn:
 
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
-        self._administration: Administration = atlas.administration
+        self._access = atlas.access
         self._loopback = atlas.settings.is_loopback
         self._is_shared = atlas.settings.is_shared
-        secret = atlas.settings.secret_key
-        self._serializer = URLSafeTimedSerializer(secret.get_secret_value() if secret else "", salt="session")
         self.throttle = Throttle()
-        self.on_sign_out: Callable[[str], None] = lambda _: None
         self.has_people = False
         self.setup_code: str | None = None
 
     async def prepare(self) -> None:
         """Create the administrator from the setting, or print the one-time code for the set-up form."""
         if password := self._atlas.settings.admin_password:
-            await self._administration.create_administrator(password.get_secret_value())
-        self.has_people = await self._atlas.queries.has_people()
+            await self._access.create_administrator(password.get_secret_value())
+        self.has_people = await self._access.has_people()
         if not self._loopback and not self.has_people:
             self.setup_code = secrets.token_hex(8)
             log.warning("Set up the administrator at /login with this one-time code: %s", self.setup_code)
 
     async def look_again(self) -> None:
-        """Somebody may have set up the administrator through another process on the same database."""
-        if self._is_shared and not self.has_people and await self._atlas.queries.has_people():
+        """Somebody may have been added through another process, or by the people of this one."""
+        if not self.has_people and (self._is_shared or self._loopback) and await self._access.has_people():
             self.has_people, self.setup_code = True, None
+
+    async def recognise(self, connection: HTTPConnection) -> Actor | None:
+        """Who asks, None when sign-in is needed first.
+
+        Raises:
+            BaseORMException: the database, which knows that, does not answer.
+        """
+        address = connection.client.host if connection.client else ""
+        if authorization := connection.headers.get("authorization"):
+            scheme, _, token = authorization.partition(" ")
+            return await self._access.of_token(token.strip(), address) if scheme.lower() == "bearer" else None
+        await self._look_again_if_possible()
+        if self._loopback and not self.has_people:
+            return local(address)
+        return await self._access.of_session(connection.cookies.get(COOKIE, ""), address)
+
+    async def still(self, actor: Actor) -> Actor:
+        """The same somebody, as they are now.
+
+        Raises:
+            SignedOut: their session is over.
+        """
+        if actor.kind is Kind.LOCAL and not self.has_people:
+            return actor
+        now = await self._access.of_session_id(actor.session, actor.address)
+        if now is None or now.key != actor.key:
+            raise SignedOut
+        return now
+
+    async def begin(self, request: Request, person: Person, target: str) -> Response:
+        """Send a person who proved who they are to the page they asked for, with a new session."""
+        address = request.client.host if request.client else ""
+        former, browser = request.cookies.get(COOKIE, ""), request.headers.get("user-agent", "")
+        secret = await self._access.begin_session(person.id, address=address, browser=browser, former=former)
+        if actor := await self._access.of_session(secret, address):
+            await self._atlas.audit.record(actor, "session.begin", f"person {person.name}")
+        response = RedirectResponse(_local_path(target), 303)
+        response.set_cookie(
+            COOKIE,
+            secret,
+            max_age=int(LONGEST.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https",
+        )
+        return response
 
     async def _look_again_if_possible(self) -> None:
         """On loopback a database that is away keeps nobody from the pages, which say so."""
@@ -66,62 +110,41 @@ class SignIn:
             if not self._loopback or trouble(error) is None:
                 raise
 
-    async def person(self, connection: HTTPConnection) -> str | None:
-        """The signed-in person's name, None when sign-in is needed first.
-
-        Raises:
-            BaseORMException: the database, which knows that, does not answer.
-        """
-        await self._look_again_if_possible()
-        if self._loopback and not self.has_people:
-            return LOCAL_PERSON
-        try:
-            session = self._serializer.loads(connection.cookies.get(COOKIE, ""), max_age=SESSION_SECONDS)
-            name, stamp = str(session["name"]), str(session["stamp"])
-        except (BadSignature, KeyError, TypeError):
-            return None
-        known = await self._administration.password_stamp(name)
-        return name if known and hmac.compare_digest(known, stamp) else None
-
-    async def begin(self, request: Request, name: str, target: str) -> Response:
-        """Send a person who proved who they are to the page they asked for, with a session."""
-        stamp = await self._administration.password_stamp(name)
-        response = RedirectResponse(_local_path(target), 303)
-        response.set_cookie(
-            COOKIE,
-            str(self._serializer.dumps({"name": name, "stamp": stamp})),
-            max_age=SESSION_SECONDS,
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https",
-        )
-        return response
-
 
 class Throttle:
-    """Counts the failures of an address; too many in the last minutes, and it has to wait."""
+    """Counts failures by address and by account; too many in the last minutes, and both have to wait."""
 
     def __init__(self) -> None:
         self._failures: dict[str, deque[float]] = {}
 
-    def must_wait(self, address: str) -> bool:
-        """Whether this address has failed too often."""
-        failures = self._failures.get(address, deque())
+    def must_wait(self, *keys: str) -> float:
+        """For how many seconds somebody has to wait because of any of these; 0 for not at all."""
+        return max(self._waits(key) for key in keys)
+
+    def failed(self, *keys: str) -> None:
+        """Count a failure."""
+        for key in keys:
+            while len(self._failures) >= MAX_COUNTED:
+                del self._failures[next(iter(self._failures))]
+            self._failures.setdefault(key, deque(maxlen=_tries(key))).append(time.monotonic())
+
+    def _waits(self, key: str) -> float:
+        failures = self._failures.get(key, deque())
         while failures and failures[0] < time.monotonic() - TRIES_SECONDS:
             failures.popleft()
         if not failures:
-            self._failures.pop(address, None)
-        return len(failures) >= TRIES
+            self._failures.pop(key, None)
+        return failures[0] + TRIES_SECONDS - time.monotonic() if len(failures) >= _tries(key) else 0
 
-    def failed(self, address: str) -> None:
-        """Count a failure."""
-        self._failures.setdefault(address, deque(maxlen=TRIES)).append(time.monotonic())
+
+def _tries(key: str) -> int:
+    return TRIES_OF_ACCOUNT if key.startswith("as ") else TRIES
 
 
 def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
     """/login and /logout."""
     router = APIRouter(include_in_schema=False)
-    administration = atlas.administration
+    access = atlas.access
 
     @router.get("/login")
     async def form(next: str = "/app") -> HTMLResponse:  # noqa: A002 (the query's name)
@@ -136,29 +159,33 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
         code: str = Form(""),
         next: str = Form("/app"),  # noqa: A002 (the field's name)
     ) -> Response:
-        address = request.client.host if request.client else ""
-        if sign_in.throttle.must_wait(address):
-            page = _page(sign_in, next, f"Too many tries; wait {TRIES_SECONDS / 60:g} minutes", 429)
-            page.headers["Retry-After"] = f"{TRIES_SECONDS:.0f}"
-            return page
         await sign_in.look_again()
+        counted = (f"from {request.client.host if request.client else ''}", f"as {name[:64]}")
+        if seconds := sign_in.throttle.must_wait(*counted):
+            page = _page(sign_in, next, f"Too many tries; wait {math.ceil(seconds / 60)} minutes", 429)
+            page.headers["Retry-After"] = f"{math.ceil(seconds)}"
+            return page
         if sign_in.setup_code:
             if not hmac.compare_digest(code.strip().encode(), sign_in.setup_code.encode()):
-                sign_in.throttle.failed(address)
+                sign_in.throttle.failed(counted[0])
                 return _page(sign_in, next, "That is not the one-time code in the log", 403)
             try:
-                await administration.create_administrator(password)
+                await access.create_administrator(password)
             except InvalidInput as error:
                 return _page(sign_in, next, f"The {error}", 422)
             sign_in.has_people, sign_in.setup_code, name = True, None, ADMINISTRATOR
-        elif not await administration.may_sign_in(name, password):
-            sign_in.throttle.failed(address)
+        person = await access.by_password(name, password)
+        if person is None:
+            sign_in.throttle.failed(*counted)
             return _page(sign_in, next, "Name or password is wrong", 403)
-        return await sign_in.begin(request, name, next)
+        return await sign_in.begin(request, person, next)
 
     @router.post("/logout")
     async def leave(request: Request) -> Response:
-        sign_in.on_sign_out(request.state.person)
+        actor: Actor = request.state.actor
+        if actor.session:
+            await access.end_session(actor.session)
+            await atlas.audit.record(actor, "session.end", f"person {actor.name}")
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE)
         return response

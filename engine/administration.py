@@ -1,13 +1,8 @@
-"""What an administrator may do: channels, limits of job types, and who may sign in."""
+"""What an administrator may do: channels, and limits of job types."""
 
-import asyncio
-import re
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from httpx import URL, InvalidURL
 from tortoise.exceptions import IntegrityError
 
@@ -17,14 +12,14 @@ from engine.errors import AttemptError, FieldError, InvalidInput, NotFound
 from engine.events import Bus, ChannelsChanged, TypesChanged
 from engine.faults import shown
 from engine.jobs import Registry
+from engine.names import name_faults
 from engine.rows import channel_view
-from engine.settings import MAX_PASSWORD, MIN_PASSWORD, Settings
+from engine.settings import Settings
 from engine.vault import Vault
 from engine.views import ChannelView
 from models.channel import Channel
 from models.engine_record import EngineRecord
-from models.person import Person
-from models.states import Role
+from models.states import ProcessRole
 from models.type_policy import TypePolicy
 
 CREDENTIALS: dict[str, tuple[str, ...]] = {
@@ -32,26 +27,22 @@ CREDENTIALS: dict[str, tuple[str, ...]] = {
     "mastodon": ("access_token",),
     "bluesky": ("handle", "app_password"),
 }
-ADMINISTRATOR = "admin"
 MAX_CONCURRENCY = 1000
 MAX_TIME_LIMIT_SECONDS = 7 * 86400
-_NAME = re.compile(r"[^\W_](?:[\w .@-]{0,62}[\w.@-])?")
-_hasher = PasswordHasher()
 
 
 class Administration:
-    """Channels, job types and people."""
+    """Channels and job types."""
 
     def __init__(self, settings: Settings, registry: Registry, bus: Bus) -> None:
         self._registry = registry
         self._bus = bus
         secret = settings.secret_key
         self._vault = Vault(secret.get_secret_value() if secret else "")
-        self._hashing = asyncio.Semaphore(1)  # argon2 is slow on purpose: off the loop, and one at a time
 
     async def ensure_feed(self) -> None:
         """Give a new database its built-in feed; one that was removed on purpose stays removed."""
-        is_new = not await EngineRecord.exists(role=Role.ENGINE)  # it leaves a record; the last is never deleted
+        is_new = not await EngineRecord.exists(role=ProcessRole.ENGINE)  # it leaves a record; the last is never deleted
         if is_new and not await Channel.exists():
             with suppress(InvalidInput):  # another engine, on a database as new to it, was first
                 await self.connect_channel(FEED, FEED)
@@ -67,7 +58,7 @@ class Administration:
             InvalidInput: a field breaks a rule, or the name is taken.
         """
         credentials = credentials or {}
-        faults = [*_name_faults(name), *_kind_faults(kind, url, credentials)]
+        faults = [*name_faults(name), *_kind_faults(kind, url, credentials)]
         if faults:
             raise InvalidInput(faults)
         sealed = self._vault.seal(credentials) if credentials else None
@@ -131,50 +122,6 @@ class Administration:
             await TypePolicy.filter(type=key).update(**changes)
         self._bus.publish(TypesChanged())
 
-    async def create_administrator(self, password: str) -> None:
-        """Let `admin` sign in with this password, instead of any former one.
-
-        Raises:
-            InvalidInput: the password is too short or too long.
-        """
-        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-            rule = f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters, not {len(password)}"
-            raise InvalidInput([FieldError("password", rule)])
-        if await self.may_sign_in(ADMINISTRATOR, password):
-            return  # a new hash of the same password would end every session
-        async with self._hashing:
-            hashed = await asyncio.to_thread(_hasher.hash, password)
-        if not await Person.filter(name=ADMINISTRATOR).update(password_hash=hashed):
-            with suppress(IntegrityError):  # another process was first, with a password as good
-                await Person.create(name=ADMINISTRATOR, password_hash=hashed, created_at=clock.now())
-
-    async def may_sign_in(self, name: str, password: str) -> bool:
-        """Whether the password is this person's; takes as long for a name that does not exist."""
-        person = await Person.get_or_none(name=name)
-        expected = person.password_hash if person else None
-        async with self._hashing:
-            fits = await asyncio.to_thread(_fits, expected, password[:MAX_PASSWORD])
-        return fits and len(password) <= MAX_PASSWORD
-
-    async def password_stamp(self, name: str) -> str | None:
-        """Changes with the person's password, so that sessions begun with a former one end; None for nobody."""
-        person = await Person.get_or_none(name=name)
-        return person.password_hash[-16:] if person else None
-
-
-def _fits(expected: str | None, password: str) -> bool:
-    try:
-        _hasher.verify(expected or _nobody(), password)
-    except VerificationError:
-        return False
-    return expected is not None
-
-
-@cache
-def _nobody() -> str:
-    """A hash to compare with when the name does not exist, so that this takes as long."""
-    return _hasher.hash("nobody")
-
 
 def _policy_faults(changes: dict[str, Any]) -> list[FieldError]:
     faults = []
@@ -185,13 +132,6 @@ def _policy_faults(changes: dict[str, Any]) -> list[FieldError]:
                 FieldError(field, f"{field} must be 1 to {most:,}, or null for no limit of its own, not {value}")
             )
     return faults
-
-
-def _name_faults(name: str) -> list[FieldError]:
-    if _NAME.fullmatch(name):
-        return []
-    rule = "name must have 1 to 64 letters, digits, spaces or . _ @ -, beginning with a letter or digit"
-    return [FieldError("name", f"{rule}, not {shown(name)}")]
 
 
 def _kind_faults(kind: str, url: str, credentials: dict[str, Any]) -> list[FieldError]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.events import (
+    AccessChanged,
     AttemptEnded,
     Bus,
     ChannelsChanged,
@@ -133,6 +134,8 @@ def _told(event: Event) -> list[Any]:
             return ["channels", 0]
         case TypesChanged():
             return ["types", 0]
+        case AccessChanged():
+            return ["access", 0]
         case EngineChanged():
             return ["engine", 0]
 
@@ -154,5 +157,7 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield ChannelsChanged()
             case "types":
                 yield TypesChanged()
+            case "access":
+                yield AccessChanged()
             case "engine":
                 yield EngineChanged()

@@ -6,11 +6,14 @@ import logging
 import uuid
 from typing import Any
 
+from engine.access import Access
 from engine.administration import Administration
 from engine.artifacts import remove_leftovers
+from engine.audit import Audit
 from engine.backup import settle_restored_dump
 from engine.cluster import Cluster
 from engine.commands import Commands
+from engine.desk import Office
 from engine.dispatcher import Dispatcher
 from engine.downloads import Downloads
 from engine.events import Bus, EngineChanged
@@ -40,8 +43,11 @@ class Atlas:
         self.queries = Queries(settings, self.registry, health)
         self.downloads = Downloads(settings)
         self.administration = Administration(settings, self.registry, self.bus)
+        self.access = Access(self.bus)
         self._cluster = Cluster(settings, self.id, self.bus)
         self._ledger = Ledger(health)
+        self.audit = Audit(settings, self._ledger)
+        self.office = Office(self.commands, self.queries, self.administration, self.access, self.audit)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)

@@ -4,6 +4,9 @@ JobRunnerError
 ├── InvalidInput          what was asked for breaks a rule; one message per field
 ├── NotFound              there is no such thing
 ├── MoveNotAllowed        the job's state does not allow the move
+├── NotAllowed            whoever asks has not the right
+├── SignedOut             their session is over; they may sign in again
+├── TooMany               asked too often; may be asked again later
 ├── IdempotencyConflict   the key was used before, for something else
 ├── SettingsError         a setting cannot be used; the start stops
 ├── LedgerClosed          the process is ending; nothing more is written
@@ -16,11 +19,13 @@ JobRunnerError
     └── LeaseLost         the attempt is over: cancelled, or rescued by another engine
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from models.rights import Right, least_role
 from models.states import Move, Status
 
 
@@ -58,6 +63,29 @@ class MoveNotAllowed(JobRunnerError):
         self.allowed = sorted(allowed)
         choices = ", ".join(self.allowed) or "nothing more"
         super().__init__(f"cannot {move} a job that is {status}{reason}; allowed now: {choices}")
+
+
+class NotAllowed(JobRunnerError):
+    """Whoever asks has not the right; says what it takes."""
+
+    def __init__(self, name: str, role: str, right: Right) -> None:
+        who = f"{name} ({role})" if role else name
+        super().__init__(f"{who} may not {right}; that takes the role {least_role(right)} or more")
+
+
+class SignedOut(JobRunnerError):
+    """The session is over: it expired, was ended, or the person was removed."""
+
+    def __init__(self) -> None:
+        super().__init__("you are signed out; sign in again")
+
+
+class TooMany(JobRunnerError):
+    """Asked too often; `retry_after` is in seconds."""
+
+    def __init__(self, what: str, retry_after: float) -> None:
+        self.retry_after = max(1, math.ceil(retry_after))
+        super().__init__(f"{what}; try again in {self.retry_after} s")
 
 
 class IdempotencyConflict(JobRunnerError):

@@ -59,12 +59,25 @@ class TypesChanged:
 
 
 @dataclass(frozen=True)
+class AccessChanged:
+    """Somebody's session, role or token ended or changed."""
+
+
+@dataclass(frozen=True)
 class EngineChanged:
     """An engine started or stopped, met a fault or got over it."""
 
 
 Event = (
-    JobChanged | JobProgressed | JobLogged | StopAsked | AttemptEnded | ChannelsChanged | TypesChanged | EngineChanged
+    JobChanged
+    | JobProgressed
+    | JobLogged
+    | StopAsked
+    | AttemptEnded
+    | ChannelsChanged
+    | TypesChanged
+    | AccessChanged
+    | EngineChanged
 )
 Handler = Callable[[Event], None]
 

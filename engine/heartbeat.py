@@ -14,7 +14,7 @@ from engine.health import Health
 from engine.settings import Settings
 from models.engine_record import EngineRecord
 from models.job import Job
-from models.states import Role, Status
+from models.states import ProcessRole, Status
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Heartbeat:
         bus: Bus,
         health: Health,
         *,
-        role: Role = Role.ENGINE,
+        role: ProcessRole = ProcessRole.ENGINE,
         types: list[str] | None = None,
     ) -> None:
         self._role = role

@@ -32,8 +32,7 @@ from models.channel import Channel, FeedEntry
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
-from models.person import Person
-from models.states import ACTIVE, Approval, Role, Status
+from models.states import ACTIVE, Approval, ProcessRole, Status
 from models.type_policy import TypePolicy
 
 PAGE_SIZE = 15
@@ -178,8 +177,8 @@ class Queries:
     async def _engine(self) -> EngineState:
         records = await EngineRecord.filter(stopped_at=None).order_by("-last_beat_at")
         living = [record for record in records if clock.now() - record.last_beat_at < OFFLINE_AFTER]
-        alive = [record for record in living if record.role is Role.ENGINE]
-        workers = [record for record in living if record.role is Role.WORKER]
+        alive = [record for record in living if record.role is ProcessRole.ENGINE]
+        workers = [record for record in living if record.role is ProcessRole.WORKER]
         latest = records[0] if records else await EngineRecord.all().order_by("-last_beat_at").first()
         return EngineState(
             online=bool(alive),
@@ -218,10 +217,6 @@ class Queries:
         if entry := await FeedEntry.get_or_none(id=entry_id):
             return feed_post(entry)
         raise NotFound("post", entry_id)
-
-    async def has_people(self) -> bool:
-        """Whether anybody can sign in."""
-        return await Person.exists()
 
     # -- helpers ---------------------------------------------------------------------------------------------
 

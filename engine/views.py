@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from models.states import Move, Role, Status
+from models.states import Move, ProcessRole, Status
 
 OFFLINE_AFTER = timedelta(seconds=10)
 """A process whose last heartbeat is older counts as offline."""
@@ -88,7 +88,7 @@ class TypeView:
 class EngineView:
     """One engine or worker; `types` are what a worker runs."""
 
-    role: Role
+    role: ProcessRole
     types: list[str] | None
     host: str
     pid: int
@@ -169,3 +169,40 @@ class Page:
     number: int
     pages: int
     total: int
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """Somebody who may sign in; `sessions` is in how many browsers they are signed in."""
+
+    id: int
+    name: str
+    role: str
+    has_password: bool
+    created_at: datetime
+    sessions: int
+
+
+@dataclass(frozen=True)
+class SessionView:
+    """A browser in which somebody is signed in."""
+
+    id: str
+    created_at: datetime
+    seen_at: datetime
+    address: str
+    browser: str
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A token without what it is recognised by."""
+
+    id: int
+    name: str
+    scopes: list[str]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None

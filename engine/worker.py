@@ -30,7 +30,7 @@ from engine.ledger import Ledger, close_cancelled
 from engine.settings import Settings
 from models.ending import Lease
 from models.message import TASK, TakenUp, queue_of, take_up
-from models.states import Role
+from models.states import ProcessRole
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Worker:
         self._executor = Executor(settings, self._registry, self.bus, self._ledger)
         self._cluster = Cluster(settings, self.id, self.bus, may_lead=False)
         self._heartbeat = Heartbeat(
-            settings, self.id, self._executor, self.bus, health, role=Role.WORKER, types=self.types
+            settings, self.id, self._executor, self.bus, health, role=ProcessRole.WORKER, types=self.types
         )
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._stopping = asyncio.Event()

@@ -28,6 +28,8 @@ MODELS = (
     "models.channel",
     "models.engine_record",
     "models.person",
+    "models.token",
+    "models.audit",
     "models.type_policy",
 )
 

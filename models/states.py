@@ -82,7 +82,7 @@ class Phase(StrEnum):
     FAILED = "failed"  # it certainly did not happen
 
 
-class Role(StrEnum):
+class ProcessRole(StrEnum):
     """What a process does for the jobs."""
 
     ENGINE = "engine"  # claims them, and executes them where no worker does

@@ -10,7 +10,7 @@ from nicegui import app as nicegui_app
 from engine.engine import Atlas
 from ui.components.apology import broken, missing
 from ui.layout import Shell
-from ui.live import Live, View
+from ui.live import Live, Still, View
 from ui.pages.agents import AgentsPage
 from ui.pages.approvals import ApprovalsPage
 from ui.pages.dashboard import DashboardPage
@@ -45,9 +45,9 @@ class Routes(ui.sub_pages):
         broken()
 
 
-def add_pages(app: FastAPI, atlas: Atlas) -> Live:
-    """Put the pages on the application; returns what keeps them up to date."""
-    live = Live(atlas)
+def add_pages(app: FastAPI, atlas: Atlas, still: Still) -> Live:
+    """Put the pages on the application; returns what keeps them up to date. `still` looks somebody up anew."""
+    live = Live(atlas, still)
     nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name, and loads nothing here
     nicegui_app.add_static_file(local_file=FAVICON, url_path="/favicon.ico")
     for name in ("theme.css", "theme.js"):
@@ -82,8 +82,7 @@ def add_pages(app: FastAPI, atlas: Atlas) -> Live:
 
 async def _open(atlas: Atlas, live: Live) -> None:
     ui.add_head_html(HEAD)
-    person = ui.context.client.request.state.person
-    shell = Shell(atlas, live, person, signed_in=person != "local")
+    shell = Shell(atlas, live, ui.context.client.request.state.actor)
     is_first = True
 
     def routed(make: MakeView) -> Callable[[PageArguments], Awaitable[None] | None]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from nicegui import ui
 
 from engine import clock
+from engine.actors import Actor
 from engine.engine import Atlas
+from engine.errors import SignedOut
 from engine.health import trouble
 from engine.views import EngineState, JobView
 from ui.components.job_card import show_time
@@ -29,16 +31,18 @@ MODE_COOKIE = "job_runner_mode"
 class Shell:
     """One open tab. Holds the view that is shown, and passes on what `Live` tells."""
 
-    def __init__(self, atlas: Atlas, live: Live, person: str, *, signed_in: bool) -> None:
+    def __init__(self, atlas: Atlas, live: Live, actor: Actor) -> None:
         self.atlas = atlas
         self.live = live
-        self.person = person
+        self.actor = actor
+        self.rights = actor.rights
+        self.desk = atlas.office.desk(lambda: live.still(actor))
         self.view: View | None = None
         self._client = ui.context.client
         self._links: dict[str, Node] = {}
         ui.context.client.layout.classes("shell")
         Node("a", "Skip to the content", "skip-link", href="#content")
-        self._sidebar(signed_in)
+        self._sidebar(signed_in=bool(actor.session))
         self._header()
         # NiceGUI's page is the main landmark already, and there may be one only.
         with Node("div", "", "content", id="content", tabindex="-1"), Node("div", "", "content-inner"):
@@ -113,10 +117,26 @@ class Shell:
         if not self._client.has_socket_connection:  # a broken socket may be noticed long after its successor came
             self._version = self.live.doze(self)
 
+    async def check(self) -> None:
+        """Whoever is signed out goes to the sign-in page; whoever may do other things now gets the page anew."""
+        try:
+            now = await self.live.still(self.actor)
+        except SignedOut:
+            self.close()
+            return
+        if now.rights != self.rights:
+            self.live.leave(self)
+            self._client.run_javascript("location.reload()")
+            self._delete_soon()
+
     def close(self) -> None:
         """Send the tab to the sign-in page, and forget it."""
         self.live.leave(self)
         self._client.run_javascript(TO_SIGN_IN)
+        self._delete_soon()
+
+    def _delete_soon(self) -> None:
+        """Its socket stays open otherwise, whatever the page shows."""
         asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._client.delete)
 
     def _on_address(self, address: str) -> None:
@@ -125,7 +145,7 @@ class Shell:
 
     # -- parts -----------------------------------------------------------------------------------------------
 
-    def _sidebar(self, signed_in: bool) -> None:
+    def _sidebar(self, *, signed_in: bool) -> None:
         with Node("nav", "", "sidebar", aria_label="Main", id="sidebar", popover="auto"):
             with Node("a", "", "brand", href="/app", aria_label="Job Runner, home"):
                 Node("span", "", "mark", data_icon="play_arrow")
@@ -137,7 +157,7 @@ class Shell:
                         self._needs_person = Node("span", "", "nav-count")
             if signed_in:
                 with Node("form", "", "", method="post", action="/logout"):
-                    Node("button", f"Sign out {self.person}", "button plain", data_icon="logout")
+                    Node("button", f"Sign out {self.actor.name}", "button plain", data_icon="logout")
 
     def _header(self) -> None:
         with Node("header", "", "topbar"):

@@ -8,14 +8,24 @@ read. Every ten seconds everything is read again, so that a missed event heals.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
 from engine import clock
+from engine.actors import Actor
 from engine.engine import Atlas
-from engine.events import ChannelsChanged, EngineChanged, Event, JobChanged, JobLogged, JobProgressed, TypesChanged
+from engine.events import (
+    AccessChanged,
+    ChannelsChanged,
+    EngineChanged,
+    Event,
+    JobChanged,
+    JobLogged,
+    JobProgressed,
+    TypesChanged,
+)
 from engine.health import trouble
 from engine.views import OFFLINE_AFTER, EngineState, JobView
 from models.states import Status
@@ -27,9 +37,11 @@ FLUSH_SECONDS = 0.25
 COLLECT_SECONDS = 0.03
 REFRESH_SECONDS = 10.0
 ENGINE_SECONDS = 2.0
+CHECK_SECONDS = 30.0
 MAX_REMEMBERED = 20_000
 
 Draw = Callable[[], None]
+Still = Callable[[Actor], Awaitable[Actor]]
 
 
 class View(Protocol):
@@ -54,8 +66,6 @@ class View(Protocol):
 class Tab(Protocol):
     """An open tab: the frame around a tab."""
 
-    person: str
-
     def on_jobs(self, jobs: Sequence[JobView]) -> None:
         """These jobs changed."""
 
@@ -71,15 +81,16 @@ class Tab(Protocol):
     def on_engine(self, state: EngineState) -> None:
         """The engine went on- or offline."""
 
-    def close(self) -> None:
-        """Its person signed out."""
+    async def check(self) -> None:
+        """Somebody's rights changed, or somebody signed out: maybe this tab's."""
 
 
 class Live:
     """One for the process; pages come and go."""
 
-    def __init__(self, atlas: Atlas) -> None:
+    def __init__(self, atlas: Atlas, still: Still) -> None:
         self._atlas = atlas
+        self.still = still
         self._tabs: set[Tab] = set()
         self._awake: set[Tab] = set()
         self.version = 0
@@ -92,6 +103,7 @@ class Live:
         self._flush_lock = asyncio.Lock()
         self._something_changed = asyncio.Event()
         self._something_moved_on = asyncio.Event()
+        self._access_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._reading: asyncio.Future[EngineState] | None = None
@@ -104,6 +116,7 @@ class Live:
             self._flushing(self._something_changed, self._flush_changes),
             self._flushing(self._something_moved_on, self._flush_progress),
             self._refreshing(),
+            self._checking(),
             self._watching_engine(),
         )
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -137,12 +150,6 @@ class Live:
         self._awake.discard(tab)
         return -1  # what is being flushed just now does not reach it any more
 
-    def sign_out(self, person: str) -> None:
-        """Close every tab of this person: a page's socket outlives the cookie that opened it."""
-        for tab in tuple(self._tabs):
-            if tab.person == person:
-                tab.close()
-
     def ask_refresh(self, tab: Tab) -> None:
         """Let this tab read again with the next flush."""
         self._asking.add(tab)
@@ -162,6 +169,9 @@ class Live:
                 return
             case JobLogged(job_id):
                 self._logged.add(job_id)
+            case AccessChanged():
+                self._access_changed.set()
+                self._stale = True
             case ChannelsChanged() | TypesChanged() | EngineChanged():
                 self._stale = True
             case _:
@@ -183,6 +193,16 @@ class Live:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             await self._guarded(self._refresh_all())
+
+    async def _checking(self) -> None:
+        """A page's socket outlives the cookie that opened it: who is still who they were is asked of every tab."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._access_changed.wait()
+            self._access_changed.clear()
+            for tab in tuple(self._tabs):
+                await self._guarded(tab.check())
 
     async def _watching_engine(self) -> None:
         while True:

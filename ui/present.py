@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.desk import RIGHT_OF_MOVE
 from engine.views import EngineState, JobView
+from models.rights import Right
 from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
 from ui.theme import FACETS, MOVES, STATUSES, Facet
+
+Rights = frozenset[Right]
+EVERY_RIGHT: Rights = frozenset(Right)
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,10 @@ def note(job: JobView, now: datetime) -> str:
     return job.error or ""
 
 
-def actions(job: JobView) -> list[Action]:
-    """The buttons of a card, in their order; what the state does not allow says why."""
+def actions(job: JobView, rights: Rights = EVERY_RIGHT) -> list[Action]:
+    """The buttons of a card, in their order; what the state does not allow says why, what one may not is not there."""
+    if not may(rights, Move.CANCEL):
+        return []
     if job.status is Status.PAUSED:
         moves = [Move.RESUME, Move.CANCEL]
     elif job.status is Status.FAILED:
@@ -79,6 +86,11 @@ def actions(job: JobView) -> list[Action]:
     else:
         moves = []
     return [Action(move, MOVES[move].label, MOVES[move].icon, _reason(job, move)) for move in moves]
+
+
+def may(rights: Rights, move: Move) -> bool:
+    """Whether somebody with these rights may ask for the move."""
+    return RIGHT_OF_MOVE[move] in rights
 
 
 def progress_words(percent: float, left: timedelta | None) -> str:

@@ -5,7 +5,7 @@ from tortoise import fields, migrations
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.migrations import operations as ops
 
-from models.states import Role
+from models.states import ProcessRole
 
 ENGINE = "A process that is, or was, at work on this database; a worker runs only what engines send, of these types."
 
@@ -22,10 +22,10 @@ class Migration(migrations.Migration):
             model_name="EngineRecord",
             name="role",
             field=fields.CharEnumField(
-                default=Role.ENGINE,
+                default=ProcessRole.ENGINE,
                 description="ENGINE: engine\nWORKER: worker",
                 db_default="engine",
-                enum_type=Role,
+                enum_type=ProcessRole,
                 max_length=16,
             ),
         ),

@@ -11,6 +11,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from api.guard import OPEN_PATHS, SECURITY_HEADERS, Guard, is_loopback
+from engine.actors import Actor
 from models import postgres
 from models.postgres import Unreachable
 from tests.conftest import new_database
@@ -181,13 +182,13 @@ async def test_while_nobody_can_be_known_programs_get_a_problem_and_people_a_pag
 ) -> None:
     monkeypatch.setattr("models.database._kind", postgres)
 
-    async def nobody_knows(_: HTTPConnection) -> str | None:
+    async def nobody_knows(_: HTTPConnection) -> Actor | None:
         raise Unreachable("no answer")
 
     async def application(*_: object) -> None:
         raise AssertionError("the request was let through")
 
-    transport = httpx.ASGITransport(Guard(application, loopback=True, signed_in=nobody_knows))
+    transport = httpx.ASGITransport(Guard(application, loopback=True, recognise=nobody_knows))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         answer = await http.get("/app/jobs", headers={"Accept": accept})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

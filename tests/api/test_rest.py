@@ -25,6 +25,12 @@ ROUTES = {
     "/api/v1/job-types": {"get"},
     "/api/v1/job-types/{key}": {"patch"},
     "/api/v1/engine": {"get"},
+    "/api/v1/people": {"get", "post"},
+    "/api/v1/people/{person_id}": {"patch", "delete"},
+    "/api/v1/tokens": {"get", "post"},
+    "/api/v1/tokens/{token_id}": {"delete"},
+    "/api/v1/audit": {"get"},
+    "/api/v1/audit/export": {"get"},
 }
 
 

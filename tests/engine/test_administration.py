@@ -1,4 +1,4 @@
-"""Channels and people: what is kept, what is refused, and that secrets stay secret."""
+"""Channels: what is kept, what is refused, and that secrets stay secret."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from engine.errors import InvalidInput, NotFound
 from engine.events import ChannelsChanged
 from engine.settings import Settings
 from models.channel import Channel
-from models.person import Person
 from tests.servers.atproto import AtprotoServer
 from tests.servers.mastodon import MastodonServer
 from tests.support.engine import Recorder
@@ -131,39 +130,3 @@ async def test_a_new_secret_key_is_told_where_the_channel_is_tested(atlas: Atlas
         (settings.data_dir / "secret.key").unlink()
         other = Atlas(Settings(data_dir=settings.data_dir, secret_key=SecretStr("another key")))
         assert "JOB_RUNNER_SECRET_KEY" in ((await other.administration.test_channel(channel.id)).fault or "")
-
-
-async def test_the_administrator_signs_in_with_the_password_only(atlas: Atlas) -> None:
-    await atlas.administration.create_administrator("correct horse")
-    may = atlas.administration.may_sign_in
-    assert await may("admin", "correct horse")
-    for name, password in [("admin", "wrong"), ("admin", ""), ("Admin", "correct horse"), ("bob", "correct horse")]:
-        assert not await may(name, password)
-
-
-async def test_a_password_is_kept_as_an_argon2id_hash_only(atlas: Atlas) -> None:
-    await atlas.administration.create_administrator("correct horse")
-    person = await Person.get(name="admin")
-    assert person.password_hash.startswith("$argon2id$")
-
-
-async def test_a_new_password_replaces_the_former_and_ends_its_sessions(atlas: Atlas) -> None:
-    await atlas.administration.create_administrator("correct horse")
-    stamp = await atlas.administration.password_stamp("admin")
-    await atlas.administration.create_administrator("battery staple")
-    assert not await atlas.administration.may_sign_in("admin", "correct horse")
-    assert await atlas.administration.password_stamp("admin") != stamp
-    assert await Person.all().count() == 1
-
-
-@pytest.mark.parametrize("length", [0, 7, 1001])
-async def test_a_password_of_the_wrong_length_is_refused(atlas: Atlas, length: int) -> None:
-    with pytest.raises(InvalidInput, match=f"password must have 8 to 1000 characters, not {length}"):
-        await atlas.administration.create_administrator("x" * length)
-
-
-async def test_the_beginning_of_a_password_is_not_the_password(atlas: Atlas) -> None:
-    await atlas.administration.create_administrator("x" * 1000)
-    assert await atlas.administration.may_sign_in("admin", "x" * 1000)
-    assert not await atlas.administration.may_sign_in("admin", "x" * 1001)
-    assert not await atlas.administration.may_sign_in("admin", "x" * 999)

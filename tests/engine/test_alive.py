@@ -10,7 +10,7 @@ import pytest
 from engine import clock
 from engine.settings import Settings
 from models.engine_record import EngineRecord
-from models.states import Role
+from models.states import ProcessRole
 from tests.support.engine import opened
 from tests.support.server import ROOT, environment, free_port
 
@@ -33,7 +33,7 @@ async def asked(settings: Settings, *, seconds_ago: float, host: str = "", stopp
     async with opened(settings):
         await EngineRecord.create(
             id="worker",
-            role=Role.WORKER,
+            role=ProcessRole.WORKER,
             host=host or socket.gethostname(),
             pid=1,
             concurrency=1,

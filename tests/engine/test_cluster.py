@@ -10,6 +10,7 @@ import pytest
 
 from engine.cluster import EVENTS_A_MESSAGE, Cluster
 from engine.events import (
+    AccessChanged,
     AttemptEnded,
     Bus,
     ChannelsChanged,
@@ -33,6 +34,7 @@ ALL: list[Event] = [
     AttemptEnded(7),
     ChannelsChanged(),
     TypesChanged(),
+    AccessChanged(),
     EngineChanged(),
 ]
 

@@ -22,7 +22,7 @@ from models.effect import Effect
 from models.ending import Lease
 from models.job import Job
 from models.message import MAX_QUEUE, queue_of, send, take_up
-from models.states import Category, Move, Phase, Role, Status
+from models.states import Category, Move, Phase, ProcessRole, Status
 from tests.support.engine import (
     changed,
     held,
@@ -173,7 +173,7 @@ async def test_the_page_is_told_how_many_engines_and_workers_are_online(settings
             state = await atlas.queries.engine()
             assert (state.online, state.engines, state.workers, state.concurrency) == (True, 1, 1, 7)
             roles = {(view.role, tuple(view.types or ())) for view in await atlas.queries.engines()}
-            assert roles == {(Role.ENGINE, ()), (Role.WORKER, ("SCRIPTED",))}
+            assert roles == {(ProcessRole.ENGINE, ()), (ProcessRole.WORKER, ("SCRIPTED",))}
         assert (await atlas.queries.engine()).workers == 0
 
 

@@ -14,6 +14,7 @@ from tortoise.exceptions import OperationalError
 from tortoise.migrations.autodetector import MigrationAutodetector
 
 from engine.settings import Settings
+from models import sqlite
 from models.database import (
     close_database,
     configuration,
@@ -183,8 +184,9 @@ async def test_what_fails_inside_a_transaction_undoes_all_of_it(database: None) 
     ],
 )
 def test_trouble_of_the_database_is_told_in_words_and_a_fault_of_the_statement_is_not(
-    code: int, words: str | None
+    monkeypatch: pytest.MonkeyPatch, code: int, words: str | None
 ) -> None:
+    monkeypatch.setattr("models.database._kind", sqlite)
     cause = sqlite3.OperationalError("as SQLite says it")
     cause.sqlite_errorcode = code
     error = OperationalError(cause)

@@ -11,20 +11,23 @@ from typing import Any
 from uuid import uuid4
 
 from models.attempt import Attempt, LogLine
+from models.audit import AuditEntry, AuditHead, Deed, append
 from models.channel import Channel, FeedEntry
-from models.database import close_database, open_database
+from models.database import close_database, open_database, transaction
 from models.effect import Effect
 from models.job import Job
-from models.person import Person
+from models.person import Identity, Person, Session
 from models.statement import stored_time
 from models.states import AttemptOutcome, Phase, Priority, Status
+from models.token import Token
 from models.type_policy import TypePolicy
 from tests.support.engine import stored_job
 from tests.support.other_program import OtherProgram
 from tests.support.postgres import Postgres
 
 LONG_AGO = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
-MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
+ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
+MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS)
 EVERYTHING: dict[str, Any] = {
     "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
     "numbers": [0, -1, 2**53, 9007199254740993, 0.1, 1e308, 5e-324, -0.0],
@@ -67,7 +70,15 @@ async def _fill() -> None:
     await Channel.create(name="news", kind="feed", url="https://example.org", limits=EVERYTHING, created_at=LONG_AGO)
     for post in ("b", "B", "a-1", "ä"):
         await FeedEntry.create(id=post, channel="news", text="Hello", images=[EVERYTHING], published_at=LONG_AGO)
-    await Person.create(name="admin", password_hash="hash", created_at=LONG_AGO)
+    ada = await Person.create(name="admin", password_hash="hash", created_at=LONG_AGO)
+    await Session.create(
+        id="0" * 64, person_id=ada.id, created_at=LONG_AGO, seen_at=LONG_AGO, address="::1", browser="ä"
+    )
+    await Identity.create(subject="https://id.example ada", person_id=ada.id)
+    await Token.create(name="bot", hash="1" * 64, scopes=["agent"], created_by="admin", created_at=LONG_AGO)
+    async with transaction() as writer:
+        deed = Deed(LONG_AGO, "admin", "person", "::1", "job.cancel", "job 1", before=EVERYTHING)
+        await append(writer, b"key", [deed, deed])
     for key in ("b", "A", "a_b", "aB"):  # languages order them otherwise than bytes do
         await TypePolicy.create(type=key, paused=key == "b", concurrency=1, time_limit_seconds=0.5)
 

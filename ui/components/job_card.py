@@ -10,10 +10,12 @@ from ui.components.node import Node, button, icon_button
 from ui.present import (
     Action,
     Badge,
+    Rights,
     actions,
     ago,
     duration,
     facet_badge,
+    may,
     meta,
     note,
     progress_words,
@@ -30,8 +32,11 @@ class JobCard:
     `on_answer` is called with True for "It went out", and with False for "It did not".
     """
 
-    def __init__(self, job: JobView, icon: str, now: datetime, on_action: OnAction, on_answer: OnAnswer) -> None:
+    def __init__(
+        self, job: JobView, icon: str, now: datetime, rights: Rights, on_action: OnAction, on_answer: OnAnswer
+    ) -> None:
         self.job = job
+        self._rights = rights
         self._on_answer = on_answer
         self._question: Node | None = None
         self._shown: JobView | None = None
@@ -67,9 +72,9 @@ class JobCard:
         words = " · ".join(meta(job))
         self._meta.change(words, title=words)
         self._show_note(note(job, now))
-        self._show_question(Move.RESOLVE in job.allowed)
+        self._show_question(Move.RESOLVE in job.allowed and may(self._rights, Move.RESOLVE))
         self.progress(percent, now)  # the database is a little behind what was told live
-        self._show_actions(actions(job))
+        self._show_actions(actions(job, self._rights))
 
     def progress(self, percent: float, now: datetime) -> None:
         """Glide to the new value: one element, one patch."""
@@ -125,7 +130,7 @@ class JobCard:
 
     def _button(self, position: int, action: Action) -> Node:
         return icon_button(action.label, action.icon).on_press(
-            lambda: self._on_action(self.job, actions(self.job)[position]), single=True
+            lambda: self._on_action(self.job, actions(self.job, self._rights)[position]), single=True
         )
 
 

@@ -1,32 +1,32 @@
 """What happens when somebody presses a job's button: a question where it cannot be taken back, then a command."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from nicegui import ui
 
-from engine.engine import Atlas
 from engine.errors import JobRunnerError
 from engine.views import JobView
 from models.states import UNKNOWN, Move, Status
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import labelled
 from ui.components.node import Node, button
+from ui.layout import Shell
 from ui.present import Action
 from ui.theme import MOVES
 
 
-def press(atlas: Atlas, job: JobView, action: Action) -> Awaitable[None] | None:
+def press(shell: Shell, job: JobView, action: Action) -> Awaitable[None] | None:
     """Ask first if needed, then do it; a button that is not allowed says why."""
     if action.reason:
         ui.notify(action.reason, type="info", position="bottom")
         return None
     if action.move is Move.CANCEL:
-        confirm("Cancel job?", _consequences(job), "Cancel job", "Keep job", lambda: move(atlas, job, Move.CANCEL))
+        confirm("Cancel job?", _consequences(job), "Cancel job", "Keep job", lambda: move(shell, job, Move.CANCEL))
         return None
-    return move(atlas, job, action.move)
+    return move(shell, job, action.move)
 
 
-def ask_reject(atlas: Atlas, job: JobView) -> None:
+def ask_reject(shell: Shell, job: JobView) -> None:
     """Ask for the reason, which may be left empty."""
     with ui.context.client.content, dialog_frame("Reject job?", narrow=True) as (dialog, body):
         with body:
@@ -36,7 +36,7 @@ def ask_reject(atlas: Atlas, job: JobView) -> None:
 
         async def reject() -> None:
             dialog.close()
-            await _run(atlas, job, Move.REJECT, atlas.commands.reject(job.id, reason.value or None))
+            await _run(shell, job, Move.REJECT, reason.value or None)
 
         with Node("div", "", "dialog-actions"):
             button("Keep job").on_press(dialog.close)
@@ -45,24 +45,16 @@ def ask_reject(atlas: Atlas, job: JobView) -> None:
     dialog.open()
 
 
-async def move(atlas: Atlas, job: JobView, asked: Move) -> None:
+async def move(shell: Shell, job: JobView, asked: Move) -> None:
     """Run the command, and tell what was done or why it could not be."""
-    commands: dict[Move, Callable[[int], Awaitable[None]]] = {
-        Move.CANCEL: atlas.commands.cancel,
-        Move.PAUSE: atlas.commands.pause,
-        Move.RESUME: atlas.commands.resume,
-        Move.RETRY: atlas.commands.retry,
-        Move.RUN_NOW: atlas.commands.run_now,
-        Move.APPROVE: atlas.commands.approve,
-    }
-    await _run(atlas, job, asked, commands[asked](job.id))
+    await _run(shell, job, asked)
 
 
-async def resolve(atlas: Atlas, job: JobView, *, went_out: bool, target: str | None = None) -> None:
+async def resolve(shell: Shell, job: JobView, *, went_out: bool, target: str | None = None) -> None:
     """Settle "Did it go out?", and tell what follows."""
     try:
-        await atlas.commands.resolve(job.id, went_out=went_out, target=target, attempt=job.attempt)
-        after = await atlas.queries.job(job.id)
+        await shell.desk.resolve(job.id, went_out=went_out, target=target, attempt=job.attempt)
+        after = await shell.atlas.queries.job(job.id)
     except JobRunnerError as error:
         ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
         return
@@ -75,10 +67,10 @@ async def resolve(atlas: Atlas, job: JobView, *, went_out: bool, target: str | N
     ui.notify(f"{job.name}: {said}", type="positive", position="bottom", timeout=7000)
 
 
-async def _run(atlas: Atlas, job: JobView, asked: Move, command: Awaitable[None]) -> None:
+async def _run(shell: Shell, job: JobView, asked: Move, reason: str | None = None) -> None:
     try:
-        await command
-        after = await atlas.queries.job(job.id)
+        await shell.desk.move(job.id, asked, reason=reason)
+        after = await shell.atlas.queries.job(job.id)
     except JobRunnerError as error:
         ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
         return

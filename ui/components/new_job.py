@@ -81,9 +81,7 @@ class NewJobDialog:
         job_type = self._types[self._type.value]
         self._show_faults({})
         try:
-            await self._atlas.commands.submit(
-                job_type.key, self._payload(), priority=self._priority.value, created_by=self._shell.person
-            )
+            await self._shell.desk.submit(job_type.key, self._payload(), priority=self._priority.value)
         except InvalidInput as error:
             self._show_faults({fault.field: fault.message for fault in error.errors})
             return

@@ -6,11 +6,12 @@ from typing import Any
 
 from nicegui import ui
 
-from engine.administration import MAX_CONCURRENCY, MAX_TIME_LIMIT_SECONDS, Administration
-from engine.engine import Atlas
+from engine.administration import MAX_CONCURRENCY, MAX_TIME_LIMIT_SECONDS
 from engine.errors import JobRunnerError
 from engine.views import TypeView
+from models.rights import Right
 from ui.components.node import Node, button
+from ui.layout import Shell
 
 SECONDS_PER_MINUTE = 60
 NEW_VALUE = "(event) => emit(event.target.value)"
@@ -19,8 +20,8 @@ NEW_VALUE = "(event) => emit(event.target.value)"
 class TypePolicies:
     """A row a type; what is changed holds from the engine's next look on."""
 
-    def __init__(self, atlas: Atlas) -> None:
-        self._administration = atlas.administration
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
         with Node("section", "", "panel", aria_label="Job types"):
             Node("h2", "Job types")
             Node("p", "A paused type is not started; what already runs goes on.", "muted")
@@ -32,16 +33,16 @@ class TypePolicies:
         for view in types:
             if view.key not in self._rows:
                 with self._list:
-                    self._rows[view.key] = _Row(view, self._administration)
+                    self._rows[view.key] = _Row(view, self._shell)
             self._rows[view.key].show(view)
 
 
 class _Row:
     """Patched, never drawn anew: somebody may be typing in it."""
 
-    def __init__(self, view: TypeView, administration: Administration) -> None:
+    def __init__(self, view: TypeView, shell: Shell) -> None:
         self._view = view
-        self._administration = administration
+        self._desk = shell.desk
         with Node("div", "", "list-row", data_type=view.key):
             with Node("div", "", "grow"):
                 with Node("strong", view.label, data_icon=view.icon):
@@ -53,6 +54,10 @@ class _Row:
                 f"Minutes at most: {view.label}", "Minutes at most", "its own", most, self._limit_time, step="any"
             )
             self._pause = button("").on_press(self._pause_or_resume)
+        if Right.ADMINISTER not in shell.rights:
+            self._pause.change(hidden=True)
+            for field in (self._at_once, self._minutes):
+                field.lock()
 
     def show(self, view: TypeView) -> None:
         """Write what holds."""
@@ -79,7 +84,7 @@ class _Row:
 
     async def _set(self, told: str, **changes: Any) -> None:
         try:
-            await self._administration.set_policy(self._view.key, **changes)
+            await self._desk.set_policy(self._view.key, **changes)
         except JobRunnerError as error:
             ui.notify(f"{self._view.label}: {error}", type="negative", position="bottom")
             for field in (self._at_once, self._minutes):
@@ -117,6 +122,10 @@ class _Number:
         if held != self._held or self._entered is not None:
             self._held = held
             self.take_back()
+
+    def lock(self) -> None:
+        """It can be read, and not changed."""
+        self._input.change(disabled=True)
 
     async def _on_change(self, text: Any) -> None:
         self._entered = str(text)

@@ -8,7 +8,7 @@ from nicegui import PageArguments
 
 from engine import clock
 from engine.views import EngineView, JobView
-from models.states import Role
+from models.states import ProcessRole
 from ui.components.job_card import badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
@@ -37,7 +37,7 @@ class AgentsPage(StillView):
         return partial(self._show, await reader.engines(), await reader.running())
 
     def _show(self, engines: list[EngineView], running: list[JobView]) -> None:
-        has_workers = any(engine.role is Role.WORKER for engine in engines)
+        has_workers = any(engine.role is ProcessRole.WORKER for engine in engines)
         self._heading.change("Engines and workers" if has_workers else "Engines")
         self._engines.show(engines, partial(_draw_engines, engines, len(self._shell.atlas.queries.job_types())))
         self._running.show([replace(job, progress=0) for job in running], partial(self._draw_running, running))
@@ -67,7 +67,7 @@ def _draw_engines(engines: list[EngineView], every_type: int) -> None:
             kind, word = ("completed", "Online") if engine.online else ("failed", "Offline")
             show_badge(badge_node(), Badge(kind, "check_circle" if engine.online else "error", word))
             with Node("div", "", "grow"):
-                name = "Worker" if engine.role is Role.WORKER else "Atlas"
+                name = "Worker" if engine.role is ProcessRole.WORKER else "Atlas"
                 Node("strong", f"{name} on {engine.host}, process {engine.pid}")
                 with Node("span", "", "muted"):
                     limited = engine.types and len(engine.types) < every_type

@@ -13,6 +13,7 @@ from ui.components.node import Node, button
 from ui.components.payload import show_payload
 from ui.layout import Shell, StillView
 from ui.live import Draw
+from ui.present import may
 from ui.reader import Reader
 
 
@@ -53,6 +54,7 @@ class ApprovalsPage(StillView):
             show_payload(job.payload)
             with Node("div", "", "dialog-actions"):
                 Node("a", "Open job", "button", href=f"/app/jobs/{job.id}")
-                button("Reject").on_press(partial(ask_reject, self._shell.atlas, job))
-                button("Approve", "primary").on_press(partial(move, self._shell.atlas, job, Move.APPROVE))
+                if may(self._shell.rights, Move.APPROVE):
+                    button("Reject").on_press(partial(ask_reject, self._shell, job))
+                    button("Approve", "primary").on_press(partial(move, self._shell, job, Move.APPROVE))
         return root

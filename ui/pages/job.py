@@ -21,7 +21,7 @@ from ui.components.payload import show_payload
 from ui.components.redrawn import Redrawn
 from ui.layout import Shell, StillView
 from ui.live import Draw
-from ui.present import Action, actions, duration, facet_badge, note, status_badge
+from ui.present import Action, actions, duration, facet_badge, may, note, status_badge
 from ui.reader import Reader
 
 
@@ -103,18 +103,18 @@ class JobPage(StillView):
             show_badge(badge_node(), status_badge(job))
             FacetBadge().show(facet_badge(job, clock.now()))
             Node("span", "", "spacer")
-            for action in actions(job):
+            for action in actions(job, self._shell.rights):
                 pressed = button(action.label, "", action.icon)
                 pressed.change(aria_disabled="true" if action.reason else None, title=action.reason or None)
                 pressed.on_press(partial(self._press, job, action))
-            if Move.APPROVE in job.allowed:
-                button("Approve job").on_press(partial(move, self._atlas, job, Move.APPROVE))
-                button("Reject job").on_press(partial(ask_reject, self._atlas, job))
+            if Move.APPROVE in job.allowed and may(self._shell.rights, Move.APPROVE):
+                button("Approve job").on_press(partial(move, self._shell, job, Move.APPROVE))
+                button("Reject job").on_press(partial(ask_reject, self._shell, job))
         if job.summary:
             Node("p", job.summary, "muted")
 
     def _press(self, job: JobView, action: Action) -> object:
-        return press(self._atlas, job, action)
+        return press(self._shell, job, action)
 
     def _draw_state(self, job: JobView) -> None:
         self._bar = None
@@ -148,11 +148,13 @@ class JobPage(StillView):
                 self._draw_answers(job)
 
     def _draw_answers(self, job: JobView, target: str | None = None) -> None:
+        if not may(self._shell.rights, Move.RESOLVE):
+            return
         where = f" to {target}" if target else ""
         with Node("div", "", "buttons"):
             for label, went_out in (("It went out", True), ("It did not: try again", False)):
                 answer = button(label, aria_label=f"{label}{where}")
-                answer.on_press(partial(resolve, self._atlas, job, went_out=went_out, target=target))
+                answer.on_press(partial(resolve, self._shell, job, went_out=went_out, target=target))
 
     def _draw_facts(self, job: JobView) -> None:
         with _panel("Facts"), Node("dl", "", "facts"):

@@ -9,6 +9,7 @@ from nicegui import PageArguments, ui
 
 from engine import clock
 from engine.views import JobView, Page
+from models.rights import Right
 from models.states import Category
 from ui.components.filters import Filters
 from ui.components.job_card import JobCard, JobRow
@@ -35,10 +36,11 @@ class JobsPage(StillView):
         self._anything = False
         self._read_address(dict(arguments.query_parameters))
         self._new_job = NewJobDialog(shell)
+        self._may_create = Right.OPERATE in shell.rights
         with Node("div", "", "toolbar"):
             self._filters = Filters(self._on_filter)
-            new = button("New Job", "primary", "add")
-            new.on_press(self._new_job.open)
+            if self._may_create:
+                button("New Job", "primary", "add").on_press(self._new_job.open)
         self._active = JobList("Active jobs", self._card, self._empty_active, self._on_active_page)
         self._completed = JobList("Completed jobs", self._row, self._empty_completed, self._on_completed_page, "rows")
         shell.show("Job Runner", PATH, self)
@@ -89,10 +91,10 @@ class JobsPage(StillView):
         await self._shell.refresh(self._shell.live.reader())
 
     def _on_answer(self, job: JobView, went_out: bool) -> object:
-        return resolve(self._atlas, job, went_out=went_out)
+        return resolve(self._shell, job, went_out=went_out)
 
     def _on_press(self, job: JobView, action: Action) -> object:
-        return press(self._atlas, job, action)
+        return press(self._shell, job, action)
 
     # -- the address -----------------------------------------------------------------------------------------
 
@@ -122,7 +124,7 @@ class JobsPage(StillView):
     # -- parts -----------------------------------------------------------------------------------------------
 
     def _card(self, job: JobView, now: datetime) -> JobCard:
-        return JobCard(job, self._icon(job), now, self._on_press, self._on_answer)
+        return JobCard(job, self._icon(job), now, self._shell.rights, self._on_press, self._on_answer)
 
     def _row(self, job: JobView, now: datetime) -> JobRow:
         job_type = self._atlas.queries.job_type(job.type)
@@ -138,7 +140,8 @@ class JobsPage(StillView):
             if not self._anything:
                 Node("strong", "No jobs yet")
                 Node("span", "A job is one piece of work for Atlas: an e-mail to send, a post to publish.")
-                button("Create the first job", "", "add").on_press(self._new_job.open)
+                if self._may_create:
+                    button("Create the first job", "", "add").on_press(self._new_job.open)
             elif category := self._asked[0]:
                 Node("strong", f"No active {CATEGORIES[Category(category)].lower()} jobs")
                 Node("span", "The type filter hides everything else.")

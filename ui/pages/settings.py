@@ -9,6 +9,7 @@ from engine import clock
 from engine.administration import CREDENTIALS
 from engine.errors import InvalidInput, JobRunnerError
 from engine.views import ChannelView, TypeView
+from models.rights import Right
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
 from ui.components.job_card import time_node
@@ -38,13 +39,14 @@ class SettingsPage(StillView):
 
     def __init__(self, shell: Shell, _: PageArguments) -> None:
         self._shell = shell
-        self._administration = shell.atlas.administration
+        self._may_administer = Right.ADMINISTER in shell.rights
         with Node("section", "", "panel", aria_label="Channels"):
             with Node("div", "", "panel-head"):
                 Node("h2", "Channels")
-                button("Connect a channel", "primary", "add").on_press(self._connect)
+                if self._may_administer:
+                    button("Connect a channel", "primary", "add").on_press(self._connect)
             self._list = Redrawn("")
-        self._types = TypePolicies(shell.atlas)
+        self._types = TypePolicies(shell)
         with Node("section", "", "panel", aria_label="Mail"):
             Node("h2", "Mail")
             Node("p", self._mail(), "muted")
@@ -83,6 +85,8 @@ class SettingsPage(StillView):
                         time_node(channel.tested_at, clock.now())
             if channel.kind == "feed":
                 Node("a", "Open feed", "button", href="/feed.xml", target="_blank")
+            if not self._may_administer:
+                return
             tested = button("Test connection", aria_label=f"Test connection of {channel.name}")
             tested.on_press(lambda: self._test(channel))
             removed = button("Remove", "", aria_label=f"Remove {channel.name}")
@@ -99,7 +103,7 @@ class SettingsPage(StillView):
 
     async def _test(self, channel: ChannelView) -> None:
         try:
-            after = await self._administration.test_channel(channel.id)
+            after = await self._shell.desk.test_channel(channel.id)
         except JobRunnerError as error:
             ui.notify(str(error), type="negative", position="bottom")
             return
@@ -111,7 +115,7 @@ class SettingsPage(StillView):
     def _ask_remove(self, channel: ChannelView) -> None:
         async def remove() -> None:
             try:
-                await self._administration.remove_channel(channel.id)
+                await self._shell.desk.remove_channel(channel.id)
             except JobRunnerError as error:
                 ui.notify(str(error), type="negative", position="bottom")
                 return
@@ -128,7 +132,7 @@ class ConnectDialog:
     """Name, kind, address and credentials of a new channel."""
 
     def __init__(self, shell: Shell) -> None:
-        self._administration = shell.atlas.administration
+        self._desk = shell.desk
         self._inputs: dict[str, tuple[Any, Label]] = {}
         with dialog_frame("Connect a channel") as (self._dialog, body):
             with body:
@@ -169,7 +173,7 @@ class ConnectDialog:
         credentials = {k.removeprefix("credentials."): v for k, v in values.items() if k.startswith("credentials.")}
         faults: dict[str, str] = {}
         try:
-            channel = await self._administration.connect_channel(
+            channel = await self._desk.connect_channel(
                 values["name"].strip(), self._kind.value, values.get("url", "").strip(), credentials
             )
         except InvalidInput as error:

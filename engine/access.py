@@ -1,0 +1,341 @@
+"""Who may come in: people with their sessions, and tokens. Every one of them is looked up anew at each request."""
+
+import asyncio
+import hashlib
+import secrets
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from tortoise.exceptions import IntegrityError
+
+from engine import clock
+from engine.actors import Actor, Kind
+from engine.errors import FieldError, InvalidInput, NotFound
+from engine.events import AccessChanged, Bus
+from engine.faults import shown
+from engine.names import name_faults
+from engine.settings import MAX_PASSWORD, MIN_PASSWORD
+from engine.views import PersonView, SessionView, TokenView
+from models.person import Identity, Person, Session
+from models.rights import RIGHTS_OF_ROLE, Role, Scope, rights_of
+from models.token import Token
+
+ADMINISTRATOR = "admin"
+TOKEN_PREFIX = "jr_"  # noqa: S105 (what every token begins with)
+SECRET_BYTES = 32
+IDLE = timedelta(hours=8)
+LONGEST = timedelta(days=7)
+NOTED_EVERY = timedelta(minutes=1)  # how often a use is written down
+MAX_TOKEN_DAYS = 3650
+_hasher = PasswordHasher()
+
+
+class Access:
+    """People, sessions and tokens. What is kept of a secret is its SHA-256: its 256 bits need no slow hash."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._hashing = asyncio.Semaphore(1)  # argon2 is slow on purpose: off the loop, and one at a time
+
+    # -- who is it? ------------------------------------------------------------------------------------------
+
+    async def of_session(self, secret: str, address: str = "") -> Actor | None:
+        """The person whose browser holds this secret; None once it has expired, or was ended."""
+        return await self.of_session_id(_sha256(secret), address) if secret else None
+
+    async def of_session_id(self, session_id: str, address: str = "") -> Actor | None:
+        """As `of_session`, by what the database knows the session by."""
+        session = await Session.get_or_none(id=session_id)
+        if session is None:
+            return None
+        now = clock.now()
+        if now > min(session.seen_at + IDLE, session.created_at + LONGEST):
+            await Session.filter(id=session_id).delete()
+            return None
+        if (person := await Person.get_or_none(id=session.person_id)) is None:
+            return None
+        if now - session.seen_at > NOTED_EVERY:
+            await Session.filter(id=session_id).update(seen_at=now)
+        return _actor(person, session_id, address)
+
+    async def of_token(self, secret: str, address: str = "") -> Actor | None:
+        """The program that holds this token; None if it is unknown, expired or revoked."""
+        row = await Token.get_or_none(hash=_sha256(secret))
+        now = clock.now()
+        if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now):
+            return None
+        if row.last_used_at is None or now - row.last_used_at > NOTED_EVERY:
+            await Token.filter(id=row.id).update(last_used_at=now)
+        scopes = ", ".join(row.scopes)
+        return Actor(row.name, Kind.TOKEN, rights_of(row.scopes), scopes, address, key=row.id)
+
+    # -- sign-in ---------------------------------------------------------------------------------------------
+
+    async def by_password(self, name: str, password: str) -> Person | None:
+        """The person, if the password is theirs; takes as long for a name that does not exist."""
+        person = await Person.get_or_none(name=name)
+        expected = person.password_hash if person and person.password_hash else None
+        async with self._hashing:
+            fits = await asyncio.to_thread(_fits, expected, password[:MAX_PASSWORD])
+        return person if fits and len(password) <= MAX_PASSWORD else None
+
+    async def by_subject(self, subject: str, name: str, role: Role) -> Person:
+        """The person whom an identity provider knows by this subject; one who is new here gets this role.
+
+        Raises:
+            InvalidInput: somebody else here has the name.
+        """
+        if known := await Identity.get_or_none(subject=subject):
+            if person := await Person.get_or_none(id=known.person_id):
+                return person
+            await known.delete()
+        person = await self._create(name, role, "")
+        await Identity.create(subject=subject, person_id=person.id)
+        return person
+
+    async def begin_session(self, person_id: int, *, address: str, browser: str, former: str = "") -> str:
+        """A new secret for this browser's cookie, in place of the one that it had."""
+        if former:
+            await Session.filter(id=_sha256(former)).delete()
+        secret, now = secrets.token_urlsafe(SECRET_BYTES), clock.now()
+        await Session.filter(created_at__lt=now - LONGEST).delete()
+        await Session.create(
+            id=_sha256(secret),
+            person_id=person_id,
+            created_at=now,
+            seen_at=now,
+            address=address[:64],
+            browser=browser[:200],
+        )
+        return secret
+
+    async def end_session(self, session_id: str) -> None:
+        """Sign out in one browser."""
+        await Session.filter(id=session_id).delete()
+        self._bus.publish(AccessChanged())
+
+    async def end_sessions(self, person_id: int, but: str = "") -> None:
+        """Sign out everywhere, or everywhere else."""
+        await Session.filter(person_id=person_id).exclude(id=but).delete()
+        self._bus.publish(AccessChanged())
+
+    # -- people ----------------------------------------------------------------------------------------------
+
+    async def has_people(self) -> bool:
+        """Whether anybody can sign in."""
+        return await Person.exists()
+
+    async def people(self) -> list[PersonView]:
+        """Everybody, by name."""
+        now = clock.now()
+        alive = Session.filter(seen_at__gt=now - IDLE, created_at__gt=now - LONGEST)
+        sessions = [row["person_id"] for row in await alive.values("person_id")]
+        return [
+            PersonView(row.id, row.name, row.role, bool(row.password_hash), row.created_at, sessions.count(row.id))
+            for row in await Person.all().order_by("name")
+        ]
+
+    async def person(self, person_id: int) -> Person:
+        """One person.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        if person := await Person.get_or_none(id=person_id):
+            return person
+        raise NotFound("person", person_id)
+
+    async def sessions(self, person_id: int) -> list[SessionView]:
+        """Where somebody is signed in, the latest first."""
+        rows = await Session.filter(person_id=person_id).order_by("-seen_at")
+        return [SessionView(row.id, row.created_at, row.seen_at, row.address, row.browser) for row in rows]
+
+    async def add_person(self, name: str, role: str, password: str) -> int:
+        """Somebody new, who signs in with this password; returns the id.
+
+        Raises:
+            InvalidInput: a field breaks a rule, or the name is taken.
+        """
+        faults = [*name_faults(name), *_role_faults(role), *_password_faults(password)]
+        if faults:
+            raise InvalidInput(faults)
+        return (await self._create(name, Role(role), await self._hashed(password))).id
+
+    async def change_person(self, person_id: int, *, role: str | None = None, password: str | None = None) -> None:
+        """Another role or password, from now on: a new password ends every session of theirs.
+
+        Raises:
+            NotFound: there is no such person.
+            InvalidInput: a value breaks its rule, or nobody would be left to administer.
+        """
+        person = await self.person(person_id)
+        faults = _role_faults(role) if role is not None else []
+        faults += _password_faults(password) if password is not None else []
+        if faults:
+            raise InvalidInput(faults)
+        if role is not None and role != Role.ADMIN:
+            await self._keep_an_admin(person)
+        if role is not None:
+            await Person.filter(id=person_id).update(role=Role(role))
+        if password is not None:
+            await Person.filter(id=person_id).update(password_hash=await self._hashed(password))
+            await Session.filter(person_id=person_id).delete()
+        self._bus.publish(AccessChanged())
+
+    async def remove_person(self, person_id: int) -> None:
+        """They can sign in no more, and are signed out everywhere.
+
+        Raises:
+            NotFound: there is no such person.
+            InvalidInput: nobody would be left to administer.
+        """
+        await self._keep_an_admin(await self.person(person_id))
+        for rows in (Session, Identity):
+            await rows.filter(person_id=person_id).delete()
+        await Person.filter(id=person_id).delete()
+        self._bus.publish(AccessChanged())
+
+    async def create_administrator(self, password: str) -> None:
+        """Let `admin` sign in with this password, instead of any former one.
+
+        Raises:
+            InvalidInput: the password is too short or too long.
+        """
+        if faults := _password_faults(password):
+            raise InvalidInput(faults)
+        if await self.by_password(ADMINISTRATOR, password):
+            return  # a new hash of the same password would end every session
+        if person := await Person.get_or_none(name=ADMINISTRATOR):
+            await self.change_person(person.id, role=Role.ADMIN, password=password)
+            return
+        with suppress(InvalidInput):  # another process was first, with a password as good
+            await self._create(ADMINISTRATOR, Role.ADMIN, await self._hashed(password))
+
+    async def _keep_an_admin(self, person: Person) -> None:
+        if person.role is Role.ADMIN and await Person.filter(role=Role.ADMIN).count() < 2:
+            rule = f"{person.name} is the only one who may administer: make somebody else an admin first"
+            raise InvalidInput([FieldError("role", rule)])
+
+    async def _create(self, name: str, role: Role, password_hash: str) -> Person:
+        try:
+            return await Person.create(name=name, role=role, password_hash=password_hash, created_at=clock.now())
+        except IntegrityError:
+            fault = FieldError("name", f"name must be new, and there is a person {name!r} already")
+            raise InvalidInput([fault]) from None
+
+    async def _hashed(self, password: str) -> str:
+        async with self._hashing:
+            return await asyncio.to_thread(_hasher.hash, password)
+
+    # -- tokens ----------------------------------------------------------------------------------------------
+
+    async def tokens(self) -> list[TokenView]:
+        """Every token, by name, without what it is recognised by."""
+        return [_token_view(row) for row in await Token.all().order_by("name")]
+
+    async def create_token(
+        self, name: str, scopes: list[str], *, days: float | None, created_by: str
+    ) -> tuple[TokenView, str]:
+        """A new token, and the secret that is told this once. `days` is how long it holds, None for ever.
+
+        Raises:
+            InvalidInput: a field breaks a rule, or the name is taken.
+        """
+        faults = [*name_faults(name), *_scope_faults(scopes), *_days_faults(days)]
+        if faults:
+            raise InvalidInput(faults)
+        secret, now = TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES), clock.now()
+        expires = None if days is None else now + timedelta(days=days)
+        try:
+            row = await Token.create(
+                name=name,
+                hash=_sha256(secret),
+                scopes=scopes,
+                created_by=created_by,
+                created_at=now,
+                expires_at=expires,
+            )
+        except IntegrityError:
+            fault = FieldError("name", f"name must be new, and there is, or was, a token {name!r}")
+            raise InvalidInput([fault]) from None
+        return _token_view(row), secret
+
+    async def revoke_token(self, token_id: int) -> TokenView:
+        """It opens nothing any more.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+        if (row := await Token.get_or_none(id=token_id)) is None:
+            raise NotFound("token", token_id)
+        if row.revoked_at is None:
+            row.revoked_at = clock.now()
+            await Token.filter(id=token_id).update(revoked_at=row.revoked_at)
+            self._bus.publish(AccessChanged())
+        return _token_view(row)
+
+
+def _actor(person: Person, session_id: str, address: str) -> Actor:
+    rights = RIGHTS_OF_ROLE[person.role]
+    return Actor(person.name, Kind.PERSON, rights, person.role, address, session_id, person.id)
+
+
+def _token_view(row: Token) -> TokenView:
+    names = ("id", "name", "scopes", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at")
+    return TokenView(**{name: getattr(row, name) for name in names})
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _fits(expected: str | None, password: str) -> bool:
+    try:
+        _hasher.verify(expected or _nobody(), password)
+    except VerificationError:
+        return False
+    return expected is not None
+
+
+@cache
+def _nobody() -> str:
+    """A hash to compare with when the name does not exist, so that this takes as long."""
+    return _hasher.hash("nobody")
+
+
+def _password_faults(password: str) -> list[FieldError]:
+    if MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        return []
+    rule = f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters, not {len(password)}"
+    return [FieldError("password", rule)]
+
+
+def _role_faults(role: str) -> list[FieldError]:
+    if role in set(Role):
+        return []
+    return [FieldError("role", f"role must be {_one_of(list(Role))}, not {shown(role)}")]
+
+
+def _scope_faults(scopes: list[str]) -> list[FieldError]:
+    if scopes and set(scopes) <= set(Scope):
+        return []
+    rule = f"scopes must be one or more of {', '.join(Scope)}, not {shown(scopes)}"
+    return [FieldError("scopes", rule)]
+
+
+def _days_faults(days: float | None) -> list[FieldError]:
+    if days is None or 0 < days <= MAX_TOKEN_DAYS:
+        return []
+    return [FieldError("days", f"days must be more than 0 and at most {MAX_TOKEN_DAYS:,}, or null, not {days}")]
+
+
+def _one_of(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def expired(view: TokenView, now: datetime) -> bool:
+    """Whether the token's time is over."""
+    return view.expires_at is not None and view.expires_at <= now

@@ -1,0 +1,274 @@
+"""Where somebody's wish is checked against their rights, carried out, and recorded. Both doors ask here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from engine.access import Access
+from engine.actors import Actor
+from engine.administration import Administration
+from engine.audit import Audit, Recorded
+from engine.commands import Commands
+from engine.queries import Queries
+from engine.views import ChannelView, JobView, PersonView, TokenView
+from models.rights import Right
+from models.states import Move
+
+T = TypeVar("T")
+Who = Callable[[], Awaitable[Actor]]
+
+RIGHT_OF_MOVE: dict[Move, Right] = {
+    move: Right.APPROVE if move in (Move.APPROVE, Move.REJECT) else Right.OPERATE for move in Move
+}
+_TOLD = ("status", "approval", "outcome", "pause_requested", "due_at")
+
+
+class Office:
+    """Opens a desk for whoever asks."""
+
+    def __init__(
+        self, commands: Commands, queries: Queries, administration: Administration, access: Access, audit: Audit
+    ) -> None:
+        self.commands = commands
+        self.queries = queries
+        self.administration = administration
+        self.access = access
+        self.audit = audit
+
+    def desk(self, who: Who) -> "Desk":
+        """A desk for somebody who is looked up anew at every wish: a role may have changed since the last."""
+        return Desk(self, who)
+
+    def desk_of(self, actor: Actor) -> "Desk":
+        """A desk for somebody who was looked up just now."""
+
+        async def known() -> Actor:
+            return actor
+
+        return Desk(self, known)
+
+
+class Desk:
+    """Every wish raises `NotAllowed` for whoever has not the right, and what the command itself raises.
+
+    A wish that was begun is carried out and recorded also when whoever asked hangs up.
+    """
+
+    def __init__(self, office: Office, who: Who) -> None:
+        self._office = office
+        self._who = who
+
+    # -- jobs ------------------------------------------------------------------------------------------------
+
+    async def submit(self, type_key: str, payload: dict[str, Any], **more: Any) -> tuple[int, bool]:
+        """See `Commands.submit`; without `created_by`, the job is created by whoever asks."""
+        actor = await self._allowed(Right.OPERATE)
+
+        async def submitted() -> tuple[int, bool]:
+            created_by = more.pop("created_by", None) or actor.name
+            job_id, is_new = await self._office.commands.submit(type_key, payload, created_by=created_by, **more)
+            if is_new:
+                after = {"type": type_key, "name": more.get("name"), "created_by": created_by}
+                await self._record(actor, "job.submit", f"job {job_id}", None, after)
+            return job_id, is_new
+
+        return await _whole(submitted())
+
+    async def move(self, job_id: int, move: Move, *, reason: str | None = None) -> None:
+        """Cancel, pause, resume, retry, run now, approve or reject a job."""
+        commands = self._office.commands
+        chosen: dict[Move, Callable[[], Awaitable[None]]] = {
+            Move.CANCEL: lambda: commands.cancel(job_id),
+            Move.PAUSE: lambda: commands.pause(job_id),
+            Move.RESUME: lambda: commands.resume(job_id),
+            Move.RETRY: lambda: commands.retry(job_id),
+            Move.RUN_NOW: lambda: commands.run_now(job_id),
+            Move.APPROVE: lambda: commands.approve(job_id),
+            Move.REJECT: lambda: commands.reject(job_id, reason),
+        }
+        await self._change_job(job_id, move, chosen[move], {"reason": reason} if reason else {})
+
+    async def resolve(self, job_id: int, *, went_out: bool, **more: Any) -> None:
+        """Say whether an unknown effect happened."""
+
+        async def resolve() -> None:
+            await self._office.commands.resolve(job_id, went_out=went_out, **more)
+
+        await self._change_job(job_id, Move.RESOLVE, resolve, {"went_out": went_out, **more})
+
+    async def _change_job(
+        self, job_id: int, move: Move, command: Callable[[], Awaitable[None]], told: dict[str, Any]
+    ) -> None:
+        actor = await self._allowed(RIGHT_OF_MOVE[move])
+
+        async def changed() -> None:
+            before = _state(await self._office.queries.job(job_id))
+            await command()
+            after = _state(await self._office.queries.job(job_id))
+            await self._record(actor, f"job.{move}", f"job {job_id}", before, {**after, **told})
+
+        await _whole(changed())
+
+    # -- channels and job types ------------------------------------------------------------------------------
+
+    async def set_policy(self, key: str, **changes: Any) -> None:
+        """See `Administration.set_policy`."""
+
+        async def policy() -> dict[str, Any] | None:
+            views = {view.key: view for view in await self._office.queries.types()}
+            return {name: getattr(views[key], name) for name in changes} if key in views else None
+
+        async def set_it() -> None:
+            await self._office.administration.set_policy(key, **changes)
+
+        await self._administer("job_type.change", f"job type {key}", set_it, policy)
+
+    async def connect_channel(self, name: str, kind: str, url: str, credentials: dict[str, Any]) -> ChannelView:
+        """See `Administration.connect_channel`."""
+        connect = self._office.administration.connect_channel
+        return await self._administer(
+            "channel.connect", f"channel {name}", lambda: connect(name, kind, url, credentials), told=_channel
+        )
+
+    async def remove_channel(self, channel_id: int) -> None:
+        """See `Administration.remove_channel`."""
+
+        async def channel() -> dict[str, Any] | None:
+            found = [view for view in await self._office.queries.channels() if view.id == channel_id]
+            return _channel(found[0]) if found else None
+
+        remove = self._office.administration.remove_channel
+        await self._administer("channel.remove", f"channel {channel_id}", lambda: remove(channel_id), channel)
+
+    async def test_channel(self, channel_id: int) -> ChannelView:
+        """See `Administration.test_channel`."""
+        test = self._office.administration.test_channel
+        return await self._administer(
+            "channel.test", f"channel {channel_id}", lambda: test(channel_id), told=lambda view: {"fault": view.fault}
+        )
+
+    # -- people and tokens -----------------------------------------------------------------------------------
+
+    async def people(self) -> list[PersonView]:
+        """Everybody who may sign in."""
+        await self._allowed(Right.ADMINISTER)
+        return await self._office.access.people()
+
+    async def add_person(self, name: str, role: str, password: str) -> int:
+        """See `Access.add_person`."""
+        add = self._office.access.add_person
+        return await self._administer(
+            "person.add", f"person {name}", lambda: add(name, role, password), told=lambda _: {"role": role}
+        )
+
+    async def change_person(self, person_id: int, *, role: str | None = None, password: str | None = None) -> None:
+        """See `Access.change_person`."""
+        access = self._office.access
+        name = await self._name_of(person_id)
+
+        async def state() -> dict[str, Any]:
+            return {"role": (await access.person(person_id)).role, "password": "set" if password else "as it was"}
+
+        await self._administer(
+            "person.change",
+            f"person {name}",
+            lambda: access.change_person(person_id, role=role, password=password),
+            state,
+        )
+
+    async def remove_person(self, person_id: int) -> None:
+        """See `Access.remove_person`."""
+        access = self._office.access
+        name = await self._name_of(person_id)
+        await self._administer("person.remove", f"person {name}", lambda: access.remove_person(person_id))
+
+    async def end_sessions(self, person_id: int) -> None:
+        """Sign somebody out everywhere."""
+        access = self._office.access
+        name = await self._name_of(person_id)
+        await self._administer("person.sign_out", f"person {name}", lambda: access.end_sessions(person_id))
+
+    async def end_own_sessions(self) -> None:
+        """Sign out everywhere but here; everybody may do that for themselves."""
+        actor = await self._who()
+        await self._office.access.end_sessions(actor.key, but=actor.session)
+        await self._record(actor, "session.end_others", f"person {actor.name}")
+
+    async def tokens(self) -> list[TokenView]:
+        """Every token."""
+        await self._allowed(Right.ADMINISTER)
+        return await self._office.access.tokens()
+
+    async def create_token(self, name: str, scopes: list[str], days: float | None) -> tuple[TokenView, str]:
+        """See `Access.create_token`."""
+        actor = await self._allowed(Right.ADMINISTER)
+        create = self._office.access.create_token
+        return await self._administer(
+            "token.create",
+            f"token {name}",
+            lambda: create(name, scopes, days=days, created_by=actor.name),
+            told=lambda made: {"scopes": made[0].scopes, "expires_at": made[0].expires_at},
+        )
+
+    async def revoke_token(self, token_id: int) -> TokenView:
+        """See `Access.revoke_token`."""
+        revoke = self._office.access.revoke_token
+        return await self._administer(
+            "token.revoke", f"token {token_id}", lambda: revoke(token_id), told=lambda view: {"name": view.name}
+        )
+
+    async def audit(self, **filters: Any) -> list[Recorded]:
+        """See `Audit.entries`."""
+        await self._allowed(Right.ADMINISTER)
+        return await self._office.audit.entries(**filters)
+
+    async def _name_of(self, person_id: int) -> str:
+        await self._allowed(Right.ADMINISTER)
+        return (await self._office.access.person(person_id)).name
+
+    # -- helpers ---------------------------------------------------------------------------------------------
+
+    async def actor(self) -> Actor:
+        """Who asks, looked up just now."""
+        return await self._who()
+
+    async def _allowed(self, right: Right) -> Actor:
+        actor = await self._who()
+        actor.require(right)
+        return actor
+
+    async def _administer(
+        self,
+        action: str,
+        target: str,
+        command: Callable[[], Awaitable[T]],
+        state: Callable[[], Awaitable[dict[str, Any] | None]] | None = None,
+        told: Callable[[T], dict[str, Any]] | None = None,
+    ) -> T:
+        """`state` is what holds before and after; `told` makes what holds after of what the command returned."""
+        actor = await self._allowed(Right.ADMINISTER)
+
+        async def administered() -> T:
+            before = await state() if state else None
+            result = await command()
+            after = told(result) if told else await state() if state else None
+            await self._record(actor, action, target, before, after)
+            return result
+
+        return await _whole(administered())
+
+    async def _record(self, actor: Actor, action: str, target: str, before: Any = None, after: Any = None) -> None:
+        await self._office.audit.record(actor, action, target, before, after)
+
+
+def _state(job: JobView) -> dict[str, Any]:
+    return {name: value for name in _TOLD if (value := getattr(job, name)) not in (None, False)}
+
+
+def _channel(view: ChannelView) -> dict[str, Any]:
+    return {"name": view.name, "kind": view.kind, "url": view.url}
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """All of it, whoever hangs up meanwhile."""
+    return await asyncio.shield(asyncio.ensure_future(work))

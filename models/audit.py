@@ -1,0 +1,138 @@
+"""The audit log: rows that are only ever added, each sealed together with the one before it."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tortoise import fields
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.expressions import F
+from tortoise.models import Model
+
+from models.statement import Statement
+
+FIRST = "0" * 64
+_BEGIN = Statement("INSERT INTO audit_head (id, entries, seal) VALUES (1, 0, ?) ON CONFLICT DO NOTHING")
+_STEP = 1000
+
+
+class AuditEntry(Model):
+    """Who did what to what, from where. `before` and `after` are JSON texts, kept to the letter."""
+
+    id = fields.BigIntField(primary_key=True)
+    at = fields.CharField(max_length=40)
+    actor = fields.CharField(max_length=200, db_index=True)
+    kind = fields.CharField(max_length=16)
+    address = fields.CharField(max_length=64)
+    action = fields.CharField(max_length=64, db_index=True)
+    target = fields.CharField(max_length=200)
+    before = fields.TextField(null=True)
+    after = fields.TextField(null=True)
+    seal = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "audit_entry"
+
+
+class AuditHead(Model):
+    """One row: how many entries there are, and the last one's seal, so that a cut at the end shows, too."""
+
+    id = fields.IntField(primary_key=True)
+    entries = fields.BigIntField()
+    seal = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "audit_head"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What is to be recorded."""
+
+    at: datetime
+    actor: str
+    kind: str
+    address: str
+    action: str
+    target: str
+    before: Any = None
+    after: Any = None
+
+
+class Broken(Exception):
+    """The log is not what was written; says where."""
+
+
+async def append(writer: BaseDBAsyncClient, key: bytes, deeds: Sequence[Deed]) -> None:
+    """Add entries at the end; must be called in a transaction.
+
+    NOTE: the first statement writes, and so waits for whoever else is adding: one that read first could not go on.
+    """
+    await _BEGIN.run(writer, [FIRST])
+    head = AuditHead.filter(id=1)
+    await head.update(entries=F("entries"))
+    last = await head.get()
+    number, seal = last.entries, last.seal
+    for deed in deeds:
+        number += 1
+        entry = _entry(number, deed)
+        seal = entry.seal = _seal(key, seal, entry)
+        await entry.save(force_create=True)
+    await head.update(entries=number, seal=seal)
+
+
+async def verify(key: bytes) -> tuple[int, str]:
+    """Read everything; returns how many entries there are, and the last one's seal.
+
+    Raises:
+        Broken: an entry was changed, removed or put in.
+    """
+    number, seal = 0, FIRST
+    async for entry in _all():
+        number += 1
+        if entry.id != number:
+            raise Broken(f"entry {number} is missing")
+        expected = _seal(key, seal, entry)
+        if not hmac.compare_digest(expected, entry.seal):
+            raise Broken(f"entry {number} or the one before it is not as it was written, or SECRET_KEY is another one")
+        seal = entry.seal
+    head = await AuditHead.get_or_none(id=1)
+    if (head.entries, head.seal) != (number, seal) if head else number:
+        raise Broken(f"entries after {number} are missing")
+    return number, seal
+
+
+async def _all() -> AsyncIterator[AuditEntry]:
+    last = 0
+    while entries := await AuditEntry.filter(id__gt=last).order_by("id").limit(_STEP):
+        for entry in entries:
+            yield entry
+        last = entries[-1].id
+
+
+def _entry(number: int, deed: Deed) -> AuditEntry:
+    return AuditEntry(
+        id=number,
+        at=deed.at.astimezone(UTC).isoformat(),
+        actor=deed.actor[:200],
+        kind=deed.kind,
+        address=deed.address[:64],
+        action=deed.action,
+        target=deed.target[:200],
+        before=_text(deed.before),
+        after=_text(deed.after),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, default=str, sort_keys=True)
+
+
+def _seal(key: bytes, former: str, entry: AuditEntry) -> str:
+    told = [entry.id, entry.at, entry.actor, entry.kind, entry.address, entry.action, entry.target]
+    message = json.dumps([former, *told, entry.before, entry.after], ensure_ascii=False)
+    return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()

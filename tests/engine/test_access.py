@@ -1,0 +1,283 @@
+"""People, sessions and tokens: who is recognised, for how long, and what is kept of a secret."""
+
+from datetime import timedelta
+
+import pytest
+
+from engine import access as access_module
+from engine import clock
+from engine.access import IDLE, LONGEST, Access
+from engine.actors import Actor
+from engine.errors import InvalidInput, NotFound
+from engine.events import AccessChanged, Bus, Event
+from models.person import Person, Session
+from models.rights import Right, Role
+from models.token import Token
+
+pytestmark = pytest.mark.usefixtures("database")
+
+PASSWORD = "correct horse"
+BROWSER = {"address": "192.0.2.7", "browser": "Firefox"}
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture
+def heard(bus: Bus) -> list[Event]:
+    heard: list[Event] = []
+    bus.subscribe(heard.append)
+    return heard
+
+
+@pytest.fixture
+def access(bus: Bus) -> Access:
+    return Access(bus)
+
+
+async def signed_in(access: Access, person_id: int) -> str:
+    return await access.begin_session(person_id, **BROWSER)
+
+
+async def known(access: Access, secret: str) -> Actor:
+    actor = await access.of_session(secret)
+    assert actor
+    return actor
+
+
+# -- passwords -----------------------------------------------------------------------------------------------
+
+
+async def test_the_administrator_signs_in_with_the_password_only(access: Access) -> None:
+    await access.create_administrator(PASSWORD)
+    assert await access.by_password("admin", PASSWORD)
+    for name, password in [("admin", "wrong"), ("admin", ""), ("Admin", PASSWORD), ("bob", PASSWORD)]:
+        assert await access.by_password(name, password) is None
+
+
+async def test_a_password_is_kept_as_an_argon2id_hash_only(access: Access) -> None:
+    await access.create_administrator(PASSWORD)
+    assert (await Person.get(name="admin")).password_hash.startswith("$argon2id$")
+
+
+async def test_a_new_password_replaces_the_former_and_ends_its_sessions(access: Access) -> None:
+    await access.create_administrator(PASSWORD)
+    secret = await signed_in(access, (await Person.get(name="admin")).id)
+    await access.create_administrator(PASSWORD)
+    assert await access.of_session(secret), "the same password changes nothing"
+    await access.create_administrator("battery staple")
+    assert await access.by_password("admin", PASSWORD) is None
+    assert await access.of_session(secret) is None
+    assert await Person.all().count() == 1
+
+
+@pytest.mark.parametrize("length", [0, 7, 1001])
+async def test_a_password_of_the_wrong_length_is_refused(access: Access, length: int) -> None:
+    with pytest.raises(InvalidInput, match=f"password must have 8 to 1000 characters, not {length}"):
+        await access.create_administrator("x" * length)
+
+
+async def test_the_beginning_of_a_password_is_not_the_password(access: Access) -> None:
+    await access.create_administrator("x" * 1000)
+    assert await access.by_password("admin", "x" * 1000)
+    assert await access.by_password("admin", "x" * 1001) is None
+    assert await access.by_password("admin", "x" * 999) is None
+
+
+async def test_a_name_that_does_not_exist_costs_a_guess_as_much(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time is counted in what takes it: one comparison by argon2 each."""
+    await access.create_administrator(PASSWORD)
+    compared: list[str] = []
+    hasher = access_module._hasher
+
+    class Counting:
+        def verify(self, expected: str, password: str) -> bool:
+            compared.append(password)
+            return bool(hasher.verify(expected, password))
+
+    monkeypatch.setattr(access_module, "_hasher", Counting())
+    for name in ("admin", "nobody"):
+        assert await access.by_password(name, "wrong") is None
+    assert len(compared) == 2
+
+
+async def test_whoever_signs_in_elsewhere_has_no_password_here(access: Access) -> None:
+    await access.by_subject("https://id.example 7", "ada", Role.VIEWER)
+    assert await access.by_password("ada", "") is None
+
+
+# -- sessions ------------------------------------------------------------------------------------------------
+
+
+async def test_a_session_tells_who_it_is_with_the_rights_of_now(access: Access) -> None:
+    ada = await access.add_person("ada", "viewer", PASSWORD)
+    secret = await signed_in(access, ada)
+    actor = await known(access, secret)
+    assert (actor.name, actor.role, actor.rights) == ("ada", "viewer", frozenset({Right.LOOK}))
+    await access.add_person("bob", "admin", PASSWORD)
+    await access.change_person(ada, role="approver")
+    assert Right.APPROVE in (await known(access, secret)).rights
+
+
+async def test_what_the_database_knows_of_a_session_opens_nothing(access: Access) -> None:
+    secret = await signed_in(access, await access.add_person("ada", "admin", PASSWORD))
+    (session,) = await Session.all()
+    assert secret not in str(vars(session))
+    assert await access.of_session(session.id) is None
+
+
+async def test_signing_in_again_gives_another_secret_and_ends_the_one_before(access: Access) -> None:
+    ada = await access.add_person("ada", "admin", PASSWORD)
+    first = await signed_in(access, ada)
+    second = await access.begin_session(ada, **BROWSER, former=first)
+    assert second != first
+    assert await access.of_session(first) is None
+    assert await access.of_session(second)
+
+
+@pytest.mark.parametrize(
+    ("idle", "age", "holds"),
+    [
+        (timedelta(), timedelta(), True),
+        (IDLE - timedelta(minutes=1), IDLE, True),
+        (IDLE + timedelta(minutes=1), IDLE + timedelta(minutes=1), False),
+        (timedelta(), LONGEST - timedelta(minutes=1), True),
+        (timedelta(), LONGEST + timedelta(minutes=1), False),
+    ],
+)
+async def test_a_session_ends_when_it_is_not_used_and_in_any_case_some_day(
+    access: Access, idle: timedelta, age: timedelta, holds: bool
+) -> None:
+    secret = await signed_in(access, await access.add_person("ada", "admin", PASSWORD))
+    await Session.all().update(seen_at=clock.now() - idle, created_at=clock.now() - age)
+    assert bool(await access.of_session(secret)) is holds
+
+
+async def test_a_use_is_noted_so_that_what_is_used_does_not_end(access: Access) -> None:
+    secret = await signed_in(access, await access.add_person("ada", "admin", PASSWORD))
+    await Session.all().update(seen_at=clock.now() - timedelta(hours=1))
+    await known(access, secret)
+    assert clock.now() - (await Session.get()).seen_at < timedelta(minutes=1)
+
+
+async def test_signing_out_everywhere_ends_every_session_but_this(access: Access, heard: list[Event]) -> None:
+    ada = await access.add_person("ada", "admin", PASSWORD)
+    here, there = await signed_in(access, ada), await signed_in(access, ada)
+    await access.end_sessions(ada, but=(await known(access, here)).session)
+    assert await access.of_session(here)
+    assert await access.of_session(there) is None
+    assert AccessChanged() in heard
+
+
+async def test_whoever_is_removed_is_signed_out(access: Access, heard: list[Event]) -> None:
+    await access.add_person("bob", "admin", PASSWORD)
+    ada = await access.add_person("ada", "admin", PASSWORD)
+    secret = await signed_in(access, ada)
+    await access.remove_person(ada)
+    assert await access.of_session(secret) is None
+    assert AccessChanged() in heard
+    with pytest.raises(NotFound):
+        await access.remove_person(ada)
+
+
+# -- people --------------------------------------------------------------------------------------------------
+
+
+async def test_the_last_administrator_stays_one(access: Access) -> None:
+    ada = await access.add_person("ada", "admin", PASSWORD)
+    with pytest.raises(InvalidInput, match="ada is the only one who may administer"):
+        await access.change_person(ada, role="viewer")
+    with pytest.raises(InvalidInput, match="make somebody else an admin first"):
+        await access.remove_person(ada)
+    await access.add_person("bob", "admin", PASSWORD)
+    await access.change_person(ada, role="viewer")
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "password", "told"),
+    [
+        ("", "viewer", PASSWORD, "name must have 1 to 64 letters"),
+        ("ada", "boss", PASSWORD, "role must be viewer, operator, approver or admin, not 'boss'"),
+        ("ada", "viewer", "short", "password must have 8 to 1000 characters, not 5"),
+    ],
+)
+async def test_a_person_that_cannot_be_is_refused_field_by_field(
+    access: Access, name: str, role: str, password: str, told: str
+) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        await access.add_person(name, role, password)
+    assert not await access.has_people()
+
+
+async def test_a_name_is_given_once(access: Access) -> None:
+    await access.add_person("ada", "viewer", PASSWORD)
+    with pytest.raises(InvalidInput, match="there is a person 'ada' already"):
+        await access.add_person("ada", "admin", PASSWORD)
+
+
+async def test_an_identity_is_one_person_whatever_it_calls_itself_later(access: Access) -> None:
+    first = await access.by_subject("https://id.example 7", "ada", Role.OPERATOR)
+    again = await access.by_subject("https://id.example 7", "countess", Role.ADMIN)
+    assert (again.id, again.name, again.role) == (first.id, "ada", Role.OPERATOR)
+    with pytest.raises(InvalidInput, match="there is a person 'ada' already"):
+        await access.by_subject("https://id.example 8", "ada", Role.OPERATOR)
+
+
+# -- tokens --------------------------------------------------------------------------------------------------
+
+
+async def test_a_token_has_256_bits_of_which_the_sha256_is_kept(access: Access) -> None:
+    _, secret = await access.create_token("bot", ["jobs:read"], days=1, created_by="ada")
+    assert secret.startswith("jr_")
+    assert len(secret.removeprefix("jr_")) == 43
+    (row,) = await Token.all()
+    assert secret not in str(vars(row))
+    actor = await access.of_token(secret)
+    assert actor
+    assert (actor.name, actor.rights) == ("bot", frozenset({Right.LOOK}))
+    assert await access.of_token(row.hash) is None
+
+
+async def test_no_token_approves_whatever_its_scopes(access: Access) -> None:
+    scopes = ["jobs:read", "jobs:write", "agent", "admin"]
+    _, secret = await access.create_token("bot", scopes, days=None, created_by="ada")
+    actor = await access.of_token(secret)
+    assert actor
+    assert actor.rights == frozenset(Right) - {Right.APPROVE}
+
+
+async def test_a_token_that_expired_or_was_revoked_opens_nothing(access: Access, heard: list[Event]) -> None:
+    view, secret = await access.create_token("bot", ["agent"], days=1, created_by="ada")
+    await Token.all().update(expires_at=clock.now() - timedelta(seconds=1))
+    assert await access.of_token(secret) is None
+    await Token.all().update(expires_at=None)
+    assert await access.of_token(secret)
+    revoked = await access.revoke_token(view.id)
+    assert revoked.revoked_at
+    assert await access.of_token(secret) is None
+    assert AccessChanged() in heard
+
+
+async def test_the_last_use_of_a_token_is_noted(access: Access) -> None:
+    _, secret = await access.create_token("bot", ["agent"], days=1, created_by="ada")
+    assert (await access.tokens())[0].last_used_at is None
+    await access.of_token(secret)
+    assert (await access.tokens())[0].last_used_at
+
+
+@pytest.mark.parametrize(
+    ("scopes", "days", "told"),
+    [
+        ([], 1, "scopes must be one or more of jobs:read, jobs:write, agent, admin"),
+        (["jobs:approve"], 1, "scopes must be one or more"),
+        (["agent"], 0, "days must be more than 0"),
+        (["agent"], 1e9, "days must be more than 0 and at most 3,650"),
+    ],
+)
+async def test_a_token_that_cannot_be_is_refused(access: Access, scopes: list[str], days: float, told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        await access.create_token("bot", scopes, days=days, created_by="ada")
