@@ -17,6 +17,7 @@ from ui.pages.dashboard import DashboardPage
 from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
 from ui.pages.settings import SettingsPage
+from ui.sockets import bind_sockets
 from ui.theme import FAVICON, HEAD
 
 ROOT = "/app"
@@ -69,6 +70,7 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still) -> Live:
         ui.add_head_html(HEAD)
         broken()
 
+    bind_sockets()
     ui.run_with(
         app,
         title="Job Runner",

@@ -1,0 +1,69 @@
+"""A page's socket belongs to whoever the page was made for; NiceGUI itself takes whoever knows the page's id."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from nicegui import Client, core
+from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignore[import-untyped]  # ships no types
+
+from engine.actors import Actor
+
+OF_A_PAGE = ("event", "javascript_response", "ack", "log")  # what a browser says about a page, by the page's id
+
+Handler = Callable[..., Any]
+
+
+def bind_sockets() -> None:
+    """Let a socket speak only for a page of its own session, and only after it shook hands for that page."""
+    handlers: dict[str, Handler] = core.sio.handlers["/"]
+    for name in OF_A_PAGE:
+        handlers[name] = _only_in_its_room(handlers[name])
+    handlers["handshake"] = _only_by_its_owner(handlers["handshake"])
+    handlers["connect"] = _connected(handlers["connect"])
+
+
+def _only_in_its_room(handler: Handler) -> Handler:
+    async def guarded(sid: str, message: Any) -> Any:
+        if isinstance(message, dict) and message.get("client_id") in core.sio.rooms(sid):
+            return await _result(handler(sid, message))
+        return None
+
+    return guarded
+
+
+def _only_by_its_owner(handler: Handler) -> Handler:
+    async def guarded(sid: str, data: Any) -> Any:
+        if isinstance(data, dict) and _may_listen(core.sio.get_environ(sid), data.get("client_id")):
+            return await _result(handler(sid, data))
+        return False
+
+    return guarded
+
+
+def _connected(handler: Handler) -> Handler:
+    """The handshake may come with the connection, in its query."""
+
+    async def guarded(sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
+        asked = parse_qs(environ.get("QUERY_STRING", "")).get("client_id", [None])[0]
+        if asked is not None and not _may_listen(environ, asked):
+            raise Refused("this page is another session's")
+        return await _result(handler(sid, environ, auth))
+
+    return guarded
+
+
+def _may_listen(environ: dict[str, Any] | None, client_id: object) -> bool:
+    """Whether the socket's session is the one that the page was made for; a page that is gone is refused elsewhere."""
+    client = Client.instances.get(str(client_id))
+    if client is None:
+        return True
+    scope = (environ or {}).get("asgi.scope", {})
+    who: Actor | None = scope.get("state", {}).get("actor")
+    whose: Actor | None = client.request.scope.get("state", {}).get("actor")
+    return who is not None and whose is not None and (who.key, who.session) == (whose.key, whose.session)
+
+
+async def _result(value: Any) -> Any:
+    return await value if asyncio.iscoroutine(value) else value
