@@ -77,8 +77,10 @@ class SignIn:
         Raises:
             SignedOut: their session is over.
         """
-        if actor.kind is Kind.LOCAL and not self.has_people:
-            return actor
+        if actor.kind is Kind.LOCAL:
+            await self._look_again_if_possible()
+            if not self.has_people:
+                return actor
         now = await self._access.of_session_id(actor.session, actor.address)
         if now is None or now.key != actor.key:
             raise SignedOut

@@ -162,7 +162,9 @@ class Access:
         faults = [*name_faults(name), *_role_faults(role), *_password_faults(password)]
         if faults:
             raise InvalidInput(faults)
-        return (await self._create(name, Role(role), await self._hashed(password))).id
+        person = await self._create(name, Role(role), await self._hashed(password))
+        self._bus.publish(AccessChanged())
+        return person.id
 
     async def change_person(self, person_id: int, *, role: str | None = None, password: str | None = None) -> None:
         """Another role or password, from now on: a new password ends every session of theirs.

@@ -9,9 +9,10 @@ from engine.actors import Actor
 from engine.administration import Administration
 from engine.audit import Audit, Recorded
 from engine.commands import Commands
+from engine.errors import FieldError, InvalidInput
 from engine.queries import Queries
 from engine.views import ChannelView, JobView, PersonView, TokenView
-from models.rights import Right
+from models.rights import Right, Role
 from models.states import Move
 
 T = TypeVar("T")
@@ -155,8 +156,12 @@ class Desk:
         return await self._office.access.people()
 
     async def add_person(self, name: str, role: str, password: str) -> int:
-        """See `Access.add_person`."""
+        """See `Access.add_person`; where nobody signs in yet, the first one has to be able to let others in."""
+        await self._allowed(Right.ADMINISTER)
         add = self._office.access.add_person
+        if role != Role.ADMIN and not await self._office.access.has_people():
+            rule = f"role must be admin for the first person, who lets the others in, not {role!r}"
+            raise InvalidInput([FieldError("role", rule)])
         return await self._administer(
             "person.add", f"person {name}", lambda: add(name, role, password), told=lambda _: {"role": role}
         )

@@ -13,6 +13,7 @@ from ui.layout import Shell
 from ui.live import Live, Still, View
 from ui.pages.agents import AgentsPage
 from ui.pages.approvals import ApprovalsPage
+from ui.pages.audit import AuditPage
 from ui.pages.dashboard import DashboardPage
 from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
@@ -33,6 +34,7 @@ PAGES: dict[str, MakeView] = {
     "/approvals": ApprovalsPage,
     "/agents": AgentsPage,
     "/settings": SettingsPage,
+    "/settings/audit": AuditPage,
 }
 
 

@@ -20,6 +20,11 @@ class Node(ui.element):
         list.extend(self.classes, classes.split())
         dict.update(self.props, {name.replace("_", "-"): value for name, value in attributes.items()})
 
+    @property
+    def text(self) -> str:
+        """What stands in it."""
+        return self._text or ""
+
     def change(self, text: str | None = None, classes: str | None = None, **attributes: Any) -> Self:
         """Patch what differs; a browser that shows it already is told nothing. None removes an attribute."""
         changed = False

@@ -7,14 +7,16 @@ from nicegui import PageArguments, ui
 
 from engine import clock
 from engine.administration import CREDENTIALS
-from engine.errors import InvalidInput, JobRunnerError
-from engine.views import ChannelView, TypeView
+from engine.errors import InvalidInput, JobRunnerError, NotAllowed, SignedOut
+from engine.views import ChannelView, PersonView, TokenView, TypeView
 from models.rights import Right
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
 from ui.components.job_card import time_node
 from ui.components.node import Node, button
+from ui.components.people import People
 from ui.components.redrawn import Redrawn
+from ui.components.tokens import Tokens
 from ui.components.type_policies import TypePolicies
 from ui.layout import Shell, StillView
 from ui.live import Draw
@@ -50,15 +52,39 @@ class SettingsPage(StillView):
         with Node("section", "", "panel", aria_label="Mail"):
             Node("h2", "Mail")
             Node("p", self._mail(), "muted")
+        if self._may_administer:
+            self._people, self._tokens = People(shell), Tokens(shell)
+            with Node("section", "", "panel", aria_label="Audit"), Node("div", "", "panel-head"):
+                Node("h2", "Audit log")
+                Node("a", "Open the audit log", "button", href="/app/settings/audit", data_icon="history")
+        if shell.actor.session:
+            with Node("section", "", "panel", aria_label="You"), Node("div", "", "panel-head"):
+                with Node("div"):
+                    Node("h2", "You")
+                    Node("span", f"Signed in as {shell.actor.name}, {shell.actor.role}", "muted")
+                button("Sign out everywhere else", "", "logout").on_press(self._sign_out_elsewhere)
         shell.show("Settings", "/app/settings", self)
 
     async def read(self, reader: Reader) -> Draw:
-        """Read channels and job types again."""
-        return partial(self._show_all, await reader.queries.channels(), await reader.queries.types())
+        """Read channels, job types, people and tokens again."""
+        people, tokens = await self._read_access()
+        channels, types = await reader.queries.channels(), await reader.queries.types()
+        return partial(self._show_all, channels, types, people, tokens)
 
-    def _show_all(self, channels: list[ChannelView], types: list[TypeView]) -> None:
+    async def _read_access(self) -> tuple[list[PersonView], list[TokenView]]:
+        try:
+            return await self._shell.desk.people(), await self._shell.desk.tokens()
+        except (NotAllowed, SignedOut):
+            return [], []
+
+    def _show_all(
+        self, channels: list[ChannelView], types: list[TypeView], people: list[PersonView], tokens: list[TokenView]
+    ) -> None:
         self._list.show(channels, partial(self._draw_channels, channels))
         self._types.show(types)
+        if self._may_administer:
+            self._people.show(people)
+            self._tokens.show(tokens)
 
     def _draw_channels(self, channels: list[ChannelView]) -> None:
         for channel in channels:
@@ -98,6 +124,10 @@ class SettingsPage(StillView):
             outbox = self._shell.atlas.downloads.outbox()
             return f"No mail server is configured: messages are saved to {outbox}. Set JOB_RUNNER_SMTP_HOST."
         return f"Mail leaves through {settings.smtp_host} ({settings.smtp_security})."
+
+    async def _sign_out_elsewhere(self) -> None:
+        await self._shell.desk.end_own_sessions()
+        ui.notify("Signed out everywhere else", type="positive", position="bottom")
 
     # -- what people do --------------------------------------------------------------------------------------
 
