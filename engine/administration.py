@@ -7,12 +7,13 @@ from httpx import URL, InvalidURL
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
-from engine.channels import FEED, KINDS, http_client, open_channel
+from engine.channels import FEED, KINDS, open_channel
 from engine.errors import AttemptError, FieldError, InvalidInput, NotFound
 from engine.events import Bus, ChannelsChanged, TypesChanged
 from engine.faults import shown
 from engine.jobs import Registry
 from engine.names import name_faults
+from engine.outbound import allowed, http_client
 from engine.rows import channel_view
 from engine.settings import Settings
 from engine.vault import Vault
@@ -35,6 +36,7 @@ class Administration:
     """Channels and job types."""
 
     def __init__(self, settings: Settings, registry: Registry, bus: Bus) -> None:
+        self._settings = settings
         self._registry = registry
         self._bus = bus
         secret = settings.secret_key
@@ -92,7 +94,7 @@ class Administration:
             raise NotFound("channel", channel_id)
         changes: dict[str, Any] = {"tested_at": clock.now(), "fault": None}
         try:
-            async with http_client() as http:
+            async with http_client(await allowed(self._settings)) as http:
                 account = await open_channel(row, self._vault, http).check()
             changes |= {"account": account.name, "limits": vars(account.limits)}
         except AttemptError as fault:

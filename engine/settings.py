@@ -19,6 +19,7 @@ MIN_PASSWORD = 8
 MAX_PASSWORD = 1000
 _KEPT_TO_OURSELVES = ("PASSWORD", "SECRET", "DATABASE_URL", "STORAGE_URL", "S3_ENDPOINT")  # no message repeats them
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w!.*'()-]+)*/?", re.ASCII)
+_HOST_OR_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9A-Fa-f:.]+(?:/\d{1,3})?", re.ASCII)
 _SERVER = re.compile(r"https?://[\w.-]+(?::\d{1,5})?/?|https?://\[[0-9a-fA-F:]+\](?::\d{1,5})?/?", re.ASCII)
 
 
@@ -47,6 +48,9 @@ class Settings(BaseSettings):
     s3_region: str | None = None
     s3_access_key_id: str | None = None
     s3_secret_access_key: Annotated[SecretStr | None, Field(validate_default=True)] = None
+
+    allow_private_urls: str = ""
+    max_submissions_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
@@ -85,6 +89,14 @@ class Settings(BaseSettings):
         if bool(secret) != bool(info.data.get("s3_access_key_id")):
             raise ValueError(f"and {PREFIX}S3_ACCESS_KEY_ID must both be set, or neither")
         return secret
+
+    @field_validator("allow_private_urls")
+    @classmethod
+    def _hosts_or_networks(cls, named: str) -> str:
+        for word in named.replace(",", " ").split():
+            if not _HOST_OR_NETWORK.fullmatch(word):
+                raise ValueError(f"must name hosts or networks, as social.internal or 10.0.0.0/8, not {word!r}")
+        return named
 
     @field_validator("admin_password")
     @classmethod

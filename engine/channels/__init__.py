@@ -14,14 +14,6 @@ from models.channel import Channel as ChannelRow
 
 KINDS = ("feed", "mastodon", "bluesky")
 FEED = "feed"
-REQUEST_TIMEOUT = httpx.Timeout(30, connect=10)
-
-
-def http_client() -> httpx.AsyncClient:
-    """The client for talking to channels: bounded waits, no redirects followed, no proxy from the environment."""
-    return httpx.AsyncClient(
-        timeout=REQUEST_TIMEOUT, follow_redirects=False, trust_env=False, headers={"User-Agent": "JobRunner"}
-    )
 
 
 def open_channel(row: ChannelRow, vault: Vault, http: httpx.AsyncClient) -> Channel:

@@ -14,6 +14,7 @@ import regex
 from engine import clock
 from engine.channels.base import Image, Limits, Post, length_fault
 from engine.errors import PermanentError, TransientError
+from engine.outbound import Forbidden
 
 MAX_ANSWER_BYTES = 1_000_000
 LONGEST_WAIT = timedelta(days=1)
@@ -75,6 +76,8 @@ class Server:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise PermanentError(f"{self.name} cannot be asked: that is no usable URL.") from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            if isinstance(error.__cause__, Forbidden):
+                raise PermanentError(f"{self.name} is not asked: {error}.") from error
             raise NotSentError(_cause(error)) from error
         except httpx.HTTPError as error:
             raise AnswerLostError(_cause(error)) from error

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from engine import files
-from engine.channels import http_client, known_limits, open_channel
+from engine.channels import known_limits, open_channel
 from engine.channels.base import Image, Post, length_fault
 from engine.errors import (
     AttemptError,
@@ -18,6 +18,7 @@ from engine.errors import (
 )
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import ImageInput, TextBlock
+from engine.outbound import allowed, http_client
 from engine.settings import Settings
 from engine.storage import FILES, Storage, open_storage
 from engine.vault import Vault
@@ -97,7 +98,7 @@ class SocialPost(JobType[SocialPayload]):
         rows = await _rows(payload.channels)
         posts: list[dict[str, Any]] = []
         faults: dict[str, AttemptError] = {}
-        async with http_client() as http:
+        async with http_client(await allowed(context.settings)) as http:
             for number, name in enumerate(payload.channels):
                 await context.progress(100 * number / len(payload.channels))
                 try:

@@ -188,6 +188,7 @@ def fleet(at_work: Fleet) -> Iterator[Fleet]:
     """Everything, complete; and so it is again afterwards, and nothing is left undone."""
     until(at_work.is_complete, HEAL_SECONDS, "everybody is online")
     at_work.mail.messages.clear()
+    at_work.mail.held.clear()
     yield at_work
     until(at_work.is_complete, HEAL_SECONDS, "everybody is online again")
     until(lambda: not at_work.ask(OPEN_ATTEMPTS), 10, "every attempt is recorded")
