@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from engine.access import Access
-from engine.actors import Actor
+from engine.actors import Actor, Kind
 from engine.administration import Administration
 from engine.audit import Audit, Recorded
 from engine.commands import Commands
 from engine.errors import FieldError, InvalidInput
+from engine.pace import Pace
 from engine.queries import Queries
+from engine.settings import Settings
 from engine.views import ChannelView, JobView, PersonView, TokenView
 from models.rights import Right, Role
 from models.states import Move
@@ -28,13 +30,20 @@ class Office:
     """Opens a desk for whoever asks."""
 
     def __init__(
-        self, commands: Commands, queries: Queries, administration: Administration, access: Access, audit: Audit
+        self,
+        settings: Settings,
+        commands: Commands,
+        queries: Queries,
+        administration: Administration,
+        access: Access,
+        audit: Audit,
     ) -> None:
         self.commands = commands
         self.queries = queries
         self.administration = administration
         self.access = access
         self.audit = audit
+        self.submissions = Pace(settings.max_submissions_a_minute, "this token submits too many jobs")
 
     def desk(self, who: Who) -> "Desk":
         """A desk for somebody who is looked up anew at every wish: a role may have changed since the last."""
@@ -62,8 +71,14 @@ class Desk:
     # -- jobs ------------------------------------------------------------------------------------------------
 
     async def submit(self, type_key: str, payload: dict[str, Any], **more: Any) -> tuple[int, bool]:
-        """See `Commands.submit`; without `created_by`, the job is created by whoever asks."""
+        """See `Commands.submit`; without `created_by`, the job is created by whoever asks.
+
+        Raises:
+            TooMany: this token has submitted too many in the last minute.
+        """
         actor = await self._allowed(Right.OPERATE)
+        if actor.kind is Kind.TOKEN:
+            self._office.submissions.count(actor.key)
 
         async def submitted() -> tuple[int, bool]:
             created_by = more.pop("created_by", None) or actor.name

@@ -47,7 +47,7 @@ class Atlas:
         self._cluster = Cluster(settings, self.id, self.bus)
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
-        self.office = Office(self.commands, self.queries, self.administration, self.access, self.audit)
+        self.office = Office(settings, self.commands, self.queries, self.administration, self.access, self.audit)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)

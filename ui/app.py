@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.responses import PlainTextResponse
 from nicegui import PageArguments, ui
 from nicegui import app as nicegui_app
 
+from engine.actors import Actor
 from engine.engine import Atlas
 from ui.components.apology import broken, missing
 from ui.layout import Shell
@@ -24,6 +26,8 @@ from ui.theme import FAVICON, HEAD
 ROOT = "/app"
 RECONNECT_SECONDS = 30.0
 RESPONSE_SECONDS = 60.0  # after a restart every open page asks at once; each gets its turn
+
+TOO_MANY = "Too many pages are open or loading: close some, and try again in a minute"
 
 MakeView = Callable[[Shell, PageArguments], View]
 
@@ -58,8 +62,12 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still) -> Live:
 
     @ui.page(ROOT, response_timeout=RESPONSE_SECONDS)
     @ui.page(f"{ROOT}/{{_:path}}", response_timeout=RESPONSE_SECONDS)
-    async def single_page() -> None:
-        await _open(atlas, live)
+    async def single_page() -> Response | None:
+        actor = ui.context.client.request.state.actor
+        if live.is_crowded(actor):
+            return PlainTextResponse(TOO_MANY, 429, {"Retry-After": "60"})
+        await _open(atlas, live, actor)
+        return None
 
     @ui.page("/{_:path}")
     def nowhere() -> None:
@@ -84,9 +92,9 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still) -> Live:
     return live
 
 
-async def _open(atlas: Atlas, live: Live) -> None:
+async def _open(atlas: Atlas, live: Live, actor: Actor) -> None:
     ui.add_head_html(HEAD)
-    shell = Shell(atlas, live, ui.context.client.request.state.actor)
+    shell = Shell(atlas, live, actor)
     is_first = True
 
     def routed(make: MakeView) -> Callable[[PageArguments], Awaitable[None] | None]:

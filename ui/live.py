@@ -39,6 +39,8 @@ REFRESH_SECONDS = 10.0
 ENGINE_SECONDS = 2.0
 CHECK_SECONDS = 30.0
 MAX_REMEMBERED = 20_000
+MAX_PAGES = 200  # of one person
+MAX_LOADING = 40  # each is kept for a minute, whether or not a browser comes for it
 
 Draw = Callable[[], None]
 Still = Callable[[Actor], Awaitable[Actor]]
@@ -65,6 +67,8 @@ class View(Protocol):
 
 class Tab(Protocol):
     """An open tab: the frame around a tab."""
+
+    actor: Actor
 
     def on_jobs(self, jobs: Sequence[JobView]) -> None:
         """These jobs changed."""
@@ -93,6 +97,7 @@ class Live:
         self.still = still
         self._tabs: set[Tab] = set()
         self._awake: set[Tab] = set()
+        self._loading: set[Tab] = set()  # no browser has listened yet
         self.version = 0
         self._changed: set[int] = set()
         self._logged: set[int] = set()
@@ -131,14 +136,21 @@ class Live:
     def join(self, tab: Tab) -> None:
         """Know of this tab; it is brought up to date once it is awake."""
         self._tabs.add(tab)
+        self._loading.add(tab)
+
+    def is_crowded(self, actor: Actor) -> bool:
+        """Whether somebody has as many pages open, or asked for and never opened, as one may have."""
+        loading = sum(tab.actor.name == actor.name for tab in self._loading)
+        return loading >= MAX_LOADING or sum(tab.actor.name == actor.name for tab in self._tabs) >= MAX_PAGES
 
     def leave(self, tab: Tab) -> None:
         """Its page is gone."""
-        self._tabs.discard(tab)
-        self._awake.discard(tab)
+        for tabs in (self._tabs, self._awake, self._loading):
+            tabs.discard(tab)
 
     def wake(self, tab: Tab, version: int) -> None:
         """A browser listens: keep its tab up to date; what has changed since `version` it reads now."""
+        self._loading.discard(tab)
         self._awake.add(tab)
         if self.engine:
             tab.on_engine(self.engine)

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from tests.conftest import new_database
 from tests.support.server import JobRunner
+from ui.live import MAX_LOADING
 
 PASSWORD = "correct horse"
 ROLES = ["viewer", "operator", "approver", "admin"]
@@ -161,6 +163,34 @@ def test_a_role_that_changes_counts_from_the_next_request_on(public: JobRunner, 
         assert browser.post("/api/v1/jobs", json={"type": "EMAIL_SEND", "payload": MAIL}).status_code == 201
         assert admin.delete(f"/api/v1/people/{person['id']}").status_code == 204
         assert browser.get("/api/v1/jobs").status_code == 401
+
+
+# -- limits --------------------------------------------------------------------------------------------------
+
+
+def test_a_token_that_submits_too_much_has_to_wait_and_people_do_not(tmp_path: Path, own_database: str) -> None:
+    with JobRunner(tmp_path / "data", DATABASE_URL=own_database, MAX_SUBMISSIONS_A_MINUTE=3) as runner:
+        made = runner.http.post("/api/v1/tokens", json={"name": "eager", "scopes": ["agent"]}).json()
+        job = {"type": "TEST_NOOP", "payload": {}}
+        with a_program(runner, made["token"]) as program:
+            answers = [program.post("/api/v1/jobs", json=job) for _ in range(4)]
+            assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
+            assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+            assert "at most 3 a minute" in answers[-1].json()["detail"]
+            assert program.get("/api/v1/jobs").json()["total"] == 3
+        assert [runner.submit("TEST_NOOP") for _ in range(4)]
+
+
+def test_pages_that_are_asked_for_and_never_opened_are_too_many_some_day(tmp_path: Path) -> None:
+    with JobRunner(tmp_path / "data", HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD) as runner:
+        with signed_in(runner, "admin") as admin:
+            admin.post("/api/v1/people", json={"name": "other", "role": "viewer", "password": PASSWORD})
+            answers = [admin.get("/app/agents") for _ in range(MAX_LOADING + 1)]
+            assert [answer.status_code for answer in answers] == [200] * MAX_LOADING + [429]
+            assert answers[-1].headers["retry-after"] == "60"
+            assert admin.get("/api/v1/jobs").status_code == 200
+        with signed_in(runner, "other") as other:
+            assert other.get("/app/agents").status_code == 200, "nobody else has to wait"
 
 
 # -- the audit log -------------------------------------------------------------------------------------------
