@@ -40,7 +40,7 @@ ENGINE_SECONDS = 2.0
 CHECK_SECONDS = 30.0
 MAX_REMEMBERED = 20_000
 MAX_PAGES = 200  # of one person
-MAX_LOADING = 40  # each is kept for a minute, whether or not a browser comes for it
+MAX_LOADING = 100  # each is kept for a minute, whether or not a browser comes for it
 
 Draw = Callable[[], None]
 Still = Callable[[Actor], Awaitable[Actor]]
