@@ -27,6 +27,11 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):
         app.include_router(router)
 
+    if atlas.settings.oidc_issuer:
+        from api.oidc import oidc_routes  # its libraries are loaded only where they are used
+
+        app.include_router(oidc_routes(atlas, sign_in))
+
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def home() -> Response:
         return RedirectResponse("/app")

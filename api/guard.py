@@ -17,7 +17,18 @@ from engine.health import DRIVER_ERRORS, trouble
 from models.rights import Right
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
-OPEN_PATHS = frozenset({"/login", "/healthz", "/readyz", "/static/theme.css", "/static/theme.js", "/favicon.ico"})
+OPEN_PATHS = frozenset(
+    {
+        "/login",
+        "/login/oidc",
+        "/login/oidc/callback",
+        "/healthz",
+        "/readyz",
+        "/static/theme.css",
+        "/static/theme.js",
+        "/favicon.ico",
+    }
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS = {
     "Content-Security-Policy": (

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import deque
 from html import escape
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -38,6 +39,7 @@ class SignIn:
         self._access = atlas.access
         self._loopback = atlas.settings.is_loopback
         self._is_shared = atlas.settings.is_shared
+        self.provider = urlsplit(atlas.settings.oidc_issuer or "").hostname
         self.throttle = Throttle()
         self.has_people = False
         self.setup_code: str | None = None
@@ -93,7 +95,7 @@ class SignIn:
         secret = await self._access.begin_session(person.id, address=address, browser=browser, former=former)
         if actor := await self._access.of_session(secret, address):
             await self._atlas.audit.record(actor, "session.begin", f"person {person.name}")
-        response = RedirectResponse(_local_path(target), 303)
+        response = RedirectResponse(local_path(target), 303)
         response.set_cookie(
             COOKIE,
             secret,
@@ -151,7 +153,7 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
     @router.get("/login")
     async def form(next: str = "/app") -> HTMLResponse:  # noqa: A002 (the query's name)
         await sign_in.look_again()
-        return _page(sign_in, next)
+        return sign_in_page(sign_in, next)
 
     @router.post("/login")
     async def submit(
@@ -164,22 +166,22 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
         await sign_in.look_again()
         counted = (f"from {request.client.host if request.client else ''}", f"as {name[:64]}")
         if seconds := sign_in.throttle.must_wait(*counted):
-            page = _page(sign_in, next, f"Too many tries; wait {math.ceil(seconds / 60)} minutes", 429)
+            page = sign_in_page(sign_in, next, f"Too many tries; wait {math.ceil(seconds / 60)} minutes", 429)
             page.headers["Retry-After"] = f"{math.ceil(seconds)}"
             return page
         if sign_in.setup_code:
             if not hmac.compare_digest(code.strip().encode(), sign_in.setup_code.encode()):
                 sign_in.throttle.failed(counted[0])
-                return _page(sign_in, next, "That is not the one-time code in the log", 403)
+                return sign_in_page(sign_in, next, "That is not the one-time code in the log", 403)
             try:
                 await access.create_administrator(password)
             except InvalidInput as error:
-                return _page(sign_in, next, f"The {error}", 422)
+                return sign_in_page(sign_in, next, f"The {error}", 422)
             sign_in.has_people, sign_in.setup_code, name = True, None, ADMINISTRATOR
         person = await access.by_password(name, password)
         if person is None:
             sign_in.throttle.failed(*counted)
-            return _page(sign_in, next, "Name or password is wrong", 403)
+            return sign_in_page(sign_in, next, "Name or password is wrong", 403)
         return await sign_in.begin(request, person, next)
 
     @router.post("/logout")
@@ -195,13 +197,14 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
     return router
 
 
-def _local_path(target: str) -> str:
+def local_path(target: str) -> str:
     """Only ever a path of this site: `//host` and `/\\host` would lead elsewhere, and browsers drop tabs in between."""
     is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
     return target if is_local else "/app"
 
 
-def _page(sign_in: SignIn, target: str, fault: str = "", status: int = 200) -> HTMLResponse:
+def sign_in_page(sign_in: SignIn, target: str, fault: str = "", status: int = 200) -> HTMLResponse:
+    """The form, or the one for the first administrator, with what went wrong."""
     if sign_in.setup_code:
         title, action = "Set up Job Runner", "Create administrator"
         intro = "<p>The log shows a one-time code. Choose the password of the user <b>admin</b>.</p>"
@@ -213,12 +216,16 @@ def _page(sign_in: SignIn, target: str, fault: str = "", status: int = 200) -> H
         fields = _field("Name", "name", "text", "username", ADMINISTRATOR) + _field(
             "Password", "password", "password", "current-password"
         )
+    elsewhere = ""
+    if sign_in.provider and not sign_in.setup_code:
+        query = urlencode({"next": local_path(target)})
+        elsewhere = f'<a class="button" href="/login/oidc?{query}">Sign in with {escape(sign_in.provider)}</a>'
     alert = f'<p class="form-fault" role="alert">{escape(fault)}</p>' if fault else ""
     return plain_page(
         title,
         f'<form method="post" action="/login" class="sign-in"><h1>{title}</h1>{intro}{alert}{fields}'
-        f'<input type="hidden" name="next" value="{escape(_local_path(target))}">'
-        f'<button class="button primary">{action}</button></form>',
+        f'<input type="hidden" name="next" value="{escape(local_path(target))}">'
+        f'<button class="button primary">{action}</button>{elsewhere}</form>',
         status,
     )
 

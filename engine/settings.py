@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     s3_access_key_id: str | None = None
     s3_secret_access_key: Annotated[SecretStr | None, Field(validate_default=True)] = None
 
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: Annotated[SecretStr | None, Field(validate_default=True)] = None
+    oidc_role: Literal["viewer", "operator", "approver", "admin"] = "viewer"
+
     allow_private_urls: str = ""
     max_submissions_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
@@ -88,6 +93,21 @@ class Settings(BaseSettings):
     def _whole_key(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if bool(secret) != bool(info.data.get("s3_access_key_id")):
             raise ValueError(f"and {PREFIX}S3_ACCESS_KEY_ID must both be set, or neither")
+        return secret
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _an_issuer(cls, issuer: str | None) -> str | None:
+        if issuer and not re.fullmatch(r"https?://[^\s?#@]+", issuer, re.ASCII):
+            raise ValueError("must be the provider's URL, as https://id.example.org/realms/team")
+        return issuer.rstrip("/") if issuer else None
+
+    @field_validator("oidc_client_secret")
+    @classmethod
+    def _all_three(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        given = [bool(secret), bool(info.data.get("oidc_issuer")), bool(info.data.get("oidc_client_id"))]
+        if any(given) and not all(given):
+            raise ValueError(f"and {PREFIX}OIDC_ISSUER and {PREFIX}OIDC_CLIENT_ID must all be set, or none")
         return secret
 
     @field_validator("allow_private_urls")

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.sign_in import TRIES_OF_ACCOUNT, Throttle, _local_path
+from api.sign_in import TRIES_OF_ACCOUNT, Throttle, local_path
 from tests.conftest import new_database
 from tests.support.server import JobRunner
 
@@ -138,7 +138,7 @@ def test_a_session_is_of_no_use_at_another_installation(public: JobRunner, tmp_p
 )
 def test_the_form_never_leads_to_another_site(target: str) -> None:
     """What a browser makes of it counts: it drops tabs and line breaks, and takes a backslash for a slash."""
-    location = httpx.URL("http://jobs.example/login").join(_as_browsers_read(_local_path(target)))
+    location = httpx.URL("http://jobs.example/login").join(_as_browsers_read(local_path(target)))
     assert (location.host, location.scheme) == ("jobs.example", "http")
 
 
