@@ -36,6 +36,8 @@ def full(runner: JobRunner, tmp_path: Path) -> Iterator[dict[str, int]]:
     """A Job Runner with long texts and a job in every state."""
     jobs = later_jobs(runner)
     jobs["running"], hold = held_job(runner, tmp_path, LONG[:290], name=LONG[:200])
+    for name in ("mail", "post"):
+        runner.until(jobs[name], "completed")
     yield jobs
     hold.touch()
 

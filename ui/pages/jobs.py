@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -60,6 +61,8 @@ class JobsPage(StillView):
 
     def _show(self, active: Page, completed: Page, counts: Counter[str]) -> None:
         now, category = clock.now(), self._asked[0]
+        ended = {job.id for job in completed.jobs}  # a job may end between the reading of one list and of the other
+        active = replace(active, jobs=tuple(job for job in active.jobs if job.id not in ended))
         self._asked = (category, active.number, completed.number)
         self._anything = bool(counts.total())
         self._filters.show(category, counts)
