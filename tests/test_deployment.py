@@ -117,8 +117,23 @@ def test_what_a_pod_refers_to_is_there() -> None:
     claims = {each["metadata"]["name"] for each in documents(KUBERNETES) if each["kind"] == "PersistentVolumeClaim"}
     for pod in pods().values():
         (container,) = pod["containers"]
-        volumes = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"]}
-        assert set(volumes.values()) <= claims
-        assert {mount["name"] for mount in container["volumeMounts"]} <= set(volumes)
+        claimed = [volume["persistentVolumeClaim"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+        assert {claim["claimName"] for claim in claimed} <= claims
+        assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     keys = set(re.findall(r"--from-literal=([\w-]+)", KUBERNETES.read_text()))
     assert {member["key"] for name, member in inside(documents(KUBERNETES)) if name == "secretKeyRef"} == keys
+
+
+def test_containers_can_write_nothing_but_their_data_and_have_no_capabilities() -> None:
+    ours = [service for service in services().values() if service.get("image") == "job-runner"]
+    assert len(ours) == 3
+    for service in ours:
+        assert (service["read_only"], service["cap_drop"], service["tmpfs"]) == (True, ["ALL"], ["/tmp"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+    for pod in pods().values():
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["capabilities"] == {"drop": ["ALL"]}

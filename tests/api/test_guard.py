@@ -131,6 +131,14 @@ def test_elsewhere_nothing_but_the_open_paths_is_answered_without_a_sign_in(publ
     assert checked > 30
 
 
+def test_the_policy_lets_no_other_origin_in_and_nobody_frame_a_page(public: JobRunner) -> None:
+    told = public.http.get("/login").headers["content-security-policy"].split("; ")
+    assert {"default-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "object-src 'none'"} <= set(told)
+    assert {"base-uri 'self'", "img-src 'self' data: blob:", "media-src 'self'"} <= set(told)
+    for rule in told:
+        assert not {"*", "http:", "https:"} & set(rule.split()), rule
+
+
 def test_elsewhere_the_open_paths_are_answered(public: JobRunner) -> None:
     for path in sorted(OPEN_PATHS):
         is_elsewhere = path.startswith("/login/oidc")  # there is no identity provider here

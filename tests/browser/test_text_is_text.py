@@ -15,7 +15,13 @@ MARKDOWN = (
 )
 TEMPLATE = "{{constructor.constructor('window.attacked=1')()}} ${window.attacked=1} `window.attacked=1`"
 BREAKOUT = "</div></article><style id=injected>*{display:none}</style>\"' onmouseover='window.attacked=1"
-INJECTED = "img[src=x], #injected, main iframe, main script, article b, [onmouseover], a[href^=javascript]"
+SVG = "<svg><animate onbegin=window.attacked=1 attributeName=x dur=1s><a href=javascript:window.attacked=1>x</a></svg>"
+MATH = "<math><mtext><table><mglyph><style><!--</style><img src=x onerror=window.attacked=1>"
+ENCODED = "&lt;script&gt;window.attacked=1&lt;/script&gt; &#106;avascript:window.attacked=1 \\u003cimg src=x\\u003e"
+INJECTED = (
+    "img[src=x], #injected, main iframe, main script, main animate, main math, article b, [onmouseover], "
+    "a[href^=javascript]"
+)
 
 
 def unharmed(page: Page) -> None:
@@ -24,7 +30,7 @@ def unharmed(page: Page) -> None:
     expect(page.locator(INJECTED)).to_have_count(0)
 
 
-@pytest.mark.parametrize("text", [MARKUP, MARKDOWN, TEMPLATE, BREAKOUT])
+@pytest.mark.parametrize("text", [MARKUP, MARKDOWN, TEMPLATE, BREAKOUT, SVG, MATH, ENCODED])
 def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, runner: JobRunner, text: str) -> None:
     more = {"name": text, "created_by": text}
     jobs = [
