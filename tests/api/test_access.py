@@ -165,6 +165,20 @@ def test_a_role_that_changes_counts_from_the_next_request_on(public: JobRunner, 
         assert browser.get("/api/v1/jobs").status_code == 401
 
 
+def test_on_a_laptop_the_first_person_is_an_admin_and_from_then_on_everybody_signs_in(
+    tmp_path: Path, own_database: str
+) -> None:
+    with JobRunner(tmp_path / "data", DATABASE_URL=own_database) as runner:
+        person = {"name": "ada", "role": "viewer", "password": PASSWORD}
+        refused = runner.http.post("/api/v1/people", json=person)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "role")
+        assert runner.http.get("/api/v1/jobs").status_code == 200
+        assert runner.http.post("/api/v1/people", json={**person, "role": "admin"}).status_code == 201
+        assert runner.http.get("/api/v1/jobs").status_code == 401
+        with signed_in(runner, "ada") as ada:
+            assert [entry["actor"] for entry in entries(ada, action="person.add")] == ["local"]
+
+
 # -- limits --------------------------------------------------------------------------------------------------
 
 

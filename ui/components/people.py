@@ -5,7 +5,6 @@ from functools import partial
 from nicegui import ui
 
 from engine import clock
-from engine.errors import JobRunnerError
 from engine.views import PersonView
 from models.rights import Role
 from ui.components.dialogs import confirm
@@ -13,6 +12,7 @@ from ui.components.form_dialog import FormDialog, Values
 from ui.components.job_card import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
+from ui.components.toasts import tell
 from ui.layout import Shell
 
 ROLES = {
@@ -82,21 +82,11 @@ class People:
         form.open()
 
     async def _sign_out(self, person: PersonView) -> None:
-        try:
-            await self._shell.desk.end_sessions(person.id)
-        except JobRunnerError as error:
-            ui.notify(str(error), type="negative", position="bottom")
-            return
-        ui.notify(f"{person.name} is signed out everywhere", type="positive", position="bottom")
+        await tell(self._shell.desk.end_sessions(person.id), f"{person.name} is signed out everywhere")
 
     def _ask_remove(self, person: PersonView) -> None:
         async def remove() -> None:
-            try:
-                await self._shell.desk.remove_person(person.id)
-            except JobRunnerError as error:
-                ui.notify(str(error), type="negative", position="bottom", multi_line=True)
-                return
-            ui.notify(f"{person.name} is removed", type="positive", position="bottom")
+            await tell(self._shell.desk.remove_person(person.id), f"{person.name} is removed")
 
         said = "They are signed out everywhere and cannot sign in any more. What they did stays in the audit log."
         confirm(f"Remove {person.name}?", [said], "Remove person", "Keep person", remove)

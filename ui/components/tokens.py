@@ -6,7 +6,6 @@ from nicegui import ui
 
 from engine import clock
 from engine.access import expired
-from engine.errors import JobRunnerError
 from engine.views import TokenView
 from models.rights import Scope
 from ui.components.dialogs import confirm, dialog_frame
@@ -14,6 +13,7 @@ from ui.components.form_dialog import FormDialog, Values
 from ui.components.job_card import badge_node, show_badge, time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
+from ui.components.toasts import tell
 from ui.layout import Shell
 from ui.present import Badge
 
@@ -75,12 +75,7 @@ class Tokens:
 
     def _ask_revoke(self, token: TokenView) -> None:
         async def revoke() -> None:
-            try:
-                await self._shell.desk.revoke_token(token.id)
-            except JobRunnerError as error:
-                ui.notify(str(error), type="negative", position="bottom")
-                return
-            ui.notify(f"{token.name} opens nothing any more", type="positive", position="bottom")
+            await tell(self._shell.desk.revoke_token(token.id), f"{token.name} opens nothing any more")
 
         said = "Whatever uses it is refused from now on. This cannot be undone."
         confirm(f"Revoke {token.name}?", [said], "Revoke token", "Keep token", revoke)

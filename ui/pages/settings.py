@@ -16,6 +16,7 @@ from ui.components.job_card import time_node
 from ui.components.node import Node, button
 from ui.components.people import People
 from ui.components.redrawn import Redrawn
+from ui.components.toasts import tell
 from ui.components.tokens import Tokens
 from ui.components.type_policies import TypePolicies
 from ui.layout import Shell, StillView
@@ -126,8 +127,7 @@ class SettingsPage(StillView):
         return f"Mail leaves through {settings.smtp_host} ({settings.smtp_security})."
 
     async def _sign_out_elsewhere(self) -> None:
-        await self._shell.desk.end_own_sessions()
-        ui.notify("Signed out everywhere else", type="positive", position="bottom")
+        await tell(self._shell.desk.end_own_sessions(), "Signed out everywhere else")
 
     # -- what people do --------------------------------------------------------------------------------------
 
@@ -144,12 +144,7 @@ class SettingsPage(StillView):
 
     def _ask_remove(self, channel: ChannelView) -> None:
         async def remove() -> None:
-            try:
-                await self._shell.desk.remove_channel(channel.id)
-            except JobRunnerError as error:
-                ui.notify(str(error), type="negative", position="bottom")
-                return
-            ui.notify(f"{channel.name} is removed", type="positive", position="bottom")
+            await tell(self._shell.desk.remove_channel(channel.id), f"{channel.name} is removed")
 
         said = "Its credentials are forgotten. What was posted stays posted; queued posts to it will fail."
         confirm(f"Remove {channel.name}?", [said], "Remove channel", "Keep channel", remove)

@@ -1,0 +1,17 @@
+"""What came of a wish, told at the bottom of the page."""
+
+from collections.abc import Awaitable
+
+from nicegui import ui
+
+from engine.errors import JobRunnerError
+
+
+async def tell(wish: Awaitable[object], done: str) -> None:
+    """Wait for it, then tell that it is done, or in one sentence why not."""
+    try:
+        await wish
+    except JobRunnerError as error:
+        ui.notify(str(error), type="negative", position="bottom", multi_line=True)
+        return
+    ui.notify(done, type="positive", position="bottom")
