@@ -14,6 +14,7 @@ from api.rest import Asked, JobId, cursor_of
 from engine.audit import Recorded, listed
 from engine.desk import Desk
 from engine.engine import Atlas
+from engine.errors import NotFound
 
 EXPORT_STEP = 500
 COLUMNS = ("id", "at", "actor", "kind", "address", "action", "target", "before", "after")
@@ -33,7 +34,10 @@ def access_routes(atlas: Atlas) -> APIRouter:
 
 def _add_people(router: APIRouter, atlas: Atlas) -> None:
     async def one(desk: Desk, person_id: int) -> schemas.Person:
-        return next(schemas.Person.model_validate(view) for view in await desk.people() if view.id == person_id)
+        found = [view for view in await desk.people() if view.id == person_id]
+        if not found:  # removed meanwhile
+            raise NotFound("person", person_id)
+        return schemas.Person.model_validate(found[0])
 
     @router.get("/people")
     async def list_people(desk: Asked) -> schemas.PersonList:

@@ -139,7 +139,7 @@ def _is_for_programs(path: str) -> bool:
 
 
 def _is_for_tokens(path: str) -> bool:
-    return path.startswith(("/api/", "/metrics", "/feed"))
+    return path.startswith(("/api/", "/feed/")) or path in ("/metrics", "/feed.xml")
 
 
 def _target(scope: Scope) -> str:

@@ -30,6 +30,7 @@ START, CALLBACK = "/login/oidc", "/login/oidc/callback"
 COOKIE = "job_runner_oidc"
 MINUTES = 10
 TIMEOUT_SECONDS = 10
+NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 SIGNATURES = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 
 
@@ -45,7 +46,7 @@ class Provider:
         self._id = settings.oidc_client_id or ""
         secret = settings.oidc_client_secret
         self._secret = secret.get_secret_value() if secret else ""
-        self._document: dict[str, Any] = {}
+        self._document: dict[str, str] = {}
 
     async def address(self, redirect: str, asked: dict[str, str]) -> str:
         """Where to send the browser."""
@@ -75,7 +76,7 @@ class Provider:
             decoded = jwt.decode(token["id_token"], KeySet.import_key_set(keys), algorithms=SIGNATURES)
             jwt.JWTClaimsRegistry(
                 leeway=60,
-                iss={"essential": True, "value": self.issuer},
+                iss={"essential": True, "value": document["issuer"]},
                 aud={"essential": True, "value": self._id},
                 exp={"essential": True},
                 sub={"essential": True},
@@ -86,7 +87,7 @@ class Provider:
             raise Refused("the identity provider's answer cannot be used; the log says why") from error
         return dict(decoded.claims)
 
-    async def _discovered(self) -> dict[str, Any]:
+    async def _discovered(self) -> dict[str, str]:
         if not self._document:
             try:
                 async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
@@ -94,7 +95,8 @@ class Provider:
                 document = answer.raise_for_status().json()
                 if document["issuer"].rstrip("/") != self.issuer:
                     raise ValueError(f"it calls itself {document['issuer']}")
-            except (httpx.HTTPError, KeyError, ValueError, AttributeError) as error:
+                document = {name: str(document[name]) for name in NEEDED}
+            except (httpx.HTTPError, KeyError, TypeError, ValueError, AttributeError) as error:
                 log.warning("the identity provider %s cannot be used: %s", self.issuer, error)
                 raise Refused("the identity provider cannot be reached; try again later") from error
             self._document = document
@@ -139,13 +141,13 @@ def oidc_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
             asked = signer.loads(request.cookies.get(COOKIE, ""), max_age=MINUTES * 60)
         except BadSignature:
             return sign_in_page(sign_in, "/app", "That sign-in took too long, or began elsewhere; try again", 403)
-        if error or not secrets.compare_digest(state, asked["state"]):
+        if error or not secrets.compare_digest(state.encode(), asked["state"].encode()):
             said = "The identity provider did not let you in" if error else "That sign-in began elsewhere; try again"
             return sign_in_page(sign_in, asked["next"], said, 403)
         try:
             claims = await provider.claims(_redirect(request), code, asked)
-            name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])[:64]
-            person = await atlas.access.by_subject(f"{provider.issuer} {claims['sub']}"[:255], name, role)
+            name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
+            person = await atlas.access.by_subject(f"{provider.issuer} {claims['sub']}", name, role)
         except (Refused, InvalidInput) as fault:
             return sign_in_page(sign_in, asked["next"], _sentence(fault), 403)
         sign_in.has_people = True

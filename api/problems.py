@@ -135,5 +135,5 @@ def _fault(detail: dict[str, Any]) -> FieldError:
         case "json_invalid":
             return FieldError("body", f"the body must be JSON: {detail.get('ctx', {}).get('error', said)}")
         case _:
-            value = "" if field.startswith("credentials") else f", not {shown(detail.get('input'))}"
+            value = "" if field.startswith(("credentials", "password")) else f", not {shown(detail.get('input'))}"
             return FieldError(field, f"{field} {said[:1].lower()}{said[1:]}{value}")

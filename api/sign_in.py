@@ -73,8 +73,8 @@ class SignIn:
             return local(address)
         return await self._access.of_session(connection.cookies.get(COOKIE, ""), address)
 
-    async def still(self, actor: Actor) -> Actor:
-        """The same somebody, as they are now.
+    async def still(self, actor: Actor, *, is_use: bool = True) -> Actor:
+        """The same somebody, as they are now; a look that is no use of theirs keeps their session no longer.
 
         Raises:
             SignedOut: their session is over.
@@ -83,7 +83,7 @@ class SignIn:
             await self._look_again_if_possible()
             if not self.has_people:
                 return actor
-        now = await self._access.of_session_id(actor.session, actor.address)
+        now = await self._access.of_session_id(actor.session, actor.address, is_use=is_use)
         if now is None or now.key != actor.key:
             raise SignedOut
         return now
@@ -132,6 +132,12 @@ class Throttle:
                 del self._failures[next(iter(self._failures))]
             self._failures.setdefault(key, deque(maxlen=_tries(key))).append(time.monotonic())
 
+    def forgive(self, *keys: str) -> None:
+        """The last one counted was none."""
+        for key in keys:
+            if failures := self._failures.get(key):
+                failures.pop()
+
     def _waits(self, key: str) -> float:
         failures = self._failures.get(key, deque())
         while failures and failures[0] < time.monotonic() - TRIES_SECONDS:
@@ -178,10 +184,11 @@ def sign_in_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
             except InvalidInput as error:
                 return sign_in_page(sign_in, next, f"The {error}", 422)
             sign_in.has_people, sign_in.setup_code, name = True, None, ADMINISTRATOR
+        sign_in.throttle.failed(*counted)  # before the wait: of many tries at once none passes uncounted
         person = await access.by_password(name, password)
         if person is None:
-            sign_in.throttle.failed(*counted)
             return sign_in_page(sign_in, next, "Name or password is wrong", 403)
+        sign_in.throttle.forgive(*counted)
         return await sign_in.begin(request, person, next)
 
     @router.post("/logout")

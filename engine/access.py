@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import secrets
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from engine.faults import shown
 from engine.names import name_faults
 from engine.settings import MAX_PASSWORD, MIN_PASSWORD
 from engine.views import PersonView, SessionView, TokenView
+from models.database import storable, transaction
 from models.person import Identity, Person, Session
 from models.rights import RIGHTS_OF_ROLE, Role, Scope, rights_of
 from models.token import Token
@@ -30,6 +32,8 @@ IDLE = timedelta(hours=8)
 LONGEST = timedelta(days=7)
 NOTED_EVERY = timedelta(minutes=1)  # how often a use is written down
 MAX_TOKEN_DAYS = 3650
+MAX_SUBJECT = 255
+NOBODY = 0  # whose identities are of people who were removed
 _hasher = PasswordHasher()
 
 
@@ -38,6 +42,7 @@ class Access:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._changing = asyncio.Lock()  # of two administrators who remove each other, one stays
         self._hashing = asyncio.Semaphore(1)  # argon2 is slow on purpose: off the loop, and one at a time
 
     # -- who is it? ------------------------------------------------------------------------------------------
@@ -46,8 +51,8 @@ class Access:
         """The person whose browser holds this secret; None once it has expired, or was ended."""
         return await self.of_session_id(_sha256(secret), address) if secret else None
 
-    async def of_session_id(self, session_id: str, address: str = "") -> Actor | None:
-        """As `of_session`, by what the database knows the session by."""
+    async def of_session_id(self, session_id: str, address: str = "", *, is_use: bool = True) -> Actor | None:
+        """As `of_session`, by what the database knows the session by; a look that is no use keeps it no longer."""
         session = await Session.get_or_none(id=session_id)
         if session is None:
             return None
@@ -57,7 +62,7 @@ class Access:
             return None
         if (person := await Person.get_or_none(id=session.person_id)) is None:
             return None
-        if now - session.seen_at > NOTED_EVERY:
+        if is_use and now - session.seen_at > NOTED_EVERY:
             await Session.filter(id=session_id).update(seen_at=now)
         return _actor(person, session_id, address)
 
@@ -76,7 +81,7 @@ class Access:
 
     async def by_password(self, name: str, password: str) -> Person | None:
         """The person, if the password is theirs; takes as long for a name that does not exist."""
-        person = await Person.get_or_none(name=name)
+        person = await Person.get_or_none(name=name) if storable(name) == name else None
         expected = person.password_hash if person and person.password_hash else None
         async with self._hashing:
             fits = await asyncio.to_thread(_fits, expected, password[:MAX_PASSWORD])
@@ -86,14 +91,25 @@ class Access:
         """The person whom an identity provider knows by this subject; one who is new here gets this role.
 
         Raises:
-            InvalidInput: somebody else here has the name.
+            InvalidInput: somebody else here has the name, nobody administers yet, or the person was removed here.
         """
+        subject = subject if len(subject) <= MAX_SUBJECT else f"sha256 {_sha256(subject)}"
         if known := await Identity.get_or_none(subject=subject):
             if person := await Person.get_or_none(id=known.person_id):
                 return person
-            await known.delete()
-        person = await self._create(name, role, "")
-        await Identity.create(subject=subject, person_id=person.id)
+            raise _unknown("you were removed here; ask an administrator to let you in again")
+        if not await Person.filter(role=Role.ADMIN).exists():
+            raise _unknown("an administrator has to be set up first")
+        name = _fit(name)
+        if name.casefold() == ADMINISTRATOR:
+            raise _unknown(f"nobody comes in from elsewhere as {ADMINISTRATOR}")
+        return await asyncio.shield(asyncio.ensure_future(self._create_known(subject, name, role)))
+
+    async def _create_known(self, subject: str, name: str, role: Role) -> Person:
+        async with transaction():
+            person = await self._create(name, role, "")
+            await Identity.create(subject=subject, person_id=person.id)
+        self._bus.publish(AccessChanged())
         return person
 
     async def begin_session(self, person_id: int, *, address: str, browser: str, former: str = "") -> str:
@@ -178,10 +194,11 @@ class Access:
         faults += _password_faults(password) if password is not None else []
         if faults:
             raise InvalidInput(faults)
-        if role is not None and role != Role.ADMIN:
-            await self._keep_an_admin(person)
-        if role is not None:
-            await Person.filter(id=person_id).update(role=Role(role))
+        async with self._changing:
+            if role is not None and role != Role.ADMIN:
+                await self._keep_an_admin(person)
+            if role is not None:
+                await Person.filter(id=person_id).update(role=Role(role))
         if password is not None:
             await Person.filter(id=person_id).update(password_hash=await self._hashed(password))
             await Session.filter(person_id=person_id).delete()
@@ -194,10 +211,11 @@ class Access:
             NotFound: there is no such person.
             InvalidInput: nobody would be left to administer.
         """
-        await self._keep_an_admin(await self.person(person_id))
-        for rows in (Session, Identity):
-            await rows.filter(person_id=person_id).delete()
-        await Person.filter(id=person_id).delete()
+        async with self._changing:
+            await self._keep_an_admin(await self.person(person_id))
+            await Session.filter(person_id=person_id).delete()
+            await Identity.filter(person_id=person_id).update(person_id=NOBODY)  # they do not come back by themselves
+            await Person.filter(id=person_id).delete()
         self._bus.publish(AccessChanged())
 
     async def create_administrator(self, password: str) -> None:
@@ -211,6 +229,7 @@ class Access:
         if await self.by_password(ADMINISTRATOR, password):
             return  # a new hash of the same password would end every session
         if person := await Person.get_or_none(name=ADMINISTRATOR):
+            await Identity.filter(person_id=person.id).update(person_id=NOBODY)
             await self.change_person(person.id, role=Role.ADMIN, password=password)
             return
         with suppress(InvalidInput):  # another process was first, with a password as good
@@ -278,6 +297,15 @@ class Access:
             await Token.filter(id=token_id).update(revoked_at=row.revoked_at)
             self._bus.publish(AccessChanged())
         return _token_view(row)
+
+
+def _unknown(why: str) -> InvalidInput:
+    return InvalidInput([FieldError("name", why)])
+
+
+def _fit(name: str) -> str:
+    """What another place calls somebody, as a name may be here."""
+    return re.sub(r"[^\w .@-]", "-", name).strip(" .-_@")[:64].rstrip() or "somebody"
 
 
 def _actor(person: Person, session_id: str, address: str) -> Actor:

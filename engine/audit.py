@@ -19,6 +19,7 @@ from engine.ledger import Ledger
 from engine.settings import Settings
 from models import audit
 from models.audit import AuditEntry, Broken, Deed
+from models.database import storable
 
 __all__ = ["Audit", "Broken", "Recorded"]
 
@@ -53,12 +54,17 @@ class Audit:
         if (batch := self._batch) is None:
             batch = self._batch = _Batch()
             batch.stored = asyncio.ensure_future(self._ledger.write(partial(self._add, batch)))
+            batch.stored.add_done_callback(lambda _: self._close(batch))
         batch.deeds.append(Deed(clock.now(), actor.name, actor.kind, actor.address, action, target, before, after))
         await asyncio.shield(batch.stored)
 
-    async def _add(self, batch: "_Batch", writer: BaseDBAsyncClient) -> None:
+    def _close(self, batch: "_Batch") -> None:
+        """Nothing more joins it, also when its transaction never began."""
         if self._batch is batch:
             self._batch = None
+
+    async def _add(self, batch: "_Batch", writer: BaseDBAsyncClient) -> None:
+        self._close(batch)
         await audit.append(writer, self._key, batch.deeds)
 
     async def entries(
@@ -66,6 +72,7 @@ class Audit:
     ) -> list[Recorded]:
         """The newest first; `before_id` continues a listing."""
         where = Q()
+        actor, action, text = storable(actor), storable(action), storable(text)
         if actor:
             where &= Q(actor=actor)
         if action:

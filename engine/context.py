@@ -4,8 +4,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -41,6 +42,7 @@ class AttemptContext:
         self.settings = settings
         self.pause_asked = False
         self.stopped = False
+        self.renewed_at = monotonic()
         self._speaking = 0
         self._performing: set[asyncio.Future[dict[str, Any]]] = set()
         self.lease = lease
@@ -163,8 +165,13 @@ class AttemptContext:
         return await self._ledger.write(lambda _: Effect.get_or_none(job_id=self.job_id, target=target))
 
     async def _begin(self, target: str, identity: dict[str, Any]) -> dict[str, Any]:
-        now = clock.now()
-        begin = self._ledger.write(lambda writer: begin_effect(writer, self.lease, target, identity, now))
+        async def store(writer: BaseDBAsyncClient) -> dict[str, Any] | None:
+            """When its turn comes, which may be after an outage: only from then on the lease has to last."""
+            now, self.renewed_at = clock.now(), monotonic()
+            expires = now + timedelta(seconds=self.settings.lease_seconds)
+            return await begin_effect(writer, self.lease, target, identity, now, lease_expires_at=expires)
+
+        begin = self._ledger.write(store)
         try:
             kept = await _uninterrupted(begin)
         except asyncio.CancelledError:

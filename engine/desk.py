@@ -81,7 +81,7 @@ class Desk:
             self._office.submissions.count(actor.key)
 
         async def submitted() -> tuple[int, bool]:
-            created_by = more.pop("created_by", None) or actor.name
+            created_by = _creator(actor, more.pop("created_by", None))
             job_id, is_new = await self._office.commands.submit(type_key, payload, created_by=created_by, **more)
             if is_new:
                 after = {"type": type_key, "name": more.get("name"), "created_by": created_by}
@@ -279,6 +279,13 @@ class Desk:
 
     async def _record(self, actor: Actor, action: str, target: str, before: Any = None, after: Any = None) -> None:
         await self._office.audit.record(actor, action, target, before, after)
+
+
+def _creator(actor: Actor, told: str | None) -> str:
+    """Who is told as a job's creator: a program may name somebody, and is named with them."""
+    if not told or told == actor.name:
+        return actor.name
+    return f"{told} via {actor.name}"[:200] if actor.kind is Kind.TOKEN else told
 
 
 def _state(job: JobView) -> dict[str, Any]:

@@ -44,7 +44,6 @@ class RunningAttempt:
 
     def __init__(self, context: AttemptContext) -> None:
         self.context = context
-        self.began = monotonic()
         self.task: asyncio.Task[dict[str, Any]] | None = None
         self.waiting: asyncio.Task[Any] | None = None
         self.releasing = False
@@ -179,7 +178,7 @@ class Executor:
         """
         expired = monotonic() - self._settings.lease_seconds
         for running in self.running.values():
-            if max(renewed_at, running.began) <= expired:
+            if max(renewed_at, running.context.renewed_at) <= expired:
                 running.context.break_off()
 
     def _on_event(self, event: Event) -> None:

@@ -60,7 +60,8 @@ class Allowed:
             return True
         if inner.is_loopback:
             return self.loopback
-        return inner.is_global and not inner.is_multicast and not inner.is_reserved
+        is_local = getattr(inner, "is_site_local", False)  # RFC 3879: no more in use, and global to Python
+        return inner.is_global and not inner.is_multicast and not inner.is_reserved and not is_local
 
 
 def undressed(address: Address) -> Address:

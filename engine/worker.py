@@ -176,16 +176,20 @@ class Worker:
 
     async def _take_up(self, lease: Lease) -> TakenUp | None:
         """What arrives until the ledger's next turn is taken up in one go."""
-        if self._arrived is None:
-            self._arrived = _Arrived()
-            self._arrived.taken = asyncio.ensure_future(self._ledger.write(partial(self._take_all, self._arrived)))
-        arrived = self._arrived
+        if (arrived := self._arrived) is None:
+            arrived = self._arrived = _Arrived()
+            arrived.taken = asyncio.ensure_future(self._ledger.write(partial(self._take_all, arrived)))
+            arrived.taken.add_done_callback(lambda _: self._close(arrived))
         arrived.leases.append(lease)
         return (await arrived.taken).get(lease)
 
-    async def _take_all(self, arrived: "_Arrived", writer: BaseDBAsyncClient) -> dict[Lease, TakenUp]:
+    def _close(self, arrived: "_Arrived") -> None:
+        """Nothing more joins it, also when its transaction never began."""
         if self._arrived is arrived:
             self._arrived = None
+
+    async def _take_all(self, arrived: "_Arrived", writer: BaseDBAsyncClient) -> dict[Lease, TakenUp]:
+        self._close(arrived)
         expires = clock.now() + timedelta(seconds=self._settings.lease_seconds)
         return await take_up(writer, arrived.leases, engine_id=self.id, lease_expires_at=expires)
 

@@ -39,7 +39,7 @@ class AuditEntry(Model):
 
 
 class AuditHead(Model):
-    """One row: how many entries there are, and the last one's seal, so that a cut at the end shows, too."""
+    """One row: how many entries there are, sealed together with the last one's seal, so that a cut at the end shows."""
 
     id = fields.IntField(primary_key=True)
     entries = fields.BigIntField()
@@ -75,14 +75,14 @@ async def append(writer: BaseDBAsyncClient, key: bytes, deeds: Sequence[Deed]) -
     await _BEGIN.run(writer, [FIRST])
     head = AuditHead.filter(id=1)
     await head.update(entries=F("entries"))
-    last = await head.get()
-    number, seal = last.entries, last.seal
+    number = (await head.get()).entries
+    seal = (await AuditEntry.get(id=number)).seal if number else FIRST
     for deed in deeds:
         number += 1
         entry = _entry(number, deed)
         seal = entry.seal = _seal(key, seal, entry)
         await entry.save(force_create=True)
-    await head.update(entries=number, seal=seal)
+    await head.update(entries=number, seal=_head_seal(key, number, seal))
 
 
 async def verify(key: bytes) -> tuple[int, str]:
@@ -92,7 +92,9 @@ async def verify(key: bytes) -> tuple[int, str]:
         Broken: an entry was changed, removed or put in.
     """
     number, seal = 0, FIRST
-    async for entry in _all():
+    head = await AuditHead.get_or_none(id=1)
+    wanted = head.entries if head else 0
+    async for entry in _all(wanted):
         number += 1
         if entry.id != number:
             raise Broken(f"entry {number} is missing")
@@ -100,15 +102,19 @@ async def verify(key: bytes) -> tuple[int, str]:
         if not hmac.compare_digest(expected, entry.seal):
             raise Broken(f"entry {number} or the one before it is not as it was written, or SECRET_KEY is another one")
         seal = entry.seal
-    head = await AuditHead.get_or_none(id=1)
-    if (head.entries, head.seal) != (number, seal) if head else number:
+    if number < wanted:
         raise Broken(f"entries after {number} are missing")
+    if head and wanted and not hmac.compare_digest(head.seal, _head_seal(key, number, seal)):
+        raise Broken(f"entries after {number} were removed, or SECRET_KEY is another one")
+    after = await AuditHead.get_or_none(id=1)  # others may have added some meanwhile
+    if await AuditEntry.filter(id__gt=after.entries if after else 0).exists():
+        raise Broken(f"entries after {after.entries if after else 0} were put in")
     return number, seal
 
 
-async def _all() -> AsyncIterator[AuditEntry]:
+async def _all(most: int) -> AsyncIterator[AuditEntry]:
     last = 0
-    while entries := await AuditEntry.filter(id__gt=last).order_by("id").limit(_STEP):
+    while entries := await AuditEntry.filter(id__gt=last, id__lte=most).order_by("id").limit(_STEP):
         for entry in entries:
             yield entry
         last = entries[-1].id
@@ -130,6 +136,10 @@ def _entry(number: int, deed: Deed) -> AuditEntry:
 
 def _text(value: Any) -> str | None:
     return None if value is None else json.dumps(value, default=str, sort_keys=True)
+
+
+def _head_seal(key: bytes, entries: int, last: str) -> str:
+    return hmac.new(key, f"{entries} entries, the last one sealed {last}".encode(), hashlib.sha256).hexdigest()
 
 
 def _seal(key: bytes, former: str, entry: AuditEntry) -> str:

@@ -14,19 +14,27 @@ RESTORING = 0x4A6F6244
 SKIPPED_IDS = 100_000  # folders of artefacts are named by a job's id, so none is given a second time
 
 _ONE_AT_A_TIME = Statement("SELECT pg_advisory_xact_lock(?)")
-_IS_ANOTHER = Statement("SELECT 1 FROM origin WHERE job_table <> 'job'::regclass::oid")
+_IS_ANOTHER = Statement("""
+SELECT 1 FROM origin, pg_control_system() WHERE job_table <> 'job'::regclass::oid OR cluster <> system_identifier::text
+""")
 _AS_OF = Statement("SELECT MAX(last_beat_at) AS at FROM engine")
 _REPEATABLE = Statement("CREATE TEMP TABLE repeatable ON COMMIT DROP AS SELECT ''::text AS type WHERE FALSE")
 _FILL = Statement("INSERT INTO repeatable SELECT jsonb_array_elements_text(?::jsonb)")
 _SKIP_IDS = Statement("SELECT setval(s, nextval(s) + ?) FROM (SELECT pg_get_serial_sequence('job', 'id') AS s) AS own")
 _NO_MESSAGES = Statement("DELETE FROM procrastinate_jobs")
-_SETTLE = Statement("UPDATE origin SET job_table = 'job'::regclass::oid")
+_NO_SESSIONS = Statement("DELETE FROM session")  # one that was ended since must not open anything again
+_SETTLE = Statement("""
+UPDATE origin SET job_table = 'job'::regclass::oid, cluster = system_identifier::text FROM pg_control_system()
+""")
 
 
 async def note_origin(connection: Any) -> None:
-    """Remember which table the jobs are in; a restored dump remembers another one."""
-    await connection.execute("CREATE TABLE IF NOT EXISTS origin (job_table OID NOT NULL)")
-    await connection.execute("INSERT INTO origin SELECT 'job'::regclass::oid WHERE NOT EXISTS (SELECT FROM origin)")
+    """Remember which table of which cluster the jobs are in; a restored dump remembers another one."""
+    await connection.execute("CREATE TABLE IF NOT EXISTS origin (job_table OID NOT NULL, cluster TEXT NOT NULL)")
+    await connection.execute(
+        "INSERT INTO origin SELECT 'job'::regclass::oid, system_identifier::text FROM pg_control_system() "
+        "WHERE NOT EXISTS (SELECT FROM origin)"
+    )
 
 
 async def settle_dump(writer: BaseDBAsyncClient, *, repeatable: Collection[str], now: datetime) -> int | None:
@@ -45,7 +53,7 @@ async def settle_dump(writer: BaseDBAsyncClient, *, repeatable: Collection[str],
     for text, names, waits in steps():
         rows = await Statement(_typed(text, names)).run(writer, [values[name] for name in names])
         waiting += len(rows) if waits else 0
-    for statement, arguments in ((_SKIP_IDS, [SKIPPED_IDS]), (_NO_MESSAGES, []), (_SETTLE, [])):
+    for statement, arguments in ((_SKIP_IDS, [SKIPPED_IDS]), (_NO_MESSAGES, []), (_NO_SESSIONS, []), (_SETTLE, [])):
         await statement.run(writer, arguments)
     return waiting
 

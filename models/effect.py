@@ -47,6 +47,10 @@ WHERE effect.phase = 'failed'
 RETURNING identity
 """)
 
+_RENEW = Statement(
+    "UPDATE job SET lease_expires_at = ? WHERE id = ? AND attempt = ? AND lease_token = ? AND status = 'running'"
+)
+
 # A cancelled job still owns what it had begun: what came of it is told to whoever cancelled.
 _SETTLE = Statement(f"""
 UPDATE effect SET phase = ?, result = ?, error = ?, finished_at = ?
@@ -56,15 +60,23 @@ RETURNING id
 
 
 async def begin_effect(
-    writer: BaseDBAsyncClient, lease: Lease, target: str, identity: dict[str, Any], now: datetime
+    writer: BaseDBAsyncClient,
+    lease: Lease,
+    target: str,
+    identity: dict[str, Any],
+    now: datetime,
+    *,
+    lease_expires_at: datetime | None = None,
 ) -> dict[str, Any] | None:
-    """Store `sending` in one statement if the attempt still holds its lease.
+    """Store `sending` in one statement if the attempt still holds its lease, which then lasts until `lease_expires_at`.
 
     Returns the identity to use, which is the first one ever stored for this target, or None when the lease
     is lost or the effect is not free to begin.
     """
     values = [lease.job_id, target, lease.attempt, stored_json(identity), now, *_fence(lease)]
     rows = await _BEGIN.run(writer, values)
+    if rows and lease_expires_at:
+        await _RENEW.run(writer, [lease_expires_at, *_fence(lease)])
     return loaded_json(rows[0]["identity"]) if rows else None
 
 

@@ -108,6 +108,8 @@ def _prepare(copy: Path, repeatable: Collection[str], last_job_id: int, doubt: s
         writer.execute("BEGIN")
         writer.execute("CREATE TEMP TABLE repeatable (type TEXT)")
         writer.executemany("INSERT INTO repeatable VALUES (?)", [(key,) for key in repeatable])
+        if "session" in {row[0] for row in writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}:
+            writer.execute("DELETE FROM session")  # one that was ended since must not open anything again
         for statement, names, waits in steps():
             rows = writer.execute(statement, [values[name] for name in names]).fetchall()
             waiting += len(rows) if waits else 0

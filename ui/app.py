@@ -20,7 +20,7 @@ from ui.pages.dashboard import DashboardPage
 from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
 from ui.pages.settings import SettingsPage
-from ui.sockets import bind_sockets
+from ui.sockets import PageOwner, bind_sockets
 from ui.theme import FAVICON, HEAD
 
 ROOT = "/app"
@@ -81,6 +81,7 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still) -> Live:
         broken()
 
     bind_sockets()
+    app.add_middleware(PageOwner)
     ui.run_with(
         app,
         title="Job Runner",

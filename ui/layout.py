@@ -120,7 +120,7 @@ class Shell:
     async def check(self) -> None:
         """Whoever is signed out goes to the sign-in page; whoever may do other things now gets the page anew."""
         try:
-            now = await self.live.still(self.actor)
+            now = await self.live.still(self.actor, is_use=False)
         except SignedOut:
             self.close()
             return

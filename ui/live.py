@@ -43,7 +43,13 @@ MAX_PAGES = 200  # of one person
 MAX_LOADING = 100  # each is kept for a minute, whether or not a browser comes for it
 
 Draw = Callable[[], None]
-Still = Callable[[Actor], Awaitable[Actor]]
+
+
+class Still(Protocol):
+    """Looks somebody up anew; `SignedOut` if their session is over."""
+
+    def __call__(self, actor: Actor, *, is_use: bool = True) -> Awaitable[Actor]:
+        """The same somebody, as they are now."""
 
 
 class View(Protocol):

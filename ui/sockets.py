@@ -1,15 +1,19 @@
 """A page's socket belongs to whoever the page was made for; NiceGUI itself takes whoever knows the page's id."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from nicegui import Client, core
 from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignore[import-untyped]  # ships no types
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.actors import Actor
 
+_PAGE = re.compile(r"/_nicegui/client/([^/]+)/")
 OF_A_PAGE = ("event", "javascript_response", "ack", "log")  # what a browser says about a page, by the page's id
 
 Handler = Callable[..., Any]
@@ -54,12 +58,30 @@ def _connected(handler: Handler) -> Handler:
     return guarded
 
 
+class PageOwner:
+    """Lets uploads through to a page of one's own only; the application around it has told who asks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or answer as if there were no such page."""
+        of_page = _PAGE.match(scope["path"]) if scope["type"] == "http" else None
+        if of_page and not _is_owner(scope, of_page[1]):
+            await PlainTextResponse("There is no such page", 404)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 def _may_listen(environ: dict[str, Any] | None, client_id: object) -> bool:
-    """Whether the socket's session is the one that the page was made for; a page that is gone is refused elsewhere."""
+    return _is_owner((environ or {}).get("asgi.scope", {}), client_id)
+
+
+def _is_owner(scope: Scope, client_id: object) -> bool:
+    """Whether this session is the one that the page was made for; a page that is gone is refused elsewhere."""
     client = Client.instances.get(str(client_id))
     if client is None:
         return True
-    scope = (environ or {}).get("asgi.scope", {})
     who: Actor | None = scope.get("state", {}).get("actor")
     whose: Actor | None = client.request.scope.get("state", {}).get("actor")
     return who is not None and whose is not None and (who.key, who.session) == (whose.key, whose.session)

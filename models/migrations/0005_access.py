@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 "table": "audit_head",
                 "app": "models",
                 "pk_attr": "id",
-                "table_description": "One row: how many entries there are, and the last one's seal, so that a cut at the end shows, too.",
+                "table_description": "One row: how many entries there are, sealed together with the last one's seal, so that a cut at the end shows.",
             },
             bases=["Model"],
         ),

@@ -28,7 +28,7 @@ def server() -> Iterator[OidcServer]:
 def provider(server: OidcServer) -> OidcServer:
     """As it is when nobody makes it lie."""
     server.person = {"sub": "7", "preferred_username": "ada"}
-    server.lies, server.refuses, server.signs_with = {}, False, server.key
+    server.lies, server.refuses, server.signs_with, server.name = {}, False, server.key, server.url
     return server
 
 
@@ -101,7 +101,7 @@ def test_nobody_becomes_somebody_else_by_calling_themselves_so(runner: JobRunner
     with a_browser(runner) as browser:
         answer = sign_in(browser)
         assert answer.status_code == 403
-        assert "there is a person" in answer.text
+        assert "comes in from elsewhere as admin" in answer.text
         assert browser.get("/api/v1/jobs").status_code == 401
 
 
@@ -143,6 +143,16 @@ def test_a_sign_in_that_began_in_another_browser_is_refused(runner: JobRunner, p
         answer = victim.get(back)
         assert (answer.status_code, "began elsewhere" in answer.text) == (403, True)
         assert victim.get("/api/v1/jobs").status_code == 401
+
+
+def test_a_provider_whose_name_ends_in_a_slash_is_as_good(
+    tmp_path: Path, own_database: str, provider: OidcServer
+) -> None:
+    provider.name = f"{provider.url}/"
+    settings = {"HOST": "0.0.0.0", "ADMIN_PASSWORD": PASSWORD, "DATABASE_URL": own_database}
+    named = {"OIDC_ISSUER": provider.name, "OIDC_CLIENT_ID": provider.client_id, "OIDC_CLIENT_SECRET": "secret"}
+    with JobRunner(tmp_path / "data", **settings, **named) as runner, a_browser(runner) as browser:
+        assert sign_in(browser).status_code == 303
 
 
 def test_whom_the_provider_refuses_is_told_so(runner: JobRunner, provider: OidcServer) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -163,6 +164,20 @@ def test_too_many_tries_are_stopped_for_a_while_even_with_the_right_password(tmp
         assert "Too many tries; wait 5 minutes" in answer.text
         browser.headers["X-Forwarded-For"] = "1.2.3.4"
         assert sign_in(browser).status_code == 429, "nobody chooses whom the tries are counted for"
+
+
+def test_of_many_tries_at_once_no_more_are_let_through(tmp_path: Path, own_database: str) -> None:
+    with (
+        JobRunner(tmp_path / "data", DATABASE_URL=own_database, HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD) as runner,
+        ThreadPoolExecutor(30) as at_once,
+    ):
+
+        def guess(number: int) -> int:
+            data = {"name": "admin", "password": f"guess {number}"}
+            return httpx.post(f"{runner.url}/login", data=data, timeout=60, trust_env=False).status_code
+
+        answers = list(at_once.map(guess, range(30)))
+    assert (answers.count(403), answers.count(429)) == (10, 20)
 
 
 def test_an_account_is_closed_for_a_while_from_wherever_it_is_tried() -> None:

@@ -1,5 +1,6 @@
 """People, sessions and tokens: who is recognised, for how long, and what is kept of a secret."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -106,6 +107,7 @@ async def test_a_name_that_does_not_exist_costs_a_guess_as_much(
 
 
 async def test_whoever_signs_in_elsewhere_has_no_password_here(access: Access) -> None:
+    await access.create_administrator(PASSWORD)
     await access.by_subject("https://id.example 7", "ada", Role.VIEWER)
     assert await access.by_password("ada", "") is None
 
@@ -219,7 +221,47 @@ async def test_a_name_is_given_once(access: Access) -> None:
         await access.add_person("ada", "admin", PASSWORD)
 
 
+async def test_nobody_comes_in_from_elsewhere_as_the_administrator_or_before_one_is_there(access: Access) -> None:
+    with pytest.raises(InvalidInput, match="an administrator has to be set up first"):
+        await access.by_subject("https://id.example 7", "ada", Role.VIEWER)
+    await access.add_person("boss", "admin", PASSWORD)
+    for name in ("admin", "Admin", " admin ", "admin."):
+        with pytest.raises(InvalidInput, match="nobody comes in from elsewhere as admin"):
+            await access.by_subject("https://id.example 7", name, Role.VIEWER)
+
+
+async def test_whoever_is_removed_does_not_come_back_from_elsewhere_by_themselves(access: Access) -> None:
+    await access.create_administrator(PASSWORD)
+    bob = await access.by_subject("https://id.example 7", "bob", Role.OPERATOR)
+    await access.remove_person(bob.id)
+    with pytest.raises(InvalidInput, match="you were removed here"):
+        await access.by_subject("https://id.example 7", "bob", Role.OPERATOR)
+
+
+async def test_two_administrators_who_remove_each_other_do_not_both_succeed(access: Access) -> None:
+    ids = [await access.add_person(name, "admin", PASSWORD) for name in ("ada", "bob")]
+    results = await asyncio.gather(*(access.remove_person(id) for id in ids), return_exceptions=True)
+    assert [type(result) for result in results].count(InvalidInput) == 1
+    assert await Person.filter(role=Role.ADMIN).count() == 1
+
+
+async def test_a_look_that_is_no_use_keeps_a_session_no_longer(access: Access) -> None:
+    secret = await signed_in(access, await access.add_person("ada", "admin", PASSWORD))
+    before = clock.now() - timedelta(hours=1)
+    await Session.all().update(seen_at=before)
+    (session,) = await Session.all()
+    assert await access.of_session_id(session.id, is_use=False)
+    assert (await Session.get()).seen_at == session.seen_at
+    assert await access.of_session(secret)
+    assert (await Session.get()).seen_at > session.seen_at
+
+
+async def test_a_name_that_no_database_can_store_is_nobodys(access: Access) -> None:
+    assert await access.by_password("ada\0", PASSWORD) is None
+
+
 async def test_an_identity_is_one_person_whatever_it_calls_itself_later(access: Access) -> None:
+    await access.create_administrator(PASSWORD)
     first = await access.by_subject("https://id.example 7", "ada", Role.OPERATOR)
     again = await access.by_subject("https://id.example 7", "countess", Role.ADMIN)
     assert (again.id, again.name, again.role) == (first.id, "ada", Role.OPERATOR)

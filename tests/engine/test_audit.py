@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from engine import ledger as ledger_module
 from engine.actors import Actor, Kind
 from engine.audit import Audit, Broken
 from engine.events import Bus
 from engine.health import Health
 from engine.ledger import Ledger
 from engine.settings import Settings
+from models import audit as audit_rows
 from models.audit import AuditEntry
 from models.rights import Right
 from tests.support.engine import changed
@@ -94,6 +96,47 @@ async def test_whatever_is_done_to_an_entry_is_noticed(audit: Audit, other_progr
     await other_program.run(TAMPER[how])
     with pytest.raises(Broken):
         await audit.verify()
+
+
+async def test_a_log_that_is_cut_at_the_end_is_noticed_though_its_head_tells_of_what_is_left(
+    audit: Audit, other_program: OtherProgram
+) -> None:
+    await record_some(audit)
+    await other_program.run("DELETE FROM audit_entry WHERE id = 5")
+    await other_program.run(
+        "UPDATE audit_head SET entries = 4, seal = (SELECT seal FROM audit_entry WHERE id = 4) WHERE id = 1"
+    )
+    with pytest.raises(Broken):
+        await audit.verify()
+
+
+async def test_what_is_recorded_while_somebody_verifies_is_no_fault(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record_some(audit)
+    read_all = audit_rows._all
+
+    async def slowly(most: int) -> AsyncIterator[AuditEntry]:
+        async for entry in read_all(most):
+            await audit.record(ADA, "job.pause", "job 1")
+            yield entry
+
+    monkeypatch.setattr(audit_rows, "_all", slowly)
+    assert (await audit.verify())[0] == 5
+
+
+async def test_after_a_transaction_that_never_began_the_next_deeds_are_recorded(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot_begin() -> None:
+        raise RuntimeError("no transaction can begin")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger_module, "transaction", cannot_begin)
+        with pytest.raises(RuntimeError):
+            await audit.record(ADA, "job.pause", "job 1")
+    await record_some(audit, 1)
+    assert len(await audit.entries()) == 1
 
 
 async def test_without_the_key_nobody_can_seal(audit: Audit, settings: Settings, ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine import clock
+from engine import clock, heartbeat
 from engine.jobs.base import Context
 from engine.settings import Settings
 from models.attempt import Attempt
@@ -167,6 +167,36 @@ async def test_what_is_being_said_to_the_world_is_broken_off_when_its_lease_runs
         job = await until_status(atlas, job_id, Status.FAILED)
         assert (job.outcome, job.attempt) == ("unknown", 1)
         assert (await Attempt.get(job_id=job_id)).outcome is AttemptOutcome.UNKNOWN
+
+
+async def test_what_is_begun_right_after_an_outage_has_a_lease_of_its_own(
+    settings: Settings, other_program: OtherProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No beat has renewed anything yet when the ledger lets it begin."""
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 1000)
+    ready, go_on = asyncio.Event(), asyncio.Event()
+
+    async def speak(identity: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(0.3)  # several looks for leases that ran out
+        return {}
+
+    async def work(context: Context) -> dict[str, Any]:
+        ready.set()
+        await go_on.wait()
+        return await context.effect("world", {"id": 1}, speak)
+
+    monkeypatch.setattr(heartbeat, "beat_seconds", lambda _: 1000)
+    async with running(changed(settings, lease_seconds=1), scripted(work)) as atlas:
+        job_id = await submitted(atlas)
+        await until_set(ready)
+        first = await lease_of(job_id)
+
+        async def over() -> bool:
+            return clock.now() > first
+
+        await until(atlas, over, "the lease has run out")
+        go_on.set()
+        await until_status(atlas, job_id, Status.COMPLETED)
 
 
 async def test_while_its_lease_is_renewed_it_may_speak_for_longer_than_a_lease(settings: Settings) -> None:

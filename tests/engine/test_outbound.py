@@ -34,6 +34,7 @@ PRIVATE = [
     "fe80::1",
     "fe80::1%eth0",
     "fc00::1",
+    "fec0::1",
     "fd00:ec2::254",  # cloud metadata
     "ff02::1",
     "2001:db8::1",

@@ -20,6 +20,7 @@ class OidcServer(FakeServer):
         self.person: dict[str, Any] = {"sub": "7", "preferred_username": "ada"}
         self.lies: dict[str, Any] = {}
         self.refuses = False
+        self.name = self.url
         self.key = RSAKey.generate_key(2048, {"kid": "one"})
         self.signs_with = self.key
         self._asked: dict[str, dict[str, str]] = {}
@@ -40,7 +41,7 @@ class OidcServer(FakeServer):
     def _document(self) -> dict[str, str]:
         places = {"authorization": "authorize", "token": "token"}
         endpoints = {f"{name}_endpoint": f"{self.url}/{path}" for name, path in places.items()}
-        return {"issuer": self.url, "jwks_uri": f"{self.url}/keys", **endpoints}
+        return {"issuer": self.name, "jwks_uri": f"{self.url}/keys", **endpoints}
 
     def _authorize(self, request: Request) -> Reply:
         asked = dict(request.query)
@@ -59,7 +60,7 @@ class OidcServer(FakeServer):
         if asked is None or "code_verifier" not in form:
             return Reply({"error": "invalid_grant"}, 400)
         now = int(time.time())
-        claims = {"iss": self.url, "aud": self.client_id, "exp": now + 60, "iat": now, "nonce": asked["nonce"]}
+        claims = {"iss": self.name, "aud": self.client_id, "exp": now + 60, "iat": now, "nonce": asked["nonce"]}
         told = {k: v for k, v in {**claims, **self.person, **self.lies}.items() if v is not None}
         signed = jwt.encode({"alg": "RS256", "kid": "one"}, told, self.signs_with)
         return Reply({"access_token": "x", "token_type": "Bearer", "id_token": signed})

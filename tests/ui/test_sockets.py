@@ -147,6 +147,15 @@ async def test_a_socket_without_a_session_is_refused(public: JobRunner, browser:
             pass
 
 
+def test_another_session_cannot_upload_to_a_page(public: JobRunner, browser: httpx.Client) -> None:
+    page = load(browser)
+    path, files = f"/_nicegui/client/{page.client_id}/upload/1", {"file": ("x.png", b"x")}
+    with a_browser(public) as other:
+        answer = other.post(path, files=files)
+        assert (answer.status_code, answer.text) == (404, "There is no such page")
+    assert browser.post(path, files=files).text != "There is no such page"
+
+
 async def test_a_page_can_do_nothing_once_its_session_is_over(public: JobRunner, browser: httpx.Client) -> None:
     page = load(browser)
     async with a_socket(browser, page.client_id) as socket:
