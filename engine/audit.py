@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,9 @@ from models.database import storable
 __all__ = ["Audit", "Broken", "Recorded"]
 
 MAX_PAGE = 1000
+PATIENCE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,17 @@ class Audit:
         self._batch: _Batch | None = None
 
     async def record(self, actor: Actor, action: str, target: str, before: Any = None, after: Any = None) -> None:
-        """Add an entry; returns once it is stored, together with what others record meanwhile."""
+        """Add an entry; returns once it is stored. While the database is in trouble that is later, and nobody waits."""
         if (batch := self._batch) is None:
             batch = self._batch = _Batch()
             batch.stored = asyncio.ensure_future(self._ledger.write(partial(self._add, batch)))
             batch.stored.add_done_callback(lambda _: self._close(batch))
         batch.deeds.append(Deed(clock.now(), actor.name, actor.kind, actor.address, action, target, before, after))
-        await asyncio.shield(batch.stored)
+        done, _ = await asyncio.wait({batch.stored}, timeout=PATIENCE_SECONDS)
+        if done:
+            batch.stored.result()
+        else:  # the deed is done, and the database in trouble: whoever asked need not wait until it is over
+            log.warning("%s of %s by %s is recorded once the database takes it", action, target, actor.name)
 
     def _close(self, batch: "_Batch") -> None:
         """Nothing more joins it, also when its transaction never began."""

@@ -106,7 +106,8 @@ def test_a_bad_setting_is_one_line_that_names_it_and_no_secret(tmp_path: Path, n
 def test_an_unknown_command_is_one_line_with_those_there_are(tmp_path: Path, arguments: list[str]) -> None:
     assert_one_line(
         start(*arguments, DATA_DIR=tmp_path),
-        "[serve | worker [--only TYPE,…] | backup FILE | restore FILE | migrate-database sqlite://… postgres://…]",
+        "[serve | worker [--only TYPE,…] | backup FILE | restore FILE | migrate-database sqlite://… postgres://… | "
+        "create-token NAME --scope SCOPE,… [--days DAYS] | audit verify]",
     )
 
 

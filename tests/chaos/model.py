@@ -198,8 +198,8 @@ class Model:
         """Whether this attempt may still write what becomes of its job."""
         return self.jobs[held.job_id].status == "running" and self._is_latest(held)
 
-    def begin(self, held: Held, target: str, identity: str) -> str | None:
-        """The identity to speak with, or None for an attempt that may not speak."""
+    def begin(self, held: Held, target: str, identity: str, expires_at: datetime) -> str | None:
+        """The identity to speak with, and a new lease; None for an attempt that may not speak."""
         job = self.jobs[held.job_id]
         known = job.effects.get(target)
         if not self.owns(held) or (known and known.phase != "failed"):
@@ -207,6 +207,7 @@ class Model:
         if known is None:
             known = job.effects[target] = Effect(identity, "sending", held.number)
         known.phase, known.attempt = "sending", held.number
+        job.expires_at = expires_at
         return known.identity
 
     def settle(self, held: Held, target: str, phase: str) -> None:

@@ -96,6 +96,7 @@ class Fleet:
             "DATABASE_URL": self.url,
             "STORAGE_URL": (folder / "files").as_uri(),
             "SECRET_KEY": "the same for all of them",
+            "ALLOW_PRIVATE_URLS": ADDRESSES,
             "SMTP_HOST": self.mail.host,
             "SMTP_PORT": self.mail.port,
             "SMTP_SECURITY": "none",

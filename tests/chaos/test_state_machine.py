@@ -471,7 +471,7 @@ class Machine(RuleBasedStateMachine):
             attempt.done.add(target)
             return
         identity = f"{job.id}-{target}-{held.number}"
-        expected = self.model.begin(held, target, identity)
+        expected = self.model.begin(held, target, identity, self.now + LEASE)
         beginning = attempt.context._begin(target, {"identity": identity})
         if expected is None:
             in_doubt = known is not None and known.phase == "sending"
