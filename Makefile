@@ -9,7 +9,6 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 SOURCES := main.py models engine api ui tests
 UV := uv==0.13.9
-PIP_AUDIT := pip-audit==2.10.1
 WORKERS ?= 3
 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
@@ -46,9 +45,8 @@ bench: ## Run the benchmarks; prints tables, judges nothing
 	@exec $(PY) -m tests.benchmarks $(ARGS)
 
 audit: ## Look the locked packages up among known vulnerabilities
-	@sh -c "$$SETUP" setup
-	@[ -x .venv/audit/bin/pip-audit ] || { $(PY) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet "$(PIP_AUDIT)"; }
-	@exec .venv/audit/bin/pip-audit --disable-pip --no-deps -r requirements-dev.lock $(ARGS)
+	@sh -c "$$SETUP" setup requirements-dev.lock
+	@exec $(PY) -m pip_audit --disable-pip --require-hashes -r requirements-dev.lock $(ARGS)
 
 lock: ## Write both locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh -c "$$SETUP" setup
