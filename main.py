@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from api.app import add_routes
 from api.guard import Guard
+from api.plain import nowhere
 from api.sign_in import SignIn
 from engine.backup import restore_backup, save_backup
 from engine.console import create_token, verify_audit
@@ -173,7 +174,7 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
         lifespan=lifespan,
     )
     add_routes(app, atlas, sign_in)
-    live = add_pages(app, atlas, sign_in.still)
+    live = add_pages(app, atlas, sign_in.still, nowhere)
     return Guard(app, loopback=settings.is_loopback, recognise=sign_in.recognise), atlas
 
 

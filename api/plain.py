@@ -14,3 +14,14 @@ def plain_page(title: str, content: str, status: int = 200) -> HTMLResponse:
         f'<body class="plain-page"><main>{content}</main></body></html>',
         status,
     )
+
+
+def nowhere() -> HTMLResponse:
+    """404."""
+    return plain_page(
+        "There is no such page",
+        '<div class="panel-plain"><h1>There is no such page</h1>'
+        "<p>The address is mistyped, or what was there has moved.</p>"
+        '<a class="button" href="/app/jobs">All jobs</a></div>',
+        404,
+    )

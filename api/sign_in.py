@@ -37,6 +37,7 @@ class SignIn:
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
         self._access = atlas.access
+        self._tokens = atlas.tokens
         self._loopback = atlas.settings.is_loopback
         self._is_shared = atlas.settings.is_shared
         self.provider = urlsplit(atlas.settings.oidc_issuer or "").hostname
@@ -67,7 +68,7 @@ class SignIn:
         address = connection.client.host if connection.client else ""
         if authorization := connection.headers.get("authorization"):
             scheme, _, token = authorization.partition(" ")
-            return await self._access.of_token(token.strip(), address) if scheme.lower() == "bearer" else None
+            return await self._tokens.holder(token.strip(), address) if scheme.lower() == "bearer" else None
         await self._look_again_if_possible()
         if self._loopback and not self.has_people:
             return local(address)

@@ -1,11 +1,9 @@
-"""Who may come in: people with their sessions, and tokens. Every one of them is looked up anew at each request."""
+"""Which people may come in, and their sessions. Every one of them is looked up anew at each request."""
 
 import asyncio
-import hashlib
 import re
-import secrets
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -18,27 +16,23 @@ from engine.errors import FieldError, InvalidInput, NotFound
 from engine.events import AccessChanged, Bus
 from engine.faults import shown
 from engine.names import name_faults
+from engine.secret import NOTED_EVERY, digest, new_secret
 from engine.settings import MAX_PASSWORD, MIN_PASSWORD
-from engine.views import PersonView, SessionView, TokenView
+from engine.views import PersonView, SessionView
 from models.database import storable, transaction
 from models.person import Identity, Person, Session
-from models.rights import RIGHTS_OF_ROLE, Role, Scope, rights_of
-from models.token import Token
+from models.rights import RIGHTS_OF_ROLE, Role
 
 ADMINISTRATOR = "admin"
-TOKEN_PREFIX = "jr_"  # noqa: S105 (what every token begins with)
-SECRET_BYTES = 32
 IDLE = timedelta(hours=8)
 LONGEST = timedelta(days=7)
-NOTED_EVERY = timedelta(minutes=1)  # how often a use is written down
-MAX_TOKEN_DAYS = 3650
 MAX_SUBJECT = 255
 NOBODY = 0  # whose identities are of people who were removed
 _hasher = PasswordHasher()
 
 
 class Access:
-    """People, sessions and tokens. What is kept of a secret is its SHA-256: its 256 bits need no slow hash."""
+    """People and sessions."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -49,7 +43,7 @@ class Access:
 
     async def of_session(self, secret: str, address: str = "") -> Actor | None:
         """The person whose browser holds this secret; None once it has expired, or was ended."""
-        return await self.of_session_id(_sha256(secret), address) if secret else None
+        return await self.of_session_id(digest(secret), address) if secret else None
 
     async def of_session_id(self, session_id: str, address: str = "", *, is_use: bool = True) -> Actor | None:
         """As `of_session`, by what the database knows the session by; a look that is no use keeps it no longer."""
@@ -65,17 +59,6 @@ class Access:
         if is_use and now - session.seen_at > NOTED_EVERY:
             await Session.filter(id=session_id).update(seen_at=now)
         return _actor(person, session_id, address)
-
-    async def of_token(self, secret: str, address: str = "") -> Actor | None:
-        """The program that holds this token; None if it is unknown, expired or revoked."""
-        row = await Token.get_or_none(hash=_sha256(secret))
-        now = clock.now()
-        if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now):
-            return None
-        if row.last_used_at is None or now - row.last_used_at > NOTED_EVERY:
-            await Token.filter(id=row.id).update(last_used_at=now)
-        scopes = ", ".join(row.scopes)
-        return Actor(row.name, Kind.TOKEN, rights_of(row.scopes), scopes, address, key=row.id)
 
     # -- sign-in ---------------------------------------------------------------------------------------------
 
@@ -93,7 +76,7 @@ class Access:
         Raises:
             InvalidInput: somebody else here has the name, nobody administers yet, or the person was removed here.
         """
-        subject = subject if len(subject) <= MAX_SUBJECT else f"sha256 {_sha256(subject)}"
+        subject = subject if len(subject) <= MAX_SUBJECT else f"sha256 {digest(subject)}"
         if known := await Identity.get_or_none(subject=subject):
             if person := await Person.get_or_none(id=known.person_id):
                 return person
@@ -115,11 +98,11 @@ class Access:
     async def begin_session(self, person_id: int, *, address: str, browser: str, former: str = "") -> str:
         """A new secret for this browser's cookie, in place of the one that it had."""
         if former:
-            await Session.filter(id=_sha256(former)).delete()
-        secret, now = secrets.token_urlsafe(SECRET_BYTES), clock.now()
+            await Session.filter(id=digest(former)).delete()
+        secret, now = new_secret(), clock.now()
         await Session.filter(created_at__lt=now - LONGEST).delete()
         await Session.create(
-            id=_sha256(secret),
+            id=digest(secret),
             person_id=person_id,
             created_at=now,
             seen_at=now,
@@ -251,53 +234,6 @@ class Access:
         async with self._hashing:
             return await asyncio.to_thread(_hasher.hash, password)
 
-    # -- tokens ----------------------------------------------------------------------------------------------
-
-    async def tokens(self) -> list[TokenView]:
-        """Every token, by name, without what it is recognised by."""
-        return [_token_view(row) for row in await Token.all().order_by("name")]
-
-    async def create_token(
-        self, name: str, scopes: list[str], *, days: float | None, created_by: str
-    ) -> tuple[TokenView, str]:
-        """A new token, and the secret that is told this once. `days` is how long it holds, None for ever.
-
-        Raises:
-            InvalidInput: a field breaks a rule, or the name is taken.
-        """
-        faults = [*name_faults(name), *_scope_faults(scopes), *_days_faults(days)]
-        if faults:
-            raise InvalidInput(faults)
-        secret, now = TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES), clock.now()
-        expires = None if days is None else now + timedelta(days=days)
-        try:
-            row = await Token.create(
-                name=name,
-                hash=_sha256(secret),
-                scopes=scopes,
-                created_by=created_by,
-                created_at=now,
-                expires_at=expires,
-            )
-        except IntegrityError:
-            fault = FieldError("name", f"name must be new, and there is, or was, a token {name!r}")
-            raise InvalidInput([fault]) from None
-        return _token_view(row), secret
-
-    async def revoke_token(self, token_id: int) -> TokenView:
-        """It opens nothing any more.
-
-        Raises:
-            NotFound: there is no such token.
-        """
-        if (row := await Token.get_or_none(id=token_id)) is None:
-            raise NotFound("token", token_id)
-        if row.revoked_at is None:
-            row.revoked_at = clock.now()
-            await Token.filter(id=token_id).update(revoked_at=row.revoked_at)
-            self._bus.publish(AccessChanged())
-        return _token_view(row)
-
 
 def _unknown(why: str) -> InvalidInput:
     return InvalidInput([FieldError("name", why)])
@@ -311,15 +247,6 @@ def _fit(name: str) -> str:
 def _actor(person: Person, session_id: str, address: str) -> Actor:
     rights = RIGHTS_OF_ROLE[person.role]
     return Actor(person.name, Kind.PERSON, rights, person.role, address, session_id, person.id)
-
-
-def _token_view(row: Token) -> TokenView:
-    names = ("id", "name", "scopes", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at")
-    return TokenView(**{name: getattr(row, name) for name in names})
-
-
-def _sha256(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _fits(expected: str | None, password: str) -> bool:
@@ -349,23 +276,5 @@ def _role_faults(role: str) -> list[FieldError]:
     return [FieldError("role", f"role must be {_one_of(list(Role))}, not {shown(role)}")]
 
 
-def _scope_faults(scopes: list[str]) -> list[FieldError]:
-    if scopes and set(scopes) <= set(Scope):
-        return []
-    rule = f"scopes must be one or more of {', '.join(Scope)}, not {shown(scopes)}"
-    return [FieldError("scopes", rule)]
-
-
-def _days_faults(days: float | None) -> list[FieldError]:
-    if days is None or 0 < days <= MAX_TOKEN_DAYS:
-        return []
-    return [FieldError("days", f"days must be more than 0 and at most {MAX_TOKEN_DAYS:,}, or null, not {days}")]
-
-
 def _one_of(words: list[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def expired(view: TokenView, now: datetime) -> bool:
-    """Whether the token's time is over."""
-    return view.expires_at is not None and view.expires_at <= now

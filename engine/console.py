@@ -4,7 +4,6 @@ import getpass
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from engine.access import Access
 from engine.actors import Actor, Kind
 from engine.audit import Audit, Broken
 from engine.errors import InvalidInput, SettingsError
@@ -12,6 +11,7 @@ from engine.events import Bus
 from engine.health import Health
 from engine.ledger import Ledger
 from engine.settings import Settings
+from engine.tokens import Tokens
 from models.database import close_database, open_database
 from models.rights import Right
 
@@ -30,7 +30,7 @@ async def create_token(settings: Settings, name: str, scopes: list[str], days: s
         actor = _operator()
         try:
             lasting = float(days) if days else DEFAULT_DAYS
-            view, secret = await Access(bus).create_token(name, scopes, days=lasting, created_by=actor.name)
+            view, secret = await Tokens(bus).create(name, scopes, days=lasting, created_by=actor.name)
         except (InvalidInput, ValueError) as error:
             raise SettingsError(f"no token was made: {error}") from None
         after = {"scopes": scopes, "expires_at": view.expires_at}

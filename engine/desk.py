@@ -13,6 +13,7 @@ from engine.errors import FieldError, InvalidInput
 from engine.pace import Pace
 from engine.queries import Queries
 from engine.settings import Settings
+from engine.tokens import Tokens
 from engine.views import ChannelView, JobView, PersonView, TokenView
 from models.rights import Right, Role
 from models.states import Move
@@ -36,12 +37,14 @@ class Office:
         queries: Queries,
         administration: Administration,
         access: Access,
+        tokens: Tokens,
         audit: Audit,
     ) -> None:
         self.commands = commands
         self.queries = queries
         self.administration = administration
         self.access = access
+        self.tokens = tokens
         self.audit = audit
         self.submissions = Pace(settings.max_submissions_a_minute, "this token submits too many jobs")
 
@@ -217,12 +220,12 @@ class Desk:
     async def tokens(self) -> list[TokenView]:
         """Every token."""
         await self._allowed(Right.ADMINISTER)
-        return await self._office.access.tokens()
+        return await self._office.tokens.all()
 
     async def create_token(self, name: str, scopes: list[str], days: float | None) -> tuple[TokenView, str]:
-        """See `Access.create_token`."""
+        """See `Tokens.create`."""
         actor = await self._allowed(Right.ADMINISTER)
-        create = self._office.access.create_token
+        create = self._office.tokens.create
         return await self._administer(
             "token.create",
             f"token {name}",
@@ -231,8 +234,8 @@ class Desk:
         )
 
     async def revoke_token(self, token_id: int) -> TokenView:
-        """See `Access.revoke_token`."""
-        revoke = self._office.access.revoke_token
+        """See `Tokens.revoke`."""
+        revoke = self._office.tokens.revoke
         return await self._administer(
             "token.revoke", f"token {token_id}", lambda: revoke(token_id), told=lambda view: {"name": view.name}
         )

@@ -26,6 +26,7 @@ from engine.pruner import Pruner
 from engine.queries import Queries
 from engine.rescuer import Rescuer
 from engine.settings import Settings
+from engine.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,13 @@ class Atlas:
         self.downloads = Downloads(settings)
         self.administration = Administration(settings, self.registry, self.bus)
         self.access = Access(self.bus)
+        self.tokens = Tokens(self.bus)
         self._cluster = Cluster(settings, self.id, self.bus)
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
-        self.office = Office(settings, self.commands, self.queries, self.administration, self.access, self.audit)
+        self.office = Office(
+            settings, self.commands, self.queries, self.administration, self.access, self.tokens, self.audit
+        )
         self._executor = Executor(settings, self.registry, self.bus, self._ledger)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)

@@ -52,8 +52,11 @@ class Routes(ui.sub_pages):
         broken()
 
 
-def add_pages(app: FastAPI, atlas: Atlas, still: Still) -> Live:
-    """Put the pages on the application; returns what keeps them up to date. `still` looks somebody up anew."""
+def add_pages(app: FastAPI, atlas: Atlas, still: Still, nowhere: Callable[[], Response]) -> Live:
+    """Put the pages on the application; returns what keeps them up to date.
+
+    `still` looks somebody up anew; `nowhere` answers where no page is.
+    """
     live = Live(atlas, still)
     nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name, and loads nothing here
     nicegui_app.add_static_file(local_file=FAVICON, url_path="/favicon.ico")
@@ -69,11 +72,8 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still) -> Live:
         await _open(atlas, live, actor)
         return None
 
-    @ui.page("/{_:path}")
-    def nowhere() -> None:
-        ui.add_head_html(HEAD)
-        ui.context.client.status_code = 404
-        missing("page")
+    # No page of NiceGUI's, which would be kept for a minute: the web asks for a thousand things that are not there.
+    nicegui_app.add_api_route("/{_:path}", nowhere, methods=["GET", "HEAD"], include_in_schema=False)
 
     @nicegui_app.on_page_exception
     def broken_page() -> None:

@@ -1,4 +1,4 @@
-"""People, sessions and tokens: who is recognised, for how long, and what is kept of a secret."""
+"""People and sessions: who is recognised, for how long, and what is kept of a secret."""
 
 import asyncio
 from datetime import timedelta
@@ -13,7 +13,6 @@ from engine.errors import InvalidInput, NotFound
 from engine.events import AccessChanged, Bus, Event
 from models.person import Person, Session
 from models.rights import Right, Role
-from models.token import Token
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -267,59 +266,3 @@ async def test_an_identity_is_one_person_whatever_it_calls_itself_later(access: 
     assert (again.id, again.name, again.role) == (first.id, "ada", Role.OPERATOR)
     with pytest.raises(InvalidInput, match="there is a person 'ada' already"):
         await access.by_subject("https://id.example 8", "ada", Role.OPERATOR)
-
-
-# -- tokens --------------------------------------------------------------------------------------------------
-
-
-async def test_a_token_has_256_bits_of_which_the_sha256_is_kept(access: Access) -> None:
-    _, secret = await access.create_token("bot", ["jobs:read"], days=1, created_by="ada")
-    assert secret.startswith("jr_")
-    assert len(secret.removeprefix("jr_")) == 43
-    (row,) = await Token.all()
-    assert secret not in str(vars(row))
-    actor = await access.of_token(secret)
-    assert actor
-    assert (actor.name, actor.rights) == ("bot", frozenset({Right.LOOK}))
-    assert await access.of_token(row.hash) is None
-
-
-async def test_no_token_approves_whatever_its_scopes(access: Access) -> None:
-    scopes = ["jobs:read", "jobs:write", "agent", "admin"]
-    _, secret = await access.create_token("bot", scopes, days=None, created_by="ada")
-    actor = await access.of_token(secret)
-    assert actor
-    assert actor.rights == frozenset(Right) - {Right.APPROVE}
-
-
-async def test_a_token_that_expired_or_was_revoked_opens_nothing(access: Access, heard: list[Event]) -> None:
-    view, secret = await access.create_token("bot", ["agent"], days=1, created_by="ada")
-    await Token.all().update(expires_at=clock.now() - timedelta(seconds=1))
-    assert await access.of_token(secret) is None
-    await Token.all().update(expires_at=None)
-    assert await access.of_token(secret)
-    revoked = await access.revoke_token(view.id)
-    assert revoked.revoked_at
-    assert await access.of_token(secret) is None
-    assert AccessChanged() in heard
-
-
-async def test_the_last_use_of_a_token_is_noted(access: Access) -> None:
-    _, secret = await access.create_token("bot", ["agent"], days=1, created_by="ada")
-    assert (await access.tokens())[0].last_used_at is None
-    await access.of_token(secret)
-    assert (await access.tokens())[0].last_used_at
-
-
-@pytest.mark.parametrize(
-    ("scopes", "days", "told"),
-    [
-        ([], 1, "scopes must be one or more of jobs:read, jobs:write, agent, admin"),
-        (["jobs:approve"], 1, "scopes must be one or more"),
-        (["agent"], 0, "days must be more than 0"),
-        (["agent"], 1e9, "days must be more than 0 and at most 3,650"),
-    ],
-)
-async def test_a_token_that_cannot_be_is_refused(access: Access, scopes: list[str], days: float, told: str) -> None:
-    with pytest.raises(InvalidInput, match=told):
-        await access.create_token("bot", scopes, days=days, created_by="ada")

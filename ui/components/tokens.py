@@ -5,7 +5,7 @@ from functools import partial
 from nicegui import ui
 
 from engine import clock
-from engine.access import expired
+from engine.tokens import expired
 from engine.views import TokenView
 from models.rights import Scope
 from ui.components.dialogs import confirm, dialog_frame
