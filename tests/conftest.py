@@ -45,9 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever touches a database is run on each kind, unless its mark says that it is about one kind's own ways."""
+    """Whatever touches a database is run on each kind, unless its mark says that one kind will do."""
     if "kind" in metafunc.fixturenames:
         own = [kind for kind in KINDS if metafunc.definition.get_closest_marker(kind)]
+        if metafunc.definition.get_closest_marker("either") and "EVERY_KIND" not in os.environ:
+            own = own or [SQLITE]
         metafunc.parametrize("kind", own or KINDS, indirect=True, scope="session")
 
 

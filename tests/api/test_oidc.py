@@ -15,6 +15,8 @@ from tests.servers.oidc import OidcServer
 from tests.support.server import JobRunner
 from tests.test_main import assert_one_line, start
 
+pytestmark = pytest.mark.either
+
 PASSWORD = "correct horse"
 
 

@@ -12,6 +12,8 @@ from api.sign_in import TRIES_OF_ACCOUNT, Throttle, local_path
 from tests.conftest import new_database
 from tests.support.server import JobRunner
 
+pytestmark = pytest.mark.either
+
 PASSWORD = "correct horse"
 
 

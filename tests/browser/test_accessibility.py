@@ -11,7 +11,7 @@ from tests.browser.pages import DESKTOP, PATHS, PHONE, Browsing, choose, complet
 from tests.servers.smtp import SmtpTestServer
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 SCHEMES = ("light", "dark")
 LOOKS = [(scheme, size) for scheme in SCHEMES for size in (DESKTOP, PHONE)]

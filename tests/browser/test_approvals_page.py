@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.pages import Browsing, job, says, toast
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 MAIL = {"to": "ada@example.org", "subject": "Quarterly numbers", "body": "Here they are."}
 

@@ -12,7 +12,7 @@ from tests.servers.relay import Relay
 from tests.servers.s3 import S3Server
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 HEALS_MS = 15_000  # pages read again every ten seconds
 

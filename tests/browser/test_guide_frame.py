@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.pages import Browsing, active, held_job, job
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 LINKS = [
     ("Jobs", "Job Runner", "/app/jobs"),

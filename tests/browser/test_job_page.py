@@ -11,7 +11,7 @@ from tests.browser.pages import Browsing, active, held_job, job, says, toast
 from tests.servers.smtp import SmtpTestServer
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 MAIL = {"to": "ada@example.org", "subject": "Quarterly numbers", "body": "Here **they** are."}
 

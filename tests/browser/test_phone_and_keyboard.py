@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.pages import PATHS, PHONE, Browsing, active, choose, held_job, job
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 LONG = "Quarterly review of the department of very long names " * 3 + "and-one-word-that-has-no-end" * 4
 WIDTHS = [360, 768, 1024, 1920]

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.pages import Browsing, active, choose, job, toast
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 PASSWORD = "correct horse"
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}

@@ -13,7 +13,7 @@ from tests.servers.mastodon import MastodonServer
 from tests.support.other_program import everything_stored
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 
 @pytest.fixture(autouse=True)

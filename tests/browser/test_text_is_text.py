@@ -7,7 +7,7 @@ from tests.browser.pages import PATHS, active, completed, job
 from tests.servers.mastodon import MastodonServer
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 MARKUP = "<img src=x onerror=window.attacked=1><script>window.attacked=1</script><svg onload=window.attacked=1></svg>"
 MARKDOWN = (

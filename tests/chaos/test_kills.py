@@ -20,12 +20,12 @@ from tests.chaos.scale import rounds
 from tests.chaos.watch import read, until
 from tests.support.server import JobRunner
 
-KILLS = rounds(40, 1000)
+KILLS = rounds(20, 1000)
 JOBS_PER_KILL = 4
 IN_START_UP = 0.4  # the share of kills that come before the process answers
 START_UP_SECONDS = 1.5  # what a start-up takes, roughly
 LIFE_SECONDS = 0.4  # the longest time from the first answer to the kill
-SETTLE_SECONDS = rounds(45, 300)
+SETTLE_SECONDS = rounds(40, 300)
 RECORD_SECONDS = 5.0  # how long a completed job's attempt may still lack its outcome
 OPEN_ATTEMPTS = "SELECT job_id, number FROM attempt WHERE outcome IS NULL"
 MISSING_ATTEMPTS = "SELECT id FROM job WHERE attempt != (SELECT count(*) FROM attempt WHERE attempt.job_id = job.id)"

@@ -12,8 +12,8 @@ from tests.chaos.watch import read, until
 from tests.support.other_program import ask, connected
 from tests.support.server import JobRunner
 
-JOBS = rounds(600, 10_000)
-SECONDS = rounds(60, 900)
+JOBS = rounds(3000, 10_000)
+SECONDS = rounds(120, 900)
 
 
 def test_two_engines_on_one_database_run_each_job_once(tmp_path: Path, own_database: str) -> None:
