@@ -78,13 +78,16 @@ class SignIn:
         """The same somebody, as they are now; a look that is no use of theirs keeps their session no longer.
 
         Raises:
-            SignedOut: their session is over.
+            SignedOut: their session is over, or the token.
         """
         if actor.kind is Kind.LOCAL:
             await self._look_again_if_possible()
             if not self.has_people:
                 return actor
-        now = await self._access.of_session_id(actor.session, actor.address, is_use=is_use)
+        if actor.kind is Kind.TOKEN:
+            now = await self._tokens.still(actor)
+        else:
+            now = await self._access.of_session_id(actor.session, actor.address, is_use=is_use)
         if now is None or now.key != actor.key:
             raise SignedOut
         return now

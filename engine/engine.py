@@ -16,6 +16,7 @@ from engine.commands import Commands
 from engine.desk import Office
 from engine.dispatcher import Dispatcher
 from engine.downloads import Downloads
+from engine.event_log import EventLog
 from engine.events import Bus, EngineChanged
 from engine.executor import Executor
 from engine.health import Health, trouble
@@ -46,6 +47,7 @@ class Atlas:
         self.administration = Administration(settings, self.registry, self.bus)
         self.access = Access(self.bus)
         self.tokens = Tokens(self.bus)
+        self.events = EventLog(self.bus)
         self._cluster = Cluster(settings, self.id, self.bus)
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
@@ -67,7 +69,7 @@ class Atlas:
         await self._heartbeat.register()
         await self._rescue_at_start()
         await remove_leftovers(self.settings)
-        duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner]
+        duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
         if self.settings.is_shared:
             duties.append(self._cluster)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]
@@ -83,8 +85,9 @@ class Atlas:
             self._health.failed("rescuing", error)
 
     def stop_claiming(self) -> None:
-        """Take up no more jobs; what runs goes on."""
+        """Take up no more jobs, and let go whoever listens; what runs goes on."""
         self._dispatcher.stop()
+        self.events.close()
 
     async def stop(self) -> None:
         """Claim nothing more, let what runs finish for a while, put the rest back."""

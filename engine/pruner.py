@@ -1,4 +1,4 @@
-"""Forgets jobs that ended long ago, if the settings say so: a few at a time, so that nobody waits for it."""
+"""Forgets what happened long ago, and jobs too if the settings say so: a few at a time, so that nobody waits for it."""
 
 import asyncio
 import logging
@@ -16,11 +16,14 @@ from engine.storage import artifacts_of, open_storage
 from models.attempt import Attempt, LogLine
 from models.effect import Effect
 from models.job import Job
+from models.job_event import prune_events
 from models.states import TERMINAL
 
 log = logging.getLogger(__name__)
 
 STEP = 100
+EVENTS_STEP = 1000
+EVENTS_KEPT = timedelta(days=7)
 FOLDERS_AT_ONCE = 10
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 60.0
@@ -37,13 +40,14 @@ class Pruner:
         self._health = health
 
     async def run(self) -> None:
-        """Look every minute, for ever; nothing to do where jobs are kept."""
-        while self._settings.retention_days:
+        """Look every minute, for ever."""
+        while True:
             if not self._cluster.leading.is_set():
                 self._health.worked("pruning")  # another process does it
                 await self._cluster.leading.wait()
             try:
-                pause = PAUSE_SECONDS if await self.step() else LOOK_SECONDS
+                removed = await self.step() + await self.forget_events()
+                pause = PAUSE_SECONDS if removed else LOOK_SECONDS
                 self._health.worked("pruning")
             except StorageFault as fault:  # keeps no job from running
                 log.warning("old jobs stay for now: %s", fault)
@@ -54,7 +58,9 @@ class Pruner:
             await asyncio.sleep(pause)
 
     async def step(self) -> int:
-        """Remove at most a hundred jobs; returns how many."""
+        """Remove at most a hundred jobs, if the setting lets any go; returns how many."""
+        if not self._settings.retention_days:
+            return 0
         too_old = clock.now() - timedelta(days=self._settings.retention_days)
         rows = Job.filter(status__in=list(TERMINAL), finished_at__lt=too_old).order_by("finished_at").limit(STEP)
         ids = [row["id"] for row in await rows.values("id")]
@@ -65,6 +71,14 @@ class Pruner:
                 await asyncio.gather(*(storage.delete(artifacts_of(job_id)) for job_id in some))
             await self._ledger.write(lambda writer: _remove(writer, ids))
         return len(ids)
+
+    async def forget_events(self) -> int:
+        """Forget at most a thousand events that nobody comes back for; returns how many."""
+        return await self._ledger.write(_forget_events)
+
+
+async def _forget_events(writer: BaseDBAsyncClient) -> int:
+    return await prune_events(writer, clock.now() - EVENTS_KEPT, EVENTS_STEP)
 
 
 async def _remove(_: BaseDBAsyncClient, ids: list[int]) -> None:

@@ -29,12 +29,16 @@ class Tokens:
         """The program that holds this token; None if it is unknown, expired or revoked."""
         row = await Token.get_or_none(hash=digest(secret))
         now = clock.now()
-        if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now):
+        if row is None or _is_over(row, now):
             return None
         if row.last_used_at is None or now - row.last_used_at > NOTED_EVERY:
             await Token.filter(id=row.id).update(last_used_at=now)
-        scopes = ", ".join(row.scopes)
-        return Actor(row.name, Kind.TOKEN, rights_of(row.scopes), scopes, address, key=row.id)
+        return _actor(row, address)
+
+    async def still(self, actor: Actor) -> Actor | None:
+        """The program whose token this was; None if it expired or was revoked meanwhile."""
+        row = await Token.get_or_none(id=actor.key)
+        return None if row is None or _is_over(row, clock.now()) else _actor(row, actor.address)
 
     async def all(self) -> list[TokenView]:
         """Every token, by name, without what it is recognised by."""
@@ -80,6 +84,14 @@ class Tokens:
             await Token.filter(id=token_id).update(revoked_at=row.revoked_at)
             self._bus.publish(AccessChanged())
         return _view(row)
+
+
+def _is_over(row: Token, now: datetime) -> bool:
+    return bool(row.revoked_at or (row.expires_at and row.expires_at <= now))
+
+
+def _actor(row: Token, address: str) -> Actor:
+    return Actor(row.name, Kind.TOKEN, rights_of(row.scopes), ", ".join(row.scopes), address, key=row.id)
 
 
 def _view(row: Token) -> TokenView:

@@ -31,6 +31,10 @@ MODELS = (
     "models.token",
     "models.audit",
     "models.type_policy",
+    "models.job_event",
+    "models.webhook",
+    "models.defined_type",
+    "models.agent",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

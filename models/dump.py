@@ -23,6 +23,8 @@ _FILL = Statement("INSERT INTO repeatable SELECT jsonb_array_elements_text(?::js
 _SKIP_IDS = Statement("SELECT setval(s, nextval(s) + ?) FROM (SELECT pg_get_serial_sequence('job', 'id') AS s) AS own")
 _NO_MESSAGES = Statement("DELETE FROM procrastinate_jobs")
 _NO_SESSIONS = Statement("DELETE FROM session")  # one that was ended since must not open anything again
+_NO_EVENTS = Statement("DELETE FROM job_event")  # whoever reads on learns that something was missed
+_BEGIN_ANEW = Statement("UPDATE webhook SET tx = 0, event_id = 0")
 _SETTLE = Statement("""
 UPDATE origin SET job_table = 'job'::regclass::oid, cluster = system_identifier::text FROM pg_control_system()
 """)
@@ -53,8 +55,9 @@ async def settle_dump(writer: BaseDBAsyncClient, *, repeatable: Collection[str],
     for text, names, waits in steps():
         rows = await Statement(_typed(text, names)).run(writer, [values[name] for name in names])
         waiting += len(rows) if waits else 0
-    for statement, arguments in ((_SKIP_IDS, [SKIPPED_IDS]), (_NO_MESSAGES, []), (_NO_SESSIONS, []), (_SETTLE, [])):
-        await statement.run(writer, arguments)
+    await _SKIP_IDS.run(writer, [SKIPPED_IDS])
+    for statement in (_NO_MESSAGES, _NO_SESSIONS, _NO_EVENTS, _BEGIN_ANEW, _SETTLE):
+        await statement.run(writer)
     return waiting
 
 

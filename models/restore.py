@@ -67,7 +67,8 @@ def restore(file: Path, database: Path, *, repeatable: Collection[str], now: dat
     try:
         with unfinished(database) as copy:
             at = _take(file, copy)
-            jobs, waiting = _prepare(copy, repeatable, _last_job_id(database), doubt_since(at), now)
+            last = _last_id(database, "job"), _last_id(database, "job_event")
+            jobs, waiting = _prepare(copy, repeatable, last, doubt_since(at), now)
             sync(copy)
             former = _swap(copy, database, now)
         sync(database.parent)
@@ -101,33 +102,41 @@ def _take(file: Path, copy: Path) -> datetime:
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)  # a database that was copied while nobody used it
 
 
-def _prepare(copy: Path, repeatable: Collection[str], last_job_id: int, doubt: str, now: datetime) -> tuple[int, int]:
+def _prepare(
+    copy: Path, repeatable: Collection[str], last: tuple[int, int], doubt: str, now: datetime
+) -> tuple[int, int]:
     """Mark the copy; returns how many jobs it has, and how many are left to a person."""
     values, waiting = {"doubt": doubt, "now": stored_time(now)}, 0
+    last_job_id, last_event_id = last
     with closing(_writing(copy)) as writer:
         writer.execute("BEGIN")
         writer.execute("CREATE TEMP TABLE repeatable (type TEXT)")
         writer.executemany("INSERT INTO repeatable VALUES (?)", [(key,) for key in repeatable])
-        if "session" in {row[0] for row in writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}:
+        tables = {row[0] for row in writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "session" in tables:
             writer.execute("DELETE FROM session")  # one that was ended since must not open anything again
         for statement, names, waits in steps():
             rows = writer.execute(statement, [values[name] for name in names]).fetchall()
             waiting += len(rows) if waits else 0
-        _continue_ids(writer, last_job_id)
+        _continue_ids(writer, "job", last_job_id)
+        if "job_event" in tables:  # whoever reads on learns that something was missed
+            writer.execute("DELETE FROM job_event")
+            writer.execute("UPDATE webhook SET tx = 0, event_id = 0")
+            _continue_ids(writer, "job_event", last_event_id + 1)
         writer.execute("DROP TABLE IF EXISTS backup")
         writer.execute("COMMIT")
         return int(writer.execute("SELECT COUNT(*) FROM job").fetchone()[0]), waiting
 
 
-def _continue_ids(writer: sqlite3.Connection, last_job_id: int) -> None:
-    """Folders of artefacts are named by a job's id, so none is given a second time."""
-    if not writer.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'job'").fetchone():
-        writer.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('job', 0)")
-    writer.execute("UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = 'job'", [last_job_id])
+def _continue_ids(writer: sqlite3.Connection, table: str, last: int) -> None:
+    """Folders of artefacts are named by a job's id, and events are read on by theirs: none is given a second time."""
+    if not writer.execute("SELECT 1 FROM sqlite_sequence WHERE name = ?", [table]).fetchone():
+        writer.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, 0)", [table])
+    writer.execute("UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?", [last, table])
 
 
-def _last_job_id(database: Path) -> int:
-    given = _asked(database, "SELECT seq FROM sqlite_sequence WHERE name = 'job'")
+def _last_id(database: Path, table: str) -> int:
+    given = _asked(database, f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'")  # noqa: S608 (our own names)
     return int(given[0][0]) if given else 0
 
 

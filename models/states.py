@@ -102,6 +102,14 @@ class AttemptOutcome(StrEnum):
     RELEASED = "released"  # its engine was shut down and put the work back
 
 
+class DeliveryStatus(StrEnum):
+    """How far a message to a webhook has come."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"  # every try was in vain; somebody may send it again
+
+
 UNKNOWN = "unknown"
 """A job's outcome while nobody knows whether its effect happened."""
 

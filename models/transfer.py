@@ -15,6 +15,7 @@ from models.columns import Table, tables
 from models.database import close_database, open_database
 from models.engine_record import EngineRecord
 from models.errors import DatabaseError
+from models.job_event import JobEvent
 from models.restore import Engine
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,9 @@ BATCH_CHARACTERS = 4_000_000
 PROGRESS_ROWS = 50_000
 BUSY_SECONDS = 1.0
 
-# Engines are processes of where the database was; the jobs that a dead one left are rescued by their leases.
-_LEFT_BEHIND = EngineRecord._meta.db_table
+# Engines are processes of where the database was; the jobs that a dead one left are rescued by their leases. What
+# happened there is nobody's news here.
+_LEFT_BEHIND = {EngineRecord._meta.db_table, JobEvent._meta.db_table}
 
 
 class Difference(DatabaseError):
@@ -38,7 +40,7 @@ class Transfer:
     def __init__(self, source: sqlite3.Connection, target: Any) -> None:
         self._source = source
         self._target = target
-        self.tables = [table for table in tables() if table.name != _LEFT_BEHIND]
+        self.tables = [table for table in tables() if table.name not in _LEFT_BEHIND]
 
     async def engines_of_target(self) -> list[Engine]:
         """The engines and workers that have not stopped there, the latest beat first."""
@@ -66,6 +68,7 @@ class Transfer:
             await self._target.execute(f"ANALYZE {table.name}")
             if table.counts:
                 await self._continue_ids(table)
+        await self._target.execute("DELETE FROM job_event")  # of jobs that were copied, not created
 
     async def compare(self) -> dict[str, int]:
         """Read every row of both; returns how many each table has.

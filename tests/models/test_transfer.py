@@ -19,7 +19,7 @@ from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
 
-NOT_MOVED = {"engine", "tortoise_migrations", "sqlite_sequence"}
+NOT_MOVED = {"engine", "job_event", "tortoise_migrations", "sqlite_sequence"}
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ async def moved(source: Path, target: str, damage: str = "SELECT 1") -> dict[str
         return await both.compare()
 
 
-async def test_every_table_is_moved_but_that_of_the_engines(source: Path, target: str) -> None:
+async def test_every_table_is_moved_but_those_of_engines_and_events(source: Path, target: str) -> None:
     with closing(sqlite3.connect(source)) as reader:
         there = {row[0] for row in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     rows = await moved(source, target)
@@ -210,3 +210,8 @@ async def until_somebody_waits(target: str) -> None:
     async with asyncio.timeout(10):
         while await OtherProgram(target).run(waiting) != [(1,)]:
             pass
+
+
+async def test_nothing_is_news_of_jobs_that_were_moved(source: Path, target: str) -> None:
+    await moved(source, target)
+    assert (await OtherProgram(target).run("SELECT COUNT(*) FROM job_event"))[0][0] == 0

@@ -10,24 +10,28 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from models.agent import Agent
 from models.attempt import Attempt, LogLine
 from models.audit import AuditEntry, AuditHead, Deed, append
 from models.channel import Channel, FeedEntry
 from models.database import close_database, open_database, transaction
+from models.defined_type import DefinedType
 from models.effect import Effect
 from models.job import Job
 from models.person import Identity, Person, Session
 from models.statement import stored_time
-from models.states import AttemptOutcome, Phase, Priority, Status
+from models.states import AttemptOutcome, Category, Phase, Priority, Status
 from models.token import Token
 from models.type_policy import TypePolicy
+from models.webhook import Delivery, Webhook
 from tests.support.engine import stored_job
 from tests.support.other_program import OtherProgram
 from tests.support.postgres import Postgres
 
 LONG_AGO = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
 ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
-MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS)
+OUTSIDE = (Webhook, Delivery, DefinedType, Agent)
+MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS, *OUTSIDE)
 EVERYTHING: dict[str, Any] = {
     "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
     "numbers": [0, -1, 2**53, 9007199254740993, 0.1, 1e308, 5e-324, -0.0],
@@ -81,6 +85,29 @@ async def _fill() -> None:
         await append(writer, b"key", [deed, deed])
     for key in ("b", "A", "a_b", "aB"):  # languages order them otherwise than bytes do
         await TypePolicy.create(type=key, paused=key == "b", concurrency=1, time_limit_seconds=0.5)
+    await _fill_outside()
+
+
+async def _fill_outside() -> None:
+    made: dict[str, Any] = {"created_by": "admin", "created_at": LONG_AGO}
+    hook = await Webhook.create(name="ops", url="https://ops.example", kinds=["job.failed"], secret="sealed", **made)
+    await Delivery.create(
+        webhook_id=hook.id, message_id="msg_1", kind="job.failed", job_id=1, body=EVERYTHING, created_at=LONG_AGO
+    )
+    await DefinedType.create(
+        key="TRANSLATE",
+        label="Translate",
+        category=Category.DOCUMENT,
+        icon="translate",
+        payload_schema=EVERYTHING,
+        irreversible=False,
+        attempts=3,
+        time_limit_seconds=60.5,
+        **made,
+    )
+    await Agent.create(
+        name="polyglot", token_id=1, types=["TRANSLATE"], concurrency=2, registered_at=LONG_AGO, last_seen_at=LONG_AGO
+    )
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:
