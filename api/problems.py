@@ -18,6 +18,7 @@ from engine.errors import (
     IdempotencyConflict,
     InvalidInput,
     JobRunnerError,
+    KeyInFlight,
     MoveNotAllowed,
     NotAllowed,
     NotFound,
@@ -90,7 +91,7 @@ def install(app: FastAPI) -> None:
                 return answer
             case MoveNotAllowed():
                 return problem(409, str(error), allowed=error.allowed)
-            case IdempotencyConflict():
+            case IdempotencyConflict() | KeyInFlight():
                 return problem(409, str(error))
             case StorageFault():
                 log.warning("a request failed: %s", error)

@@ -13,6 +13,7 @@ from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
+from engine.submission import Submission
 from models.states import Category, Move, Status
 
 MAX_LIMIT = 200
@@ -50,6 +51,13 @@ def job_routes(atlas: Atlas) -> APIRouter:
         response.status_code = 201 if is_new else 200
         response.headers["Location"] = f"/api/v1/jobs/{job_id}"
         return schemas.Job.of(await queries.job(job_id))
+
+    @router.post("/jobs:batch", status_code=201)
+    async def create_jobs(body: schemas.Batch, desk: Asked) -> schemas.BatchResult:
+        """Create up to 1,000 jobs, all of them or none; each fault names the job's index."""
+        own = "api" if (await desk.actor()).kind is Kind.LOCAL else ""
+        made = await desk.submit_batch([(_submission(job, own), job.idempotency_key) for job in body.jobs])
+        return schemas.BatchResult(items=[schemas.BatchItem(id=id, created=created) for id, created in made])
 
     @router.get("/jobs")
     async def list_jobs(
@@ -187,6 +195,11 @@ def channel_routes(atlas: Atlas) -> APIRouter:
         return schemas.Channel.of(await desk.test_channel(channel_id))
 
     return router
+
+
+def _submission(job: schemas.JobRequest, own: str) -> Submission:
+    fields = {name: getattr(job, name) for name in schemas.JobRequest.model_fields}
+    return Submission(**{**fields, "created_by": job.created_by or own})
 
 
 def _words(values: list[str] | None) -> list[str]:

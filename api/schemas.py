@@ -45,6 +45,33 @@ class JobRequest(BaseModel):
     requires_approval: bool = False
 
 
+class BatchJob(JobRequest):
+    """A job of a batch."""
+
+    idempotency_key: str | None = Field(None, min_length=1, max_length=255, description="of this job alone")
+
+
+class Batch(BaseModel):
+    """Jobs to create together: all of them, or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[BatchJob] = Field(min_length=1, max_length=1000)
+
+
+class BatchItem(BaseModel):
+    """What became of one job of a batch."""
+
+    id: int
+    created: bool = Field(description="false: its idempotency key was used before, for the same job")
+
+
+class BatchResult(BaseModel):
+    """In the order of the batch."""
+
+    items: list[BatchItem]
+
+
 class TypePolicy(BaseModel):
     """What to change for every job of a type; what is left out stays, null takes a limit away."""
 

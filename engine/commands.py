@@ -1,7 +1,8 @@
 """What anyone may do. Pages and API call these; nothing else writes on somebody's behalf."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,15 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
 from engine import clock
-from engine.errors import FieldError, IdempotencyConflict, InvalidInput, JobRunnerError, MoveNotAllowed, NotFound
+from engine.errors import (
+    FieldError,
+    IdempotencyConflict,
+    InvalidInput,
+    JobRunnerError,
+    KeyInFlight,
+    MoveNotAllowed,
+    NotFound,
+)
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.executor import CANCEL_GRACE_SECONDS
 from engine.faults import shown
@@ -19,7 +28,7 @@ from engine.submission import Submission
 from models.attempt import Attempt
 from models.database import transaction
 from models.effect import Effect
-from models.job import Job, insert_job
+from models.job import Job, NewJob, insert_job, insert_jobs
 from models.states import (
     ALLOWED_FROM,
     POISONOUS,
@@ -43,6 +52,7 @@ class Commands:
         self._settings = settings
         self._registry = registry
         self._bus = bus
+        self._in_flight: set[str] = set()
 
     async def submit(
         self,
@@ -61,19 +71,86 @@ class Commands:
         Raises:
             InvalidInput: a field breaks a rule; fields of the payload are named `payload.…`.
             IdempotencyConflict: the key was used for another body.
+            KeyInFlight: a request with this key is being carried out.
         """
         asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval)
-        if idempotency_key and (first := await self._first(idempotency_key, asked)):
-            return first, False
-        job = await asked.accept(self._registry, self._settings, idempotency_key)
+        with self._carrying_out([idempotency_key]):
+            if idempotency_key and (first := await self._first(idempotency_key, asked)):
+                return first, False
+            job = await asked.accept(self._registry, self._settings, idempotency_key)
+            try:
+                job_id = await insert_job(job)
+            except IntegrityError:  # another process with this key came first
+                if not idempotency_key or not (first := await self._first(idempotency_key, asked)):
+                    raise
+                return first, False
+            self._bus.publish(JobChanged(job_id))
+            return job_id, True
+
+    async def submit_batch(self, batch: Sequence[tuple[Submission, str | None]]) -> list[tuple[int, bool]]:
+        """Create queued jobs, each with its idempotency key or None: all of them or none.
+
+        Returns for each, in order, its id and whether it is new.
+
+        Raises:
+            InvalidInput: with every fault of every job; fields are named `jobs.<index>.…`.
+            IdempotencyConflict: a key was used for another body.
+            KeyInFlight: a request with one of the keys is being carried out.
+        """
+        with self._carrying_out([key for _, key in batch]):
+            return await asyncio.shield(asyncio.ensure_future(self._submit_batch(batch)))
+
+    async def _submit_batch(self, batch: Sequence[tuple[Submission, str | None]]) -> list[tuple[int, bool]]:
+        known = await self._known(batch)
+        faults: list[FieldError] = []
+        new: dict[int, NewJob] = {}
+        seen: set[str] = set()
+        for index, (asked, key) in enumerate(batch):
+            if key and key in seen:
+                rule = f"idempotency_key must be another one for each job of a batch, not {shown(key)} again"
+                faults.append(FieldError(f"jobs.{index}.idempotency_key", rule))
+            seen.add(key or "")
+            if index in known:
+                continue
+            try:
+                new[index] = await asked.accept(self._registry, self._settings, key)
+            except InvalidInput as error:
+                faults += [FieldError(f"jobs.{index}.{each.field}", each.message) for each in error.errors]
+        if faults:
+            raise InvalidInput(faults)
         try:
-            job_id = await insert_job(job)
-        except IntegrityError:  # another request with this key came first
-            if not idempotency_key or not (first := await self._first(idempotency_key, asked)):
+            async with transaction() as writer:
+                ids = dict(zip(new, await insert_jobs(writer, list(new.values())), strict=True))
+        except IntegrityError:  # another process with one of the keys came first
+            if set(await self._known(batch)) == set(known):
                 raise
-            return first, False
-        self._bus.publish(JobChanged(job_id))
-        return job_id, True
+            return await self._submit_batch(batch)
+        for job_id in ids.values():
+            self._bus.publish(JobChanged(job_id))
+        return [(ids[index], True) if index in ids else (known[index], False) for index in range(len(batch))]
+
+    async def _known(self, batch: Sequence[tuple[Submission, str | None]]) -> dict[int, int]:
+        """The jobs that were created before, by index."""
+        keys = [key for _, key in batch if key]
+        found = Job.filter(idempotency_key__in=keys).values("id", "idempotency_key", "request_hash")
+        rows = await found if keys else []
+        first = {row["idempotency_key"]: row for row in rows}
+        known = {index: first[key] for index, (_, key) in enumerate(batch) if key in first}
+        for index, row in known.items():
+            if row["request_hash"] != batch[index][0].fingerprint():
+                raise IdempotencyConflict(row["idempotency_key"])
+        return {index: int(row["id"]) for index, row in known.items()}
+
+    @contextmanager
+    def _carrying_out(self, keys: Sequence[str | None]) -> Iterator[None]:
+        mine = {key for key in keys if key}
+        if busy := mine & self._in_flight:
+            raise KeyInFlight(min(busy))
+        self._in_flight |= mine
+        try:
+            yield
+        finally:
+            self._in_flight -= mine
 
     async def cancel(self, job_id: int) -> None:
         """Final. A running attempt is stopped; returns once it has told what had already happened.

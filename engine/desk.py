@@ -1,7 +1,8 @@
 """Where somebody's wish is checked against their rights, carried out, and recorded. Both doors ask here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from engine.access import Access
@@ -13,6 +14,7 @@ from engine.errors import FieldError, InvalidInput
 from engine.pace import Pace
 from engine.queries import Queries
 from engine.settings import Settings
+from engine.submission import Submission
 from engine.tokens import Tokens
 from engine.views import ChannelView, JobView, PersonView, TokenView
 from models.rights import Right, Role
@@ -90,6 +92,27 @@ class Desk:
                 after = {"type": type_key, "name": more.get("name"), "created_by": created_by}
                 await self._record(actor, "job.submit", f"job {job_id}", None, after)
             return job_id, is_new
+
+        return await _whole(submitted())
+
+    async def submit_batch(self, batch: Sequence[tuple[Submission, str | None]]) -> list[tuple[int, bool]]:
+        """See `Commands.submit_batch`; each job is created by whoever asks, or through them.
+
+        Raises:
+            TooMany: this token has submitted too many in the last minute.
+        """
+        actor = await self._allowed(Right.OPERATE)
+        if actor.kind is Kind.TOKEN:
+            self._office.submissions.count(actor.key, len(batch))
+
+        async def submitted() -> list[tuple[int, bool]]:
+            named = [(replace(asked, created_by=_creator(actor, asked.created_by)), key) for asked, key in batch]
+            made = await self._office.commands.submit_batch(named)
+            ids = [job_id for job_id, is_new in made if is_new]
+            if ids:
+                after = {"jobs": len(ids), "types": sorted({asked.type for asked, _ in batch})}
+                await self._record(actor, "job.submit_batch", f"jobs {ids[0]} to {ids[-1]}", None, after)
+            return made
 
         return await _whole(submitted())
 

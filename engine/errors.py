@@ -8,6 +8,7 @@ JobRunnerError
 ├── SignedOut             their session is over; they may sign in again
 ├── TooMany               asked too often; may be asked again later
 ├── IdempotencyConflict   the key was used before, for something else
+├── KeyInFlight           a request with the same key is being carried out
 ├── SettingsError         a setting cannot be used; the start stops
 ├── LedgerClosed          the process is ending; nothing more is written
 ├── AttemptError          how a job type's run() says that the attempt did not succeed
@@ -93,6 +94,13 @@ class IdempotencyConflict(JobRunnerError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"Idempotency-Key {key!r} was used before with another body; use a new key for a new job")
+
+
+class KeyInFlight(JobRunnerError):
+    """A request with this idempotency key is being carried out just now."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"a request with the Idempotency-Key {key!r} is being carried out; ask again in a moment")
 
 
 class SettingsError(JobRunnerError):

@@ -17,8 +17,8 @@ class Pace:
         self._what = what
         self._times: dict[object, deque[float]] = {}
 
-    def count(self, key: object) -> None:
-        """Count one more.
+    def count(self, key: object, many: int = 1) -> None:
+        """Count so many more, or none of them.
 
         Raises:
             TooMany: there were as many in the last minute; says when there may be another.
@@ -27,8 +27,9 @@ class Pace:
         times = self._times.setdefault(key, deque())
         while times and times[0] <= now - MINUTE:
             times.popleft()
-        if len(times) >= self._most:
-            raise TooMany(f"{self._what}: at most {self._most:,} a minute", times[0] + MINUTE - now)
-        times.append(now)
+        if len(times) + many > self._most:
+            wait = times[0] + MINUTE - now if times else MINUTE
+            raise TooMany(f"{self._what}: at most {self._most:,} a minute", wait)
+        times.extend([now] * many)
         while len(self._times) > MAX_COUNTED:
             del self._times[next(iter(self._times))]

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     oidc_role: Literal["viewer", "operator", "approver", "admin"] = "viewer"
 
     allow_private_urls: str = ""
-    max_submissions_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    max_submissions_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
 
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5

@@ -1,14 +1,16 @@
 """A job: one piece of work that was asked for, and where it stands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tortoise import fields
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 
 from models.database import connection, stored_json
-from models.statement import Statement
+from models.statement import Statement, records
 from models.states import Approval, Category, Priority, Status
 
 
@@ -75,12 +77,34 @@ class NewJob:
     request_hash: str | None
 
 
-_INSERT = Statement("""
-INSERT INTO job (type, category, name, summary, priority, payload, approval, created_by, created_at, run_at, due_at,
-    max_attempts, idempotency_key, request_hash, status, progress, pause_requested, attempt, deaths)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, FALSE, 0, 0)
+_COLUMNS = {
+    "type": "text",
+    "category": "text",
+    "name": "text",
+    "summary": "text",
+    "priority": "integer",
+    "payload": "jsonb",
+    "approval": "text",
+    "created_by": "text",
+    "created_at": "timestamptz",
+    "run_at": "timestamptz",
+    "due_at": "timestamptz",
+    "max_attempts": "integer",
+    "idempotency_key": "text",
+    "request_hash": "text",
+}
+_NAMES = ", ".join(_COLUMNS)
+_INSERT = f"""
+INSERT INTO job ({_NAMES}, status, progress, pause_requested, attempt, deaths)
+{{source}}
 RETURNING id
-""")
+"""
+_ONE = Statement(_INSERT.format(source=f"VALUES ({', '.join('?' * len(_COLUMNS))}, 'queued', 0, FALSE, 0, 0)"))
+_SQLITE, _POSTGRES = records("new", _COLUMNS)
+_MANY = Statement(
+    _INSERT.format(source=f"SELECT {_NAMES}, 'queued', 0, FALSE, 0, 0 FROM {_SQLITE} WHERE TRUE"),  # noqa: S608
+    postgres=_INSERT.format(source=f"SELECT {_NAMES}, 'queued', 0, FALSE, 0, 0 FROM {_POSTGRES}"),  # noqa: S608
+)
 
 
 async def insert_job(job: NewJob) -> int:
@@ -89,21 +113,23 @@ async def insert_job(job: NewJob) -> int:
     Raises:
         IntegrityError: the idempotency key is taken.
     """
-    values = [
-        job.type,
-        job.category,
-        job.name,
-        job.summary,
-        job.priority,
-        stored_json(job.payload),
-        job.approval,
-        job.created_by,
-        job.created_at,
-        job.run_at,
-        job.run_at,
-        job.max_attempts,
-        job.idempotency_key,
-        job.request_hash,
-    ]
-    rows = await _INSERT.run(connection(), values)
+    row = _row(job)
+    values = [stored_json(value) if name == "payload" else value for name, value in row.items()]
+    rows = await _ONE.run(connection(), values)
     return int(rows[0]["id"])
+
+
+async def insert_jobs(writer: BaseDBAsyncClient, jobs: Sequence[NewJob]) -> list[int]:
+    """Store them in one statement; returns their ids, in order.
+
+    Raises:
+        IntegrityError: an idempotency key is taken.
+    """
+    if not jobs:
+        return []
+    rows = await _MANY.run(writer, [stored_json([_row(job) for job in jobs])])
+    return sorted(int(row["id"]) for row in rows)  # given one after the other, in the order of the list
+
+
+def _row(job: NewJob) -> dict[str, Any]:
+    return {name: job.run_at if name == "due_at" else getattr(job, name) for name in _COLUMNS}

@@ -13,6 +13,7 @@ from tests.support.server import JobRunner
 ROUTES = {
     "/api/v1/jobs": {"get", "post"},
     "/api/v1/events": {"get"},
+    "/api/v1/jobs:batch": {"post"},
     "/api/v1/jobs/{job_id}": {"get"},
     "/api/v1/jobs/{job_id}/attempts": {"get"},
     "/api/v1/jobs/{job_id}/artifacts/{name}": {"get"},

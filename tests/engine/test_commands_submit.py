@@ -8,7 +8,7 @@ import pytest
 
 from engine import clock
 from engine.engine import Atlas
-from engine.errors import IdempotencyConflict, InvalidInput
+from engine.errors import IdempotencyConflict, InvalidInput, KeyInFlight
 from engine.events import JobChanged
 from engine.settings import Settings
 from models.job import Job
@@ -151,8 +151,8 @@ async def test_the_same_key_for_another_request_is_a_conflict(atlas: Atlas, othe
     assert await Job.all().count() == 1
 
 
-async def test_many_requests_with_one_key_at_once_make_one_job(atlas: Atlas) -> None:
-    answers = await asyncio.gather(*(submit(atlas, idempotency_key="k1") for _ in range(25)))
+async def test_many_processes_with_one_key_at_once_make_one_job(settings: Settings) -> None:
+    answers = await asyncio.gather(*(submit(Atlas(settings), idempotency_key="k1") for _ in range(25)))
     assert await Job.all().count() == 1
     assert len({job_id for job_id, _ in answers}) == 1
     assert sorted(is_new for _, is_new in answers) == [False] * 24 + [True]
@@ -160,3 +160,11 @@ async def test_many_requests_with_one_key_at_once_make_one_job(atlas: Atlas) -> 
 
 async def test_requests_without_a_key_make_a_job_each(atlas: Atlas) -> None:
     assert (await submit(atlas))[0] != (await submit(atlas))[0]
+
+
+async def test_while_a_key_is_in_flight_it_is_refused_and_afterwards_gives_the_job(atlas: Atlas) -> None:
+    tries = await asyncio.gather(*(submit(atlas, idempotency_key="once") for _ in range(5)), return_exceptions=True)
+    made, *refused = tries
+    assert isinstance(made, tuple)
+    assert [type(each) for each in refused] == [KeyInFlight] * 4
+    assert await submit(atlas, idempotency_key="once") == (made[0], False)
