@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api import problems
 from api.access import access_routes
+from api.agents import agent_routes
 from api.events import event_routes
 from api.feed import feed_routes
 from api.health import health_routes
@@ -23,7 +24,7 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     problems.install(app)
     app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
-    own = (job_routes, engine_routes, channel_routes, access_routes)
+    own = (job_routes, engine_routes, channel_routes, access_routes, agent_routes)
     for router in (*(routes(atlas) for routes in own), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)
     for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):

@@ -16,9 +16,11 @@ from api.plain import plain_page
 from engine.errors import (
     FieldError,
     IdempotencyConflict,
+    InUse,
     InvalidInput,
     JobRunnerError,
     KeyInFlight,
+    LeaseGone,
     MoveNotAllowed,
     NotAllowed,
     NotFound,
@@ -91,7 +93,7 @@ def install(app: FastAPI) -> None:
                 return answer
             case MoveNotAllowed():
                 return problem(409, str(error), allowed=error.allowed)
-            case IdempotencyConflict() | KeyInFlight():
+            case IdempotencyConflict() | KeyInFlight() | InUse() | LeaseGone():
                 return problem(409, str(error))
             case StorageFault():
                 log.warning("a request failed: %s", error)

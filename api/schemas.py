@@ -82,6 +82,32 @@ class TypePolicy(BaseModel):
     time_limit_seconds: float | None = Field(None, ge=1, le=MAX_TIME_LIMIT_SECONDS)
 
 
+class TypeDefinition(BaseModel):
+    """A job type that outside agents do the work of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: str = Field(examples=["Translate a text"])
+    payload_schema: dict[str, Any] = Field(
+        description="a JSON Schema (2020-12) of an object; its titles label the form's fields",
+        examples=[
+            {"type": "object", "properties": {"text": {"type": "string", "title": "Text"}}, "required": ["text"]}
+        ],
+    )
+    description: str = ""
+    category: str = Field("task", description="video, animation, social, document or task")
+    icon: str = Field("smart_toy", description="the name of a Material icon")
+    irreversible: bool = Field(False, description="whether what a job does cannot be taken back")
+    attempts: int = Field(3, description="how often a job is tried by itself")
+    time_limit_seconds: float = 3600
+
+
+class NewType(TypeDefinition):
+    """A job type to define."""
+
+    type: str = Field(examples=["TRANSLATE"], description="its key, in capital letters")
+
+
 class Resolution(BaseModel):
     """A person's answer to "Did it go out?"."""
 
@@ -237,6 +263,8 @@ class JobType(BaseModel):
     concurrency: int | None = Field(description="at once, all engines together; null: as many as the engines run")
     time_limit_seconds: float
     running: int
+    is_outside: bool = Field(description="whether outside agents do the work")
+    agents: int | None = Field(description="how many outside agents that take it are online; null: it is done here")
     payload_schema: dict[str, Any]
 
     @classmethod
@@ -368,3 +396,124 @@ class AuditList(BaseModel):
 
     items: list[AuditEntry]
     next_cursor: str | None
+
+
+class Agent(BaseModel):
+    """An outside agent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    types: list[str]
+    concurrency: int
+    running: int = Field(description="how many jobs it has in hand")
+    online: bool
+    last_seen_at: datetime
+
+
+class AgentList(BaseModel):
+    """Every outside agent, by name."""
+
+    items: list[Agent]
+
+
+class AgentRequest(BaseModel):
+    """An agent to register."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(examples=["polyglot"])
+    types: list[str] = Field(examples=[["TRANSLATE"]], description="defined job types that it does")
+    concurrency: int = Field(1, description="how many jobs it has in hand at most")
+
+
+class ClaimRequest(BaseModel):
+    """How many jobs to take, and how long to wait for some."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(1, description="1 to 500")
+    wait_seconds: float = Field(0, description="0 to 30")
+    lease_seconds: float = Field(60, description="5 to 3600; renew before it is over")
+
+
+class Claimed(BaseModel):
+    """A job in the agent's hand."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    job_id: int
+    type: str
+    payload: dict[str, Any]
+    attempt: int
+    max_attempts: int
+    lease_token: str = Field(description="goes with every report of this job")
+    lease_expires_at: datetime
+    time_limit_seconds: float
+    idempotency_key: str | None = Field(
+        description="of an irreversible job: the same at every attempt, to hand on to whoever may recognise it"
+    )
+
+
+class ClaimedList(BaseModel):
+    """What was claimed; empty if there was nothing."""
+
+    items: list[Claimed]
+
+
+class OneReport(BaseModel):
+    """What an agent tells of one job; with nothing but the lease it only renews that."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lease_token: str = Field(max_length=64)
+    progress: float | None = Field(None, description="0 to 100, and never back")
+    log: list[str] = Field([], description="up to 100 lines")
+    status: str | None = Field(None, description="completed, failed, unknown or released; left out, the work goes on")
+    result: dict[str, Any] | None = Field(None, description='of a completed job; "message" and "url" show on its card')
+    error: str = Field("", description="why, for failed and unknown")
+    retry: bool = Field(True, description="whether trying again may help, for failed")
+    lease_seconds: float = Field(60, description="5 to 3600")
+
+
+class JobReport(BaseModel):
+    """What an agent tells of one of several jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: int = Field(ge=1, le=2**63 - 1)
+    lease_token: str = Field(max_length=64)
+    progress: float | None = None
+    log: list[str] = []
+    status: str | None = None
+    result: dict[str, Any] | None = None
+    error: str = ""
+    retry: bool = True
+
+
+class ReportRequest(BaseModel):
+    """Reports of 1 to 500 jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reports: list[JobReport]
+    lease_seconds: float = 60
+
+
+class Heard(BaseModel):
+    """What came of a report."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    job_id: int
+    problem: str | None = Field(description="why nothing was changed")
+    is_lost: bool = Field(description="the lease is gone for good: stop working on the job")
+    lease_expires_at: datetime | None
+    pause_requested: bool = Field(description="somebody paused the job: release it at the next safe point")
+
+
+class HeardList(BaseModel):
+    """In the order of the reports."""
+
+    items: list[Heard]

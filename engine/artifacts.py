@@ -62,7 +62,7 @@ class Artifacts:
                     raise
                 log.warning("the files of job %s are not stored yet: %s", self._lease.job_id, fault)
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
-        await self._remove_superseded()
+        await self.remove_superseded()
 
     async def keep_what_there_is(self) -> None:
         """Store what a failed attempt has made, if that can be done: why it failed is what counts."""
@@ -84,7 +84,7 @@ class Artifacts:
     def _folder(self) -> str:
         return artifacts_of(self._lease.job_id, self._lease.attempt)
 
-    async def _remove_superseded(self) -> None:
+    async def remove_superseded(self) -> None:
         """What earlier attempts left is seen by nobody; a later attempt's files are never touched."""
         if self._lease.attempt == 1:
             return

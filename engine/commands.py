@@ -25,6 +25,7 @@ from engine.faults import shown
 from engine.jobs import Registry
 from engine.settings import Settings
 from engine.submission import Submission
+from models.agent import agent_id_of
 from models.attempt import Attempt
 from models.database import transaction
 from models.effect import Effect
@@ -163,7 +164,7 @@ class Commands:
             changes = {"status": Status.CANCELLED, "finished_at": clock.now(), "pause_requested": False}
             await self._move_or_refuse(job_id, Move.CANCEL, changes)
             self._bus.publish(StopAsked(job_id, Move.CANCEL))
-            if await Attempt.exists(job_id=job_id, outcome=None):
+            if await _is_running_here(job_id):
                 await ended.wait(STOP_WAIT_SECONDS)
         finally:
             ended.close()
@@ -309,7 +310,7 @@ class Commands:
 
     def _targets(self, job: Job) -> set[str]:
         job_type = self._registry.find(job.type)
-        return set(job_type.targets(job_type.payload.model_validate(job.payload))) if job_type else set()
+        return set(job_type.targets(job_type.parse(job.payload))) if job_type else set()
 
     async def _decide(self, job_id: int, move: Move, changes: dict[str, Any]) -> None:
         pending = Job.filter(approval=Approval.PENDING)
@@ -349,6 +350,12 @@ class Commands:
         allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome, waits=waits)
         reason = " and whose outcome is unknown" if job.outcome == UNKNOWN else ""
         return MoveNotAllowed(move, job.status, allowed - {move}, reason)
+
+
+async def _is_running_here(job_id: int) -> bool:
+    """An outside agent learns of it at its next call, which nobody waits for."""
+    attempt = await Attempt.get_or_none(job_id=job_id, outcome=None)
+    return attempt is not None and agent_id_of(attempt.engine_id) is None
 
 
 class _Ended:

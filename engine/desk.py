@@ -3,20 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from engine.access import Access
 from engine.actors import Actor, Kind
 from engine.administration import Administration
+from engine.agents import Agents, Handed
 from engine.audit import Audit, Recorded
 from engine.commands import Commands
+from engine.defined_types import DefinedTypes, Definition
 from engine.errors import FieldError, InvalidInput
 from engine.pace import Pace
 from engine.queries import Queries
+from engine.reports import Heard, Report, Reports
 from engine.settings import Settings
 from engine.submission import Submission
 from engine.tokens import Tokens
-from engine.views import ChannelView, JobView, PersonView, TokenView
+from engine.views import AgentView, ChannelView, JobView, PersonView, TokenView
 from models.rights import Right, Role
 from models.states import Move
 
@@ -29,26 +32,38 @@ RIGHT_OF_MOVE: dict[Move, Right] = {
 _TOLD = ("status", "approval", "outcome", "pause_requested", "due_at")
 
 
+class Services(Protocol):
+    """What the engine is made of, as far as a desk needs it."""
+
+    settings: Settings
+    commands: Commands
+    queries: Queries
+    administration: Administration
+    defined_types: DefinedTypes
+    agents: Agents
+    reports: Reports
+    access: Access
+    tokens: Tokens
+    audit: Audit
+
+
 class Office:
     """Opens a desk for whoever asks."""
 
     def __init__(
         self,
-        settings: Settings,
-        commands: Commands,
-        queries: Queries,
-        administration: Administration,
-        access: Access,
-        tokens: Tokens,
-        audit: Audit,
+        services: Services,
     ) -> None:
-        self.commands = commands
-        self.queries = queries
-        self.administration = administration
-        self.access = access
-        self.tokens = tokens
-        self.audit = audit
-        self.submissions = Pace(settings.max_submissions_a_minute, "this token submits too many jobs")
+        self.commands = services.commands
+        self.queries = services.queries
+        self.administration = services.administration
+        self.defined_types = services.defined_types
+        self.agents = services.agents
+        self.reports = services.reports
+        self.access = services.access
+        self.tokens = services.tokens
+        self.audit = services.audit
+        self.submissions = Pace(services.settings.max_submissions_a_minute, "this token submits too many jobs")
 
     def desk(self, who: Who) -> "Desk":
         """A desk for somebody who is looked up anew at every wish: a role may have changed since the last."""
@@ -165,6 +180,26 @@ class Desk:
 
         await self._administer("job_type.change", f"job type {key}", set_it, policy)
 
+    async def define_type(self, definition: Definition) -> None:
+        """See `DefinedTypes.define`."""
+        actor = await self._allowed(Right.ADMINISTER)
+        define = self._office.defined_types.define
+        target = f"job type {definition.key}"
+        await self._administer(
+            "job_type.define", target, lambda: define(definition, actor.name), told=lambda _: vars(definition)
+        )
+
+    async def redefine_type(self, definition: Definition) -> None:
+        """See `DefinedTypes.change`."""
+        change = self._office.defined_types.change
+        target = f"job type {definition.key}"
+        await self._administer("job_type.redefine", target, lambda: change(definition), told=lambda _: vars(definition))
+
+    async def remove_type(self, key: str) -> None:
+        """See `DefinedTypes.remove`."""
+        remove = self._office.defined_types.remove
+        await self._administer("job_type.remove", f"job type {key}", lambda: remove(key))
+
     async def connect_channel(self, name: str, kind: str, url: str, credentials: dict[str, Any]) -> ChannelView:
         """See `Administration.connect_channel`."""
         connect = self._office.administration.connect_channel
@@ -188,6 +223,35 @@ class Desk:
         return await self._administer(
             "channel.test", f"channel {channel_id}", lambda: test(channel_id), told=lambda view: {"fault": view.fault}
         )
+
+    # -- outside agents --------------------------------------------------------------------------------------
+
+    async def register_agent(self, name: str, types: list[str], concurrency: int) -> AgentView:
+        """See `Agents.register`."""
+        actor = await self._allowed(Right.WORK)
+        view = await self._office.agents.register(actor, name, types, concurrency)
+        after = {"types": types, "concurrency": concurrency}
+        await self._record(actor, "agent.register", f"agent {name}", None, after)
+        return view
+
+    async def remove_agent(self, agent_id: int) -> None:
+        """See `Agents.remove`."""
+        actor = await self._allowed(Right.WORK)
+        await self._office.agents.remove(actor, agent_id)
+        await self._record(actor, "agent.remove", f"agent {agent_id}")
+
+    async def claim(self, agent_id: int, **more: Any) -> list[Handed]:
+        """See `Agents.claim`."""
+        return await self._office.agents.claim(await self._allowed(Right.WORK), agent_id, **more)
+
+    async def report(self, agent_id: int, reports: list[Report], **more: Any) -> list[Heard]:
+        """See `Reports.hear`."""
+        return await self._office.reports.hear(await self._allowed(Right.WORK), agent_id, reports, **more)
+
+    async def keep_artifact(self, agent_id: int, job_id: int, token: str, name: str, body: bytes) -> None:
+        """See `Reports.keep_artifact`."""
+        actor = await self._allowed(Right.WORK)
+        await self._office.reports.keep_artifact(actor, agent_id, job_id, token, name, body)
 
     # -- people and tokens -----------------------------------------------------------------------------------
 

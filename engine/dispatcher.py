@@ -45,7 +45,7 @@ class Dispatcher:
         health: Health,
     ) -> None:
         self._settings = settings
-        self._types = [job_type.key for job_type in registry]
+        self._registry = registry
         self._engine_id = engine_id
         self._executor = executor
         self._ledger = ledger
@@ -103,7 +103,8 @@ class Dispatcher:
             await come_due(writer, now)
             self._came_due_at = at
         workers = await self._send(writer, now) if self._is_shared else _Sent()
-        places = here(self._types, workers.types, max(0, self._executor.free_slots))
+        types = [job_type.key for job_type in self._registry if not job_type.is_outside]
+        places = here(types, workers.types, max(0, self._executor.free_slots))
         jobs, more = await self._claim_due(writer, places, self._engine_id, now)
         return jobs, more or workers.more
 

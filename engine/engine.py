@@ -8,11 +8,13 @@ from typing import Any
 
 from engine.access import Access
 from engine.administration import Administration
+from engine.agents import Agents
 from engine.artifacts import remove_leftovers
 from engine.audit import Audit
 from engine.backup import settle_restored_dump
 from engine.cluster import Cluster
 from engine.commands import Commands
+from engine.defined_types import DefinedTypes
 from engine.desk import Office
 from engine.dispatcher import Dispatcher
 from engine.downloads import Downloads
@@ -25,6 +27,7 @@ from engine.jobs import Registry, load_registry
 from engine.ledger import Ledger
 from engine.pruner import Pruner
 from engine.queries import Queries
+from engine.reports import Reports
 from engine.rescuer import Rescuer
 from engine.settings import Settings
 from engine.tokens import Tokens
@@ -45,15 +48,16 @@ class Atlas:
         self.queries = Queries(settings, self.registry, health)
         self.downloads = Downloads(settings)
         self.administration = Administration(settings, self.registry, self.bus)
+        self.defined_types = DefinedTypes(self.registry, self.bus)
         self.access = Access(self.bus)
         self.tokens = Tokens(self.bus)
         self.events = EventLog(self.bus)
         self._cluster = Cluster(settings, self.id, self.bus)
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
-        self.office = Office(
-            settings, self.commands, self.queries, self.administration, self.access, self.tokens, self.audit
-        )
+        self.agents = Agents(settings, self.registry, self.bus, self._ledger)
+        self.reports = Reports(settings, self.registry, self.bus, self._ledger, self.agents)
+        self.office = Office(self)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
@@ -63,6 +67,7 @@ class Atlas:
 
     async def start(self) -> None:
         """Rescue what a dead engine left, then take up the duties."""
+        await self.defined_types.load()
         await settle_restored_dump(self.settings, self.registry)
         self._ledger.open()
         await self.administration.ensure_feed()
@@ -70,6 +75,7 @@ class Atlas:
         await self._rescue_at_start()
         await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
+        duties.append(self.defined_types)
         if self.settings.is_shared:
             duties.append(self._cluster)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]
@@ -88,6 +94,7 @@ class Atlas:
         """Take up no more jobs, and let go whoever listens; what runs goes on."""
         self._dispatcher.stop()
         self.events.close()
+        self.agents.close()
 
     async def stop(self) -> None:
         """Claim nothing more, let what runs finish for a while, put the rest back."""

@@ -7,6 +7,8 @@ JobRunnerError
 ├── NotAllowed            whoever asks has not the right
 ├── SignedOut             their session is over; they may sign in again
 ├── TooMany               asked too often; may be asked again later
+├── LeaseGone             an outside agent lost the job
+├── InUse                 it cannot go while something needs it
 ├── IdempotencyConflict   the key was used before, for something else
 ├── KeyInFlight           a request with the same key is being carried out
 ├── SettingsError         a setting cannot be used; the start stops
@@ -71,7 +73,8 @@ class NotAllowed(JobRunnerError):
 
     def __init__(self, name: str, role: str, right: Right) -> None:
         who = f"{name} ({role})" if role else name
-        super().__init__(f"{who} may not {right}; that takes the role {least_role(right)} or more")
+        takes = "a token with the scope agent" if right is Right.WORK else f"the role {least_role(right)} or more"
+        super().__init__(f"{who} may not {right}; that takes {takes}")
 
 
 class SignedOut(JobRunnerError):
@@ -87,6 +90,14 @@ class TooMany(JobRunnerError):
     def __init__(self, what: str, retry_after: float) -> None:
         self.retry_after = max(1, math.ceil(retry_after))
         super().__init__(f"{what}; try again in {self.retry_after} s")
+
+
+class LeaseGone(JobRunnerError):
+    """An outside agent speaks of a job that is no longer its own."""
+
+
+class InUse(JobRunnerError):
+    """It cannot go while something needs it."""
 
 
 class IdempotencyConflict(JobRunnerError):

@@ -7,14 +7,13 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from pydantic import ValidationError
-
 from engine import clock
 from engine.artifacts import Artifacts
 from engine.context import AttemptContext
 from engine.errors import (
     AttemptError,
     AttemptStopped,
+    InvalidInput,
     LeaseLost,
     OutcomeUnknown,
     PauseAsked,
@@ -247,8 +246,8 @@ def _nothing() -> None:
 
 async def _run(job_type: AnyJobType, job: Claimed, context: AttemptContext) -> dict[str, Any]:
     try:
-        payload = job_type.payload.model_validate(job.payload)
-    except ValidationError as error:
+        payload = job_type.parse(job.payload)
+    except InvalidInput as error:
         raise PermanentError(f"The stored payload no longer fits {job.type}: {error}") from error
     try:
         return await _kept(job_type.run(payload, context), context.artifacts)

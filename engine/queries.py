@@ -16,6 +16,7 @@ from engine.jobs import AnyJobType, Registry
 from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
 from engine.views import (
+    AGENT_OFFLINE_AFTER,
     OFFLINE_AFTER,
     AttemptView,
     ChannelView,
@@ -27,6 +28,7 @@ from engine.views import (
     Page,
     TypeView,
 )
+from models.agent import Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
 from models.effect import Effect
@@ -156,9 +158,17 @@ class Queries:
         policies = {policy.type: policy for policy in await TypePolicy.all()}
         rows = await Job.filter(status=Status.RUNNING).annotate(n=Count("id")).group_by("type").values("type", "n")
         running = {row["type"]: row["n"] for row in rows}
+        agents = await self._agents_by_type()
         return [
-            type_view(job_type, policies.get(job_type.key), running.get(job_type.key, 0)) for job_type in self._registry
+            type_view(job_type, policies.get(job_type.key), running.get(job_type.key, 0), agents[job_type.key])
+            for job_type in self._registry
         ]
+
+    async def _agents_by_type(self) -> Counter[str]:
+        if not any(job_type.is_outside for job_type in self._registry):
+            return Counter()
+        online = Agent.filter(last_seen_at__gt=clock.now() - AGENT_OFFLINE_AFTER)
+        return Counter(key for types in await online.values_list("types", flat=True) for key in set(types))
 
     async def engine(self) -> EngineState:
         """Whether any engine is alive, by the heartbeat in the database; a broken database counts as offline."""

@@ -18,6 +18,7 @@ from engine.heartbeat import beat_seconds
 from engine.ledger import Ledger, close_lost
 from engine.processes import is_alive
 from engine.settings import Settings
+from models.agent import agent_id_of
 from models.attempt import Attempt
 from models.effect import Effect
 from models.ending import Ending, Lease
@@ -122,12 +123,13 @@ async def _verdict(job: Job) -> Ending:
     if job.engine_id is None:
         error = "No worker took it up in time"
         return Ending(lease, Status.QUEUED, AttemptOutcome.RELEASED, clock.now(), None, error, more_attempts=1)
+    who = "The agent went silent" if agent_id_of(job.engine_id) else "The engine died"
     if await Effect.exists(job_id=job.id, phase=Phase.SENDING):
-        error = "The engine died while the world was being spoken to"
+        error = f"{who} while the world was being spoken to"
         return Ending(lease, Status.FAILED, AttemptOutcome.UNKNOWN, clock.now(), error, outcome=UNKNOWN, died=True)
     done = await Effect.filter(job_id=job.id, phase=Phase.DONE).values_list("target", flat=True)
-    error = f"The engine died; already done: {', '.join(map(str, done))}" if done else "The engine died"
+    error = f"{who}; already done: {', '.join(map(str, done))}" if done else who
     if job.deaths + 1 >= MAX_DEATHS:
-        told = f"Set aside as poisonous: the engine died {MAX_DEATHS} times in a row while running it"
+        told = f"Set aside as poisonous: {who[:1].lower()}{who[1:]} {MAX_DEATHS} times in a row while running it"
         return Ending(lease, Status.FAILED, AttemptOutcome.LOST, clock.now(), told, error, outcome=POISONOUS, died=True)
     return Ending(lease, Status.QUEUED, AttemptOutcome.LOST, clock.now(), error, more_attempts=1, died=True)

@@ -71,7 +71,7 @@ def engine_view(row: EngineRecord, now: datetime, offline_after: timedelta) -> E
     return EngineView(online=online, **_copied(row, EngineView, but=("online",)))
 
 
-def type_view(job_type: AnyJobType, policy: TypePolicy | None, running: int) -> TypeView:
+def type_view(job_type: AnyJobType, policy: TypePolicy | None, running: int, agents: int = 0) -> TypeView:
     """A job type with what people set for it, and how many of its jobs run."""
     chosen = policy.time_limit_seconds if policy else None
     return TypeView(
@@ -86,6 +86,8 @@ def type_view(job_type: AnyJobType, policy: TypePolicy | None, running: int) -> 
         concurrency=policy.concurrency if policy else None,
         time_limit_seconds=chosen or job_type.time_limit_seconds,
         running=running,
+        is_outside=job_type.is_outside,
+        agents=agents if job_type.is_outside else None,
     )
 
 

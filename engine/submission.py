@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from engine import clock
 from engine.channels.mail_header import header_fault
 from engine.errors import FieldError, InvalidInput
-from engine.faults import field_errors, shown
+from engine.faults import shown
 from engine.jobs import AnyJobType, Registry
 from engine.settings import Settings
 from models.job import NewJob
@@ -54,9 +52,7 @@ class Submission:
         faults = [*self._priority_faults(), *self._text_faults(), *self._time_faults()]
         accepted: Any = None
         try:
-            accepted = await job_type.accept(job_type.payload.model_validate(self.payload), settings)
-        except ValidationError as error:
-            faults += _under_payload(field_errors(error, job_type.payload))
+            accepted = await job_type.accept(job_type.parse(self.payload), settings)
         except InvalidInput as error:
             faults += _under_payload(error.errors)
         if faults:
@@ -70,7 +66,7 @@ class Submission:
             name=(self.name or "").strip() or job_type.label,
             summary=job_type.summary(payload)[:MAX_SUMMARY],
             priority=Priority[self.priority.upper()],
-            payload=payload.model_dump(mode="json", exclude_defaults=True),
+            payload=job_type.dump(payload),
             approval=Approval.PENDING if self.requires_approval else None,
             created_by=self.created_by,
             created_at=clock.now(),

@@ -9,6 +9,9 @@ from models.states import Move, ProcessRole, Status
 OFFLINE_AFTER = timedelta(seconds=10)
 """A process whose last heartbeat is older counts as offline."""
 
+AGENT_OFFLINE_AFTER = timedelta(seconds=60)
+"""An outside agent that was not heard of for longer counts as offline."""
+
 
 @dataclass(frozen=True)
 class JobView:
@@ -68,7 +71,8 @@ class EngineState:
 class TypeView:
     """A job type and what people have set for it; times are in seconds.
 
-    `concurrency` None is as many at once as the engine runs; `time_limit_seconds` is the limit that holds.
+    `concurrency` None is as many at once as the engine runs; `time_limit_seconds` is the limit that holds. Of a type
+    that outside agents do, `agents` is how many that take it are online.
     """
 
     key: str
@@ -82,6 +86,8 @@ class TypeView:
     concurrency: int | None
     time_limit_seconds: float
     running: int
+    is_outside: bool = False
+    agents: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,19 @@ class EngineView:
     running: int
     concurrency: int
     last_beat_at: datetime
+
+
+@dataclass(frozen=True)
+class AgentView:
+    """An outside agent; `running` is how many jobs it has in hand."""
+
+    id: int
+    name: str
+    types: list[str]
+    concurrency: int
+    running: int
+    online: bool
+    last_seen_at: datetime
 
 
 @dataclass(frozen=True)

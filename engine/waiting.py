@@ -35,6 +35,10 @@ def waiting_for(
         return f"Next try at {moment}" if attempt else f"Scheduled for {moment}"
     if job_type.concurrency is not None and job_type.running >= job_type.concurrency:
         return f"Waits for its turn: at most {job_type.concurrency} {job_type.label} at once, as set in Settings"
+    if job_type.agents == 0:
+        return f"Waits for an agent that does {job_type.label}: none is online"
+    if job_type.is_outside:
+        return "Waits for an agent with a free place"
     if engine.running >= engine.concurrency:
         return "Waits for a free slot"
     return f"Starts at the engine's next look, within {engine.poll_seconds:g} s"

@@ -1,7 +1,5 @@
 """Job types that administrators define, without Python: outside agents do their work."""
 
-from typing import Any
-
 from tortoise import fields
 from tortoise.models import Model
 
@@ -9,14 +7,14 @@ from models.states import Category
 
 
 class DefinedType(Model):
-    """A job type by its key. `payload_schema` is a JSON Schema of an object."""
+    """A job type by its key. `payload_schema` is a JSON Schema as text, in the order in which it was written."""
 
     key = fields.CharField(max_length=64, primary_key=True)
     label = fields.CharField(max_length=64)
     description = fields.CharField(max_length=500, default="")
     category = fields.CharEnumField(Category, max_length=16)
     icon = fields.CharField(max_length=64)
-    payload_schema = fields.JSONField[dict[str, Any]]()
+    payload_schema = fields.TextField()
     irreversible = fields.BooleanField()
     attempts = fields.IntField()
     time_limit_seconds = fields.FloatField()

@@ -9,6 +9,7 @@ class Right(StrEnum):
     LOOK = "look"
     OPERATE = "create, cancel, retry, pause and settle jobs"
     APPROVE = "approve and reject jobs"
+    WORK = "work as an outside agent"
     ADMINISTER = "manage channels, limits, people and tokens"
 
 
@@ -40,7 +41,7 @@ RIGHTS_OF_ROLE: dict[Role, frozenset[Right]] = {
 RIGHTS_OF_SCOPE: dict[Scope, frozenset[Right]] = {
     Scope.JOBS_READ: frozenset({Right.LOOK}),
     Scope.JOBS_WRITE: frozenset({Right.LOOK, Right.OPERATE}),
-    Scope.AGENT: frozenset({Right.LOOK, Right.OPERATE}),
+    Scope.AGENT: frozenset({Right.LOOK, Right.OPERATE, Right.WORK}),
     Scope.ADMIN: frozenset({Right.LOOK, Right.OPERATE, Right.ADMINISTER}),
 }
 

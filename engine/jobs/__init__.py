@@ -1,7 +1,7 @@
 """The registry: every job type that is built in, or comes with an installed package."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -21,10 +21,19 @@ class Registry:
     """Job types by key."""
 
     def __init__(self, types: Iterable[AnyJobType]) -> None:
-        self._types = {job_type.key: job_type for job_type in types}
+        self._built_in = {job_type.key: job_type for job_type in types}
+        self._types = dict(self._built_in)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[AnyJobType]:
         return iter(self._types.values())
+
+    def define(self, types: Iterable[AnyJobType]) -> None:
+        """Have these besides the built-in ones, instead of those that were defined before."""
+        self._types = {**{job_type.key: job_type for job_type in types}, **self._built_in}
+
+    def is_built_in(self, key: str) -> bool:
+        """Whether this installation has it in Python."""
+        return key in self._built_in
 
     def get(self, key: str) -> AnyJobType:
         """The type with this key.
@@ -58,5 +67,5 @@ def _usable(job_type: Any, others: Iterable[AnyJobType]) -> AnyJobType:
         raise TypeError(f"{type(job_type).__name__} must be a subclass of JobType")
     if job_type.key in {other.key for other in others}:
         raise ValueError(f"there is a job type {job_type.key} already")
-    job_type.payload.model_json_schema()  # the form, the API and the card all need it
+    job_type.schema()  # the form, the API and the card all need it
     return job_type

@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
+from engine.errors import InvalidInput
+from engine.faults import field_errors
 from engine.processes import OnLine
 from engine.retry import RetryPolicy
 from engine.settings import Settings
@@ -28,7 +31,7 @@ class Payload(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-P = TypeVar("P", bound=Payload)
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,44 @@ class Context(Protocol):
 class JobType(ABC, Generic[P]):
     """One job type. Subclass it in a file of `engine/jobs/`, or under the entry point `job_runner.jobs`."""
 
-    key: ClassVar[str]
-    label: ClassVar[str]
-    description: ClassVar[str]
-    icon: ClassVar[str] = "task_alt"
-    category: ClassVar[Category] = Category.TASK
-    effect: ClassVar[EffectKind] = EffectKind.REPEATABLE
-    retry: ClassVar[RetryPolicy] = RetryPolicy()
-    time_limit_seconds: ClassVar[float] = 3600
-    by_hand: ClassVar[bool] = True
+    key: str
+    label: str
+    description: str
+    icon: str = "task_alt"
+    category: Category = Category.TASK
+    effect: EffectKind = EffectKind.REPEATABLE
+    retry: RetryPolicy = RetryPolicy()
+    time_limit_seconds: float = 3600
+    by_hand: bool = True
+    is_outside: bool = False
     payload: type[P]
+
+    def schema(self) -> dict[str, Any]:
+        """The payload's JSON Schema."""
+        return self._model().model_json_schema()
+
+    def fields(self) -> dict[str, FieldInfo]:
+        """The payload's properties, for the form."""
+        return self._model().model_fields
+
+    def parse(self, payload: Any) -> P:
+        """The payload that this stands for.
+
+        Raises:
+            InvalidInput: naming every field at fault.
+        """
+        model = self._model()
+        try:
+            return cast(P, model.model_validate(payload))
+        except ValidationError as error:
+            raise InvalidInput(field_errors(error, model)) from error
+
+    def dump(self, payload: P) -> dict[str, Any]:
+        """The payload as it is stored."""
+        return cast(BaseModel, payload).model_dump(mode="json", exclude_defaults=True)
+
+    def _model(self) -> type[BaseModel]:
+        return cast(type[BaseModel], self.payload)
 
     def summary(self, payload: P) -> str:
         """The line that tells a job from its neighbours."""

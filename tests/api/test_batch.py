@@ -50,7 +50,7 @@ def test_one_fault_and_nothing_is_created_and_every_fault_names_its_job(runner: 
     answer = batch(runner, {**NOOP, **by}, bad_mail, {**NOOP, **by, "type": "NOTHING"}, {**NOOP, **by, "priority": "x"})
     problem = assert_problem(answer, 422)
     fields = [fault["field"] for fault in problem["errors"]]
-    assert {"jobs.1.payload.to", "jobs.2.type", "jobs.3.priority"} <= set(fields)
+    assert {"jobs.1.payload.to.0", "jobs.2.type", "jobs.3.priority"} <= set(fields)
     assert not any(field.startswith("jobs.0") for field in fields)
     assert total(runner, "clumsy") == 0
 

@@ -12,6 +12,12 @@ from tests.support.server import JobRunner
 
 ROUTES = {
     "/api/v1/jobs": {"get", "post"},
+    "/api/v1/agents": {"get", "post"},
+    "/api/v1/agents/{agent_id}": {"delete"},
+    "/api/v1/agents/{agent_id}/claim": {"post"},
+    "/api/v1/agents/{agent_id}/reports": {"post"},
+    "/api/v1/agents/{agent_id}/jobs/{job_id}/report": {"post"},
+    "/api/v1/agents/{agent_id}/jobs/{job_id}/artifacts/{name}": {"put"},
     "/api/v1/events": {"get"},
     "/api/v1/jobs:batch": {"post"},
     "/api/v1/jobs/{job_id}": {"get"},
@@ -24,8 +30,8 @@ ROUTES = {
     "/api/v1/channels": {"get", "post"},
     "/api/v1/channels/{channel_id}": {"delete"},
     "/api/v1/channels/{channel_id}/test": {"post"},
-    "/api/v1/job-types": {"get"},
-    "/api/v1/job-types/{key}": {"patch"},
+    "/api/v1/job-types": {"get", "post"},
+    "/api/v1/job-types/{key}": {"get", "put", "patch", "delete"},
     "/api/v1/engine": {"get"},
     "/api/v1/people": {"get", "post"},
     "/api/v1/people/{person_id}": {"patch", "delete"},

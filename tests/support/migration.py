@@ -1,6 +1,7 @@
 """What tests of moving from SQLite to PostgreSQL share: a database to move, with every table filled."""
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ async def _fill_outside() -> None:
         label="Translate",
         category=Category.DOCUMENT,
         icon="translate",
-        payload_schema=EVERYTHING,
+        payload_schema=json.dumps(EVERYTHING),
         irreversible=False,
         attempts=3,
         time_limit_seconds=60.5,

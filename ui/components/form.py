@@ -3,7 +3,7 @@
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from ui.components.fields import (
@@ -18,9 +18,8 @@ from ui.components.fields import (
 from ui.components.post_fields import ChannelsField, ImagesField
 
 
-def field_for(name: str, model: type[BaseModel]) -> Field:
+def field_for(name: str, info: FieldInfo) -> Field:
     """The field for one payload property, told by its schema; a default is filled in."""
-    info: FieldInfo = model.model_fields[name]
     title = info.title or name.replace("_", " ").capitalize()
     field = _field(info, title, {"optional": not info.is_required(), "help_text": info.description or ""})
     if isinstance(info.default, str | int | float) and not isinstance(field, JsonField | LinesField):

@@ -62,7 +62,7 @@ class NewJobDialog:
         self._is_submitted = False
         self._form.clear()
         with self._form:
-            self._fields = {name: field_for(name, job_type.payload) for name in job_type.payload.model_fields}
+            self._fields = {name: field_for(name, info) for name, info in job_type.fields().items()}
         for name, field in self._fields.items():
             if name in former:
                 field.take_over(former[name])
