@@ -14,9 +14,12 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from api.app import add_routes
 from api.guard import Guard
+from api.mcp import PATH as MCP_PATH
+from api.mcp import McpDoor
 from api.plain import nowhere
 from api.sign_in import SignIn
 from engine.backup import restore_backup, save_backup
@@ -159,6 +162,7 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
             await atlas.start()
             opened.push_async_callback(atlas.stop)
             await sign_in.prepare()
+            await opened.enter_async_context(mcp.open())
             live.start()
             opened.push_async_callback(live.stop)
             gc.set_threshold(10_000, 20, 100)  # short-lived objects die by themselves, thousands a second
@@ -174,6 +178,8 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
         lifespan=lifespan,
     )
     add_routes(app, atlas, sign_in)
+    mcp = McpDoor(atlas, _version())
+    app.router.routes.append(Route(MCP_PATH, mcp, include_in_schema=False))
     live = add_pages(app, atlas, sign_in.still, nowhere)
     return Guard(app, loopback=settings.is_loopback, recognise=sign_in.recognise), atlas
 

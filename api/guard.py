@@ -95,7 +95,7 @@ class Guard:
 
     def _let_in(self, scope: Scope, actor: Actor) -> Response | None:
         if actor.kind is Kind.TOKEN and not _is_for_tokens(scope["path"]):
-            return problem(403, f"A token opens /api/v1 and /metrics, not {scope['path']}")
+            return problem(403, f"A token opens /api/v1, /mcp and /metrics, not {scope['path']}")
         if not actor.may(Right.LOOK):
             return problem(403, f"{actor.name} may do nothing here: its scopes are {actor.role or 'none'}")
         scope.setdefault("state", {})["actor"] = actor
@@ -135,11 +135,11 @@ def is_loopback(netloc: str) -> bool:
 
 
 def _is_for_programs(path: str) -> bool:
-    return path.startswith(("/api/", "/metrics", "/_nicegui"))
+    return path.startswith(("/api/", "/metrics", "/_nicegui")) or path == "/mcp"
 
 
 def _is_for_tokens(path: str) -> bool:
-    return path.startswith(("/api/", "/feed/")) or path in ("/metrics", "/feed.xml")
+    return path.startswith(("/api/", "/feed/")) or path in ("/metrics", "/feed.xml", "/mcp")
 
 
 def _target(scope: Scope) -> str:

@@ -34,7 +34,7 @@ from models.channel import Channel, FeedEntry
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
-from models.states import ACTIVE, Approval, ProcessRole, Status
+from models.states import ACTIVE, UNKNOWN, Approval, ProcessRole, Status
 from models.type_policy import TypePolicy
 
 PAGE_SIZE = 15
@@ -82,6 +82,11 @@ class Queries:
     async def count_awaiting_approval(self) -> int:
         """How many jobs a person has to approve or reject."""
         return int(await _awaiting_approval().count())
+
+    async def outcome_unknown(self) -> list[JobView]:
+        """Jobs of which a person has to say whether they went out, oldest first."""
+        unknown = Job.filter(status=Status.FAILED, outcome=UNKNOWN)
+        return await self._views(await unknown.order_by("id").limit(100))
 
     async def running(self) -> list[JobView]:
         """What runs now, the latest started first."""

@@ -1,0 +1,346 @@
+"""The tools that agents are shown: one a job type, and what else they may do with jobs."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from api import schemas
+from engine.actors import Actor, Kind
+from engine.desk import Desk
+from engine.engine import Atlas
+from engine.errors import FieldError, InvalidInput, LeaseGone
+from engine.events import AttemptEnded, Event, JobChanged
+from engine.faults import field_errors
+from engine.jobs import AnyJobType
+from engine.jobs.base import EffectKind
+from engine.reports import Report
+from engine.views import JobView
+from models.rights import Right
+from models.states import Approval, Category, Move, Status
+
+LONGEST_WAIT = 50.0  # many clients give up after a minute
+LOOK_AGAIN_SECONDS = 5.0
+OPTIONS = "job_options"
+M = TypeVar("M", bound=BaseModel)
+Run = Callable[[Actor, dict[str, Any], str], Awaitable[dict[str, Any]]]
+JobId = Annotated[int, Field(ge=1, le=2**63 - 1, description="the job's id")]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What an agent may call; `is_final` if nothing undoes it."""
+
+    name: str
+    title: str
+    description: str
+    schema: dict[str, Any]
+    right: Right
+    run: Run
+    only_looks: bool = False
+    is_final: bool = False
+
+
+class Arguments(BaseModel):
+    """What a tool is called with; its docstring is what agents read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class JobOptions(Arguments):
+    """How the job is to be run."""
+
+    name: str | None = Field(None, description="what people see as its name")
+    priority: Literal["high", "medium", "low"] = "medium"
+    run_at: AwareDatetime | None = Field(None, description="not before this moment (RFC 3339)")
+    requires_approval: bool = Field(False, description="whether a person has to let it go first")
+    idempotency_key: str | None = Field(
+        None, min_length=1, max_length=255, description="the same key and job again gives the first job"
+    )
+
+
+class ListJobs(Arguments):
+    """List the newest jobs first, filtered as asked."""
+
+    type: str | None = Field(None, description=f"a job type's key, or a category: {', '.join(Category)}")
+    status: Status | None = None
+    text: str | None = Field(None, max_length=200, description="words in name, summary or error")
+    created_by: str | None = Field(None, max_length=200)
+    limit: int = Field(20, ge=1, le=100)
+    before_id: int | None = Field(None, ge=1, description="goes on after this job")
+
+
+class GetJob(Arguments):
+    """One job with its tries, their log lines and what it did to the world."""
+
+    job_id: JobId
+
+
+class WaitForJob(Arguments):
+    """Wait until a job is done, or needs a person, or the time is over; call it again to wait longer."""
+
+    job_id: JobId
+    timeout_seconds: float = Field(30, ge=0, le=LONGEST_WAIT)
+
+
+class CancelJob(Arguments):
+    """Cancel a job for good; a running one is stopped, and tells what had already happened."""
+
+    job_id: JobId
+
+
+class RetryJob(Arguments):
+    """Try a failed job again."""
+
+    job_id: JobId
+
+
+class PauseJob(Arguments):
+    """Pause a job: a queued one at once, a running one at its next safe point."""
+
+    job_id: JobId
+
+
+class ResumeJob(Arguments):
+    """Send a paused job back to the queue."""
+
+    job_id: JobId
+
+
+class WhatNeedsAPerson(Arguments):
+    """Everything that waits for a person: approvals, and jobs of which nobody knows whether they went out."""
+
+
+class RegisterAgent(Arguments):
+    """Register as an agent that does jobs of defined types, or change what an agent of this name takes."""
+
+    name: str
+    types: list[str]
+    concurrency: int = Field(1, description="how many jobs it has in hand at most")
+
+
+class ClaimJobs(Arguments):
+    """Take due jobs to do them; report on each before its lease is over, or it is given to somebody else."""
+
+    agent_id: JobId
+    limit: int = Field(1, description="1 to 500")
+    wait_seconds: float = Field(0, description="how long to wait for work, 0 to 30")
+    lease_seconds: float = Field(60, description="5 to 3600")
+
+
+class ReportJob(Arguments):
+    """Tell of a claimed job: renews its lease, and may bring progress, log lines and the end."""
+
+    agent_id: JobId
+    job_id: JobId
+    lease_token: str = Field(max_length=64)
+    progress: float | None = Field(None, description="0 to 100")
+    log: list[str] = []
+    status: str | None = Field(None, description="completed, failed, unknown or released; left out, the work goes on")
+    result: dict[str, Any] | None = None
+    error: str = ""
+    retry: bool = True
+
+
+class UploadArtifact(Arguments):
+    """Store a file that a claimed job made."""
+
+    agent_id: JobId
+    job_id: JobId
+    lease_token: str = Field(max_length=64)
+    name: str
+    content: str = Field(description="the file's text, or its bytes as base64")
+    encoding: Literal["text", "base64"] = "text"
+
+
+class Toolbox:
+    """Every tool, by name."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+        look, operate, work = Right.LOOK, Right.OPERATE, Right.WORK
+        self._own = [
+            self._tool(ListJobs, look, self._list_jobs),
+            self._tool(GetJob, look, self._get_job),
+            self._tool(WaitForJob, look, self._wait_for_job),
+            self._tool(WhatNeedsAPerson, look, self._what_needs_a_person),
+            self._tool(CancelJob, operate, self._mover(Move.CANCEL), is_final=True),
+            self._tool(RetryJob, operate, self._mover(Move.RETRY)),
+            self._tool(PauseJob, operate, self._mover(Move.PAUSE)),
+            self._tool(ResumeJob, operate, self._mover(Move.RESUME)),
+            self._tool(RegisterAgent, work, self._register),
+            self._tool(ClaimJobs, work, self._claim),
+            self._tool(ReportJob, work, self._report),
+            self._tool(UploadArtifact, work, self._upload),
+        ]
+
+    def tools(self, actor: Actor) -> list[Tool]:
+        """Those that somebody may use."""
+        return [tool for tool in self._all() if actor.may(tool.right)]
+
+    def find(self, actor: Actor, name: str) -> Tool | None:
+        """The tool of this name, if somebody may use it."""
+        return next((tool for tool in self.tools(actor) if tool.name == name), None)
+
+    def _all(self) -> Iterator[Tool]:
+        yield from self._own
+        for job_type in self._atlas.queries.job_types():
+            yield self._submitter(job_type)
+
+    def _tool(
+        self,
+        arguments: type[M],
+        right: Right,
+        do: Callable[[Desk, M, str], Awaitable[dict[str, Any]]],
+        *,
+        is_final: bool = False,
+    ) -> Tool:
+        async def run(actor: Actor, given: dict[str, Any], base: str) -> dict[str, Any]:
+            return await do(self._atlas.office.desk_of(actor), _parsed(arguments, given), base)
+
+        name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in arguments.__name__).strip("_")
+        title = name.replace("_", " ").capitalize()
+        description = " ".join((arguments.__doc__ or "").split())
+        only_looks = right is Right.LOOK
+        return Tool(name, title, description, _plain(arguments), right, run, only_looks, is_final)
+
+    # -- submitting ------------------------------------------------------------------------------------------
+
+    def _submitter(self, job_type: AnyJobType) -> Tool:
+        async def run(actor: Actor, given: dict[str, Any], base: str) -> dict[str, Any]:
+            options = _parsed(JobOptions, given.get(OPTIONS) or {}, OPTIONS)
+            payload = {name: value for name, value in given.items() if name != OPTIONS}
+            more = options.model_dump()
+            if actor.kind is Kind.LOCAL:
+                more["created_by"] = "mcp"
+            desk = self._atlas.office.desk_of(actor)
+            job_id, created = await desk.submit(job_type.key, payload, **more)
+            return {"created": created, "job": _told(await self._atlas.queries.job(job_id), base)}
+
+        schema = dict(job_type.schema())
+        schema["properties"] = {**schema.get("properties", {}), OPTIONS: _plain(JobOptions)}
+        final = job_type.effect is EffectKind.IRREVERSIBLE
+        told = "What it does cannot be taken back." if final else "It may simply be done again."
+        description = f"{job_type.description}. Creates a {job_type.key} job, which runs on its own. {told}"
+        name = f"submit_{job_type.key.lower()}"
+        return Tool(name, job_type.label, description, schema, Right.OPERATE, run, is_final=final)
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    async def _list_jobs(self, _: Desk, asked: ListJobs, base: str) -> dict[str, Any]:
+        jobs, total = await self._atlas.queries.search(
+            types=[asked.type] if asked.type else [],
+            statuses=[asked.status] if asked.status else [],
+            text=asked.text,
+            created_by=asked.created_by,
+            before_id=asked.before_id,
+            limit=asked.limit,
+        )
+        return {"jobs": [_told(job, base) for job in jobs], "total": total}
+
+    async def _get_job(self, _: Desk, asked: GetJob, base: str) -> dict[str, Any]:
+        job = _told(await self._atlas.queries.job(asked.job_id), base)
+        attempts = await self._atlas.queries.attempts(asked.job_id)
+        effects = await self._atlas.queries.effects(asked.job_id)
+        told = [schemas.Attempt.of(attempt, effects).model_dump(mode="json") for attempt in attempts]
+        return {"job": job, "attempts": told}
+
+    async def _wait_for_job(self, _: Desk, asked: WaitForJob, base: str) -> dict[str, Any]:
+        changed = asyncio.Event()
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, JobChanged | AttemptEnded) and event.job_id == asked.job_id:
+                changed.set()
+
+        end = self._atlas.bus.subscribe(on_event)
+        give_up_at = monotonic() + asked.timeout_seconds
+        try:
+            while True:
+                changed.clear()
+                job = await self._atlas.queries.job(asked.job_id)
+                left = give_up_at - monotonic()
+                if not _goes_on(job) or left <= 0:
+                    return {"done": not _goes_on(job), "job": _told(job, base)}
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, LOOK_AGAIN_SECONDS)):
+                        await changed.wait()
+        finally:
+            end()
+
+    async def _what_needs_a_person(self, _: Desk, __: WhatNeedsAPerson, base: str) -> dict[str, Any]:
+        waiting = await self._atlas.queries.awaiting_approval()
+        unknown = await self._atlas.queries.outcome_unknown()
+        return {
+            "awaiting_approval": [_told(job, base) for job in waiting],
+            "outcome_unknown": [_told(job, base) for job in unknown],
+        }
+
+    def _mover(self, move: Move) -> Callable[[Desk, Any, str], Awaitable[dict[str, Any]]]:
+        async def moved(desk: Desk, asked: Any, base: str) -> dict[str, Any]:
+            await desk.move(asked.job_id, move)
+            return {"job": _told(await self._atlas.queries.job(asked.job_id), base)}
+
+        return moved
+
+    # -- working ---------------------------------------------------------------------------------------------
+
+    async def _register(self, desk: Desk, asked: RegisterAgent, _: str) -> dict[str, Any]:
+        view = await desk.register_agent(asked.name, asked.types, asked.concurrency)
+        return {"agent": schemas.Agent.model_validate(view).model_dump(mode="json")}
+
+    async def _claim(self, desk: Desk, asked: ClaimJobs, _: str) -> dict[str, Any]:
+        handed = await desk.claim(asked.agent_id, **asked.model_dump(exclude={"agent_id"}))
+        return {"jobs": [schemas.Claimed.model_validate(each).model_dump(mode="json") for each in handed]}
+
+    async def _report(self, desk: Desk, asked: ReportJob, _: str) -> dict[str, Any]:
+        told = asked.model_dump(exclude={"agent_id", "log"})
+        (heard,) = await desk.report(asked.agent_id, [Report(**told, log=tuple(asked.log))])
+        if heard.is_lost:
+            raise LeaseGone(heard.problem or "")
+        if heard.problem:
+            raise InvalidInput([FieldError("report", heard.problem)])
+        return schemas.Heard.model_validate(heard).model_dump(mode="json")
+
+    async def _upload(self, desk: Desk, asked: UploadArtifact, _: str) -> dict[str, Any]:
+        try:
+            body = (
+                asked.content.encode() if asked.encoding == "text" else base64.b64decode(asked.content, validate=True)
+            )
+        except (binascii.Error, UnicodeEncodeError) as error:
+            raise InvalidInput([FieldError("content", f"content must be {asked.encoding}: {error}")]) from None
+        await desk.keep_artifact(asked.agent_id, asked.job_id, asked.lease_token, asked.name, body)
+        return {"name": asked.name, "bytes": len(body)}
+
+
+def _goes_on(job: JobView) -> bool:
+    """Whether something will still happen to it by itself."""
+    if job.status is Status.RUNNING:
+        return True
+    return job.status is Status.QUEUED and job.approval != Approval.PENDING
+
+
+def _told(job: JobView, base: str) -> dict[str, Any]:
+    """A job with the page where a person sees it."""
+    told = schemas.Job.of(job).model_dump(mode="json")
+    return {**told, "url": f"{base.rstrip('/')}/app/jobs/{job.id}"}
+
+
+def _parsed(arguments: type[M], given: dict[str, Any], under: str = "") -> M:
+    try:
+        return arguments.model_validate(given)
+    except ValidationError as error:
+        faults = field_errors(error, arguments)
+        raise InvalidInput([FieldError(f"{under}.{f.field}".strip("."), f.message) for f in faults]) from None
+
+
+def _plain(arguments: type[BaseModel]) -> dict[str, Any]:
+    """The schema without what only Python has a use for."""
+    schema = arguments.model_json_schema()
+    schema.pop("title", None)
+    return schema
