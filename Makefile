@@ -7,7 +7,7 @@
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
-SOURCES := main.py models engine api ui tests
+SOURCES := main.py job_runner_client.py models engine api ui tests
 UV := uv==0.13.9
 WORKERS ?= 3
 

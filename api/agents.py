@@ -31,12 +31,14 @@ def agent_routes(atlas: Atlas) -> APIRouter:
         await desk.remove_agent(agent_id)
 
     @router.post("/agents/{agent_id}/claim")
-    async def claim_jobs(agent_id: JobId, body: schemas.ClaimRequest, desk: Asked) -> schemas.ClaimedList:
+    async def claim_jobs(
+        agent_id: JobId, body: schemas.ClaimRequest, desk: Asked, request: Request
+    ) -> schemas.ClaimedList:
         """Take due jobs; without any, the answer waits for some up to `wait_seconds`.
 
         Renew each lease by a report before it runs out, or the job is given to somebody else.
         """
-        handed = await desk.claim(agent_id, **body.model_dump())
+        handed = await desk.claim(agent_id, **body.model_dump(), is_gone=request.is_disconnected)
         return schemas.ClaimedList(items=[schemas.Claimed.model_validate(each) for each in handed])
 
     @router.post("/agents/{agent_id}/reports")

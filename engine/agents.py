@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -133,9 +134,16 @@ class Agents:
     # -- work ------------------------------------------------------------------------------------------------
 
     async def claim(
-        self, actor: Actor, agent_id: int, *, limit: int, wait_seconds: float, lease_seconds: float = LEASE_SECONDS
+        self,
+        actor: Actor,
+        agent_id: int,
+        *,
+        limit: int,
+        wait_seconds: float,
+        lease_seconds: float = LEASE_SECONDS,
+        is_gone: Callable[[], Awaitable[bool]] | None = None,
     ) -> list[Handed]:
-        """Hand over up to `limit` due jobs; if there are none, wait for some so long.
+        """Hand over up to `limit` due jobs; if there are none, wait for some so long, unless whoever asked is gone.
 
         Raises:
             NotFound: this token has no such agent.
@@ -149,6 +157,8 @@ class Agents:
         while True:
             agent = await self.own(actor, agent_id)
             self._news.clear()
+            if is_gone and await is_gone():
+                return []
             handed = await asyncio.shield(asyncio.ensure_future(self._hand_over(agent, limit, lease_seconds)))
             left = give_up_at - monotonic()
             if handed or left <= 0 or self._closed:
