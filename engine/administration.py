@@ -140,7 +140,7 @@ def _kind_faults(kind: str, url: str, credentials: dict[str, Any]) -> list[Field
     if kind not in KINDS:
         return [FieldError("kind", f"kind must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {shown(kind)}")]
     faults = []
-    if kind != FEED and not _is_web_address(url):
+    if kind != FEED and not is_web_address(url):
         faults.append(FieldError("url", f"url must be like https://social.example, not {shown(url)}"))
     for key in CREDENTIALS[kind]:
         value = credentials.get(key)
@@ -152,7 +152,8 @@ def _kind_faults(kind: str, url: str, credentials: dict[str, Any]) -> list[Field
     return faults
 
 
-def _is_web_address(url: str) -> bool:
+def is_web_address(url: str) -> bool:
+    """Whether it is an http or https URL with a host, and without a password in it."""
     try:
         parsed = URL(url)
     except (InvalidURL, TypeError):

@@ -18,6 +18,7 @@ from engine.events import (
     JobProgressed,
     StopAsked,
     TypesChanged,
+    WebhooksChanged,
 )
 from engine.settings import Settings
 from models.states import Move
@@ -134,6 +135,8 @@ def _told(event: Event) -> list[Any]:
             return ["channels", 0]
         case TypesChanged():
             return ["types", 0]
+        case WebhooksChanged():
+            return ["webhooks", 0]
         case AccessChanged():
             return ["access", 0]
         case EngineChanged():
@@ -157,6 +160,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield ChannelsChanged()
             case "types":
                 yield TypesChanged()
+            case "webhooks":
+                yield WebhooksChanged()
             case "access":
                 yield AccessChanged()
             case "engine":

@@ -19,7 +19,8 @@ from engine.reports import Heard, Report, Reports
 from engine.settings import Settings
 from engine.submission import Submission
 from engine.tokens import Tokens
-from engine.views import AgentView, ChannelView, JobView, PersonView, TokenView
+from engine.views import AgentView, ChannelView, DeliveryView, JobView, PersonView, TokenView, WebhookView
+from engine.webhooks import Webhooks
 from models.rights import Right, Role
 from models.states import Move
 
@@ -42,6 +43,7 @@ class Services(Protocol):
     defined_types: DefinedTypes
     agents: Agents
     reports: Reports
+    webhooks: Webhooks
     access: Access
     tokens: Tokens
     audit: Audit
@@ -60,6 +62,7 @@ class Office:
         self.defined_types = services.defined_types
         self.agents = services.agents
         self.reports = services.reports
+        self.webhooks = services.webhooks
         self.access = services.access
         self.tokens = services.tokens
         self.audit = services.audit
@@ -223,6 +226,42 @@ class Desk:
         return await self._administer(
             "channel.test", f"channel {channel_id}", lambda: test(channel_id), told=lambda view: {"fault": view.fault}
         )
+
+    # -- webhooks --------------------------------------------------------------------------------------------
+
+    async def webhooks(self) -> list[WebhookView]:
+        """Every webhook."""
+        await self._allowed(Right.ADMINISTER)
+        return await self._office.webhooks.all()
+
+    async def add_webhook(self, name: str, url: str, kinds: Sequence[str]) -> tuple[WebhookView, str]:
+        """See `Webhooks.add`."""
+        actor = await self._allowed(Right.ADMINISTER)
+        add = self._office.webhooks.add
+        told = {"url": url, "kinds": list(kinds)}
+        return await self._administer(
+            "webhook.add", f"webhook {name}", lambda: add(name, url, kinds, actor.name), told=lambda _: told
+        )
+
+    async def remove_webhook(self, webhook_id: int) -> None:
+        """See `Webhooks.remove`."""
+        remove = self._office.webhooks.remove
+        await self._administer("webhook.remove", f"webhook {webhook_id}", lambda: remove(webhook_id))
+
+    async def test_webhook(self, webhook_id: int) -> None:
+        """See `Webhooks.test`."""
+        test = self._office.webhooks.test
+        await self._administer("webhook.test", f"webhook {webhook_id}", lambda: test(webhook_id))
+
+    async def deliveries(self, webhook_id: int) -> list[DeliveryView]:
+        """See `Webhooks.deliveries`."""
+        await self._allowed(Right.ADMINISTER)
+        return await self._office.webhooks.deliveries(webhook_id)
+
+    async def send_again(self, delivery_id: int) -> DeliveryView:
+        """See `Webhooks.send_again`."""
+        again = self._office.webhooks.send_again
+        return await self._administer("webhook.send_again", f"delivery {delivery_id}", lambda: again(delivery_id))
 
     # -- outside agents --------------------------------------------------------------------------------------
 

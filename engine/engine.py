@@ -15,6 +15,7 @@ from engine.backup import settle_restored_dump
 from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.defined_types import DefinedTypes
+from engine.deliverer import Deliverer
 from engine.desk import Office
 from engine.dispatcher import Dispatcher
 from engine.downloads import Downloads
@@ -31,6 +32,7 @@ from engine.reports import Reports
 from engine.rescuer import Rescuer
 from engine.settings import Settings
 from engine.tokens import Tokens
+from engine.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class Atlas:
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
         self.agents = Agents(settings, self.registry, self.bus, self._ledger)
+        self.webhooks = Webhooks(settings, self.bus)
+        self._deliverer = Deliverer(settings, self.bus, self._ledger, self.queries, health, self._cluster)
         self.reports = Reports(settings, self.registry, self.bus, self._ledger, self.agents)
         self.office = Office(self)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger)
@@ -75,7 +79,7 @@ class Atlas:
         await self._rescue_at_start()
         await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
-        duties.append(self.defined_types)
+        duties += [self.defined_types, self._deliverer]
         if self.settings.is_shared:
             duties.append(self._cluster)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]

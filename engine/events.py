@@ -59,6 +59,11 @@ class TypesChanged:
 
 
 @dataclass(frozen=True)
+class WebhooksChanged:
+    """A webhook was added or removed, or one of its messages came further."""
+
+
+@dataclass(frozen=True)
 class AccessChanged:
     """Somebody's session, role or token ended or changed."""
 
@@ -76,6 +81,7 @@ Event = (
     | AttemptEnded
     | ChannelsChanged
     | TypesChanged
+    | WebhooksChanged
     | AccessChanged
     | EngineChanged
 )

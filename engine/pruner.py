@@ -18,6 +18,7 @@ from models.effect import Effect
 from models.job import Job
 from models.job_event import prune_events
 from models.states import TERMINAL
+from models.webhook import Delivery
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,12 @@ class Pruner:
 
 
 async def _forget_events(writer: BaseDBAsyncClient) -> int:
-    return await prune_events(writer, clock.now() - EVENTS_KEPT, EVENTS_STEP)
+    too_old = clock.now() - EVENTS_KEPT
+    delivered = Delivery.filter(finished_at__lt=too_old).order_by("finished_at").limit(EVENTS_STEP)
+    old = await delivered.values_list("id", flat=True)
+    if old:
+        await Delivery.filter(id__in=list(old)).delete()
+    return len(old) + await prune_events(writer, too_old, EVENTS_STEP)
 
 
 async def _remove(_: BaseDBAsyncClient, ids: list[int]) -> None:

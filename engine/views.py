@@ -118,6 +118,37 @@ class AgentView:
 
 
 @dataclass(frozen=True)
+class WebhookView:
+    """A webhook without its secret; `fault` is why its latest message was not taken."""
+
+    id: int
+    name: str
+    url: str
+    kinds: list[str]
+    created_by: str
+    created_at: datetime
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class DeliveryView:
+    """A message to a webhook, and how far it has come."""
+
+    id: int
+    message_id: str
+    kind: str
+    job_id: int
+    body: dict[str, Any]
+    status: str
+    attempts: int
+    created_at: datetime
+    next_try_at: datetime | None
+    finished_at: datetime | None
+    response_status: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
 class FeedPost:
     """A post on the built-in feed; images are `{file, alt}`."""
 
