@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api import schemas
-from api.rest import Asked, JobId, cursor_of
+from api.rest import Asked, SmallId, cursor_of
 from engine.audit import Recorded, listed
 from engine.desk import Desk
 from engine.engine import Atlas
@@ -50,13 +50,13 @@ def _add_people(router: APIRouter, atlas: Atlas) -> None:
         return await one(desk, await desk.add_person(body.name, body.role, body.password))
 
     @router.patch("/people/{person_id}")
-    async def change_person(person_id: JobId, body: schemas.PersonChange, desk: Asked) -> schemas.Person:
+    async def change_person(person_id: SmallId, body: schemas.PersonChange, desk: Asked) -> schemas.Person:
         """Another role or password; their open pages follow at once."""
         await desk.change_person(person_id, **body.model_dump(exclude_unset=True))
         return await one(desk, person_id)
 
     @router.delete("/people/{person_id}", status_code=204)
-    async def remove_person(person_id: JobId, desk: Asked) -> None:
+    async def remove_person(person_id: SmallId, desk: Asked) -> None:
         """They can sign in no more, and are signed out everywhere."""
         await desk.remove_person(person_id)
 
@@ -74,7 +74,7 @@ def _add_tokens(router: APIRouter) -> None:
         return schemas.NewToken(token=secret, **vars(view))
 
     @router.delete("/tokens/{token_id}", status_code=204)
-    async def revoke_token(token_id: JobId, desk: Asked) -> None:
+    async def revoke_token(token_id: SmallId, desk: Asked) -> None:
         """It opens nothing any more."""
         await desk.revoke_token(token_id)
 

@@ -18,7 +18,7 @@ def agent_routes(atlas: Atlas) -> APIRouter:
     @router.get("/agents")
     async def list_agents() -> schemas.AgentList:
         """Every outside agent, with what it takes and whether it is online."""
-        return schemas.AgentList(items=[schemas.Agent.model_validate(view) for view in await atlas.agents.all()])
+        return schemas.AgentList(items=[schemas.Agent.model_validate(view) for view in await atlas.queries.agents()])
 
     @router.post("/agents")
     async def register_agent(body: schemas.AgentRequest, desk: Asked) -> schemas.Agent:

@@ -11,13 +11,14 @@ from api.agents import agent_routes
 from api.events import event_routes
 from api.feed import feed_routes
 from api.health import health_routes
+from api.openapi import describe
 from api.rest import channel_routes, engine_routes, job_routes
 from api.schemas import Problem
 from api.sign_in import SignIn, sign_in_routes
 from api.webhooks import webhook_routes
 from engine.engine import Atlas
 
-REFUSALS = (401, 403, 404, 409, 413, 422)
+REFUSALS = (401, 403, 404, 409, 413, 422, 429, 503)
 
 
 def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
@@ -31,6 +32,7 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):
         app.include_router(router)
 
+    describe(app)
     if atlas.settings.oidc_issuer:
         from api.oidc import oidc_routes  # its libraries are loaded only where they are used
 

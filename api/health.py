@@ -8,6 +8,12 @@ from engine.engine import Atlas
 from models.states import Status
 
 
+class MetricsResponse(PlainTextResponse):
+    """Prometheus text format 0.0.4."""
+
+    media_type = "text/plain; version=0.0.4; charset=utf-8"
+
+
 def health_routes(atlas: Atlas) -> APIRouter:
     """/healthz, /readyz and /metrics."""
     router = APIRouter(tags=["health"])
@@ -25,8 +31,8 @@ def health_routes(atlas: Atlas) -> APIRouter:
             return problem(503, f"the engine is offline: {state.fault or 'it does not beat'}")
         return JSONResponse({"status": "ready"})
 
-    @router.get("/metrics")
-    async def metrics() -> PlainTextResponse:
+    @router.get("/metrics", response_class=MetricsResponse)
+    async def metrics() -> MetricsResponse:
         """Prometheus text format 0.0.4."""
         counts, state = await atlas.queries.counts_by_status(), await atlas.queries.engine()
         lines = ["# HELP job_runner_jobs Jobs by status.", "# TYPE job_runner_jobs gauge"]
@@ -36,6 +42,6 @@ def health_routes(atlas: Atlas) -> APIRouter:
             "# TYPE job_runner_engine_online gauge",
         ]
         lines += [f"job_runner_engine_online {int(state.online)}", ""]
-        return PlainTextResponse("\n".join(lines), media_type="text/plain; version=0.0.4")
+        return MetricsResponse("\n".join(lines))
 
     return router

@@ -60,8 +60,8 @@ class JobOptions(Arguments):
     priority: Literal["high", "medium", "low"] = "medium"
     run_at: AwareDatetime | None = Field(None, description="not before this moment (RFC 3339)")
     requires_approval: bool = Field(False, description="whether a person has to let it go first")
-    idempotency_key: str | None = Field(
-        None, min_length=1, max_length=255, description="the same key and job again gives the first job"
+    idempotency_key: schemas.IdempotencyKey | None = Field(
+        None, description="the same key and job again gives the first job"
     )
 
 

@@ -21,6 +21,8 @@ MAX_LIMIT = 200
 _TYPE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 MAX_ID = 2**63 - 1
 JobId = Annotated[int, Path(ge=1, le=MAX_ID)]
+SmallId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+TypeKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 
 
 async def desk_for(request: Request) -> Desk:
@@ -168,23 +170,23 @@ def engine_routes(atlas: Atlas) -> APIRouter:
         return await one_type(body.type)
 
     @router.get("/job-types/{key}")
-    async def get_job_type(key: str) -> schemas.JobType:
+    async def get_job_type(key: TypeKey) -> schemas.JobType:
         """One job type."""
         return await one_type(key)
 
     @router.put("/job-types/{key}")
-    async def redefine_job_type(key: str, body: schemas.TypeDefinition, desk: Asked) -> schemas.JobType:
+    async def redefine_job_type(key: TypeKey, body: schemas.TypeDefinition, desk: Asked) -> schemas.JobType:
         """Word a defined type anew; jobs that were accepted before stay as they are."""
         await desk.redefine_type(_definition(key, body))
         return await one_type(key)
 
     @router.delete("/job-types/{key}", status_code=204)
-    async def remove_job_type(key: str, desk: Asked) -> None:
+    async def remove_job_type(key: TypeKey, desk: Asked) -> None:
         """Forget a defined type; refused while jobs of it are not over."""
         await desk.remove_type(key)
 
     @router.patch("/job-types/{key}")
-    async def change_job_type(key: str, body: schemas.TypePolicy, desk: Asked) -> schemas.JobType:
+    async def change_job_type(key: TypeKey, body: schemas.TypePolicy, desk: Asked) -> schemas.JobType:
         """Pause or limit every job of a type, from the engine's next look on."""
         await desk.set_policy(key, **body.model_dump(exclude_unset=True))
         return await one_type(key)

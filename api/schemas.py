@@ -1,13 +1,15 @@
 """What goes over the wire, named as in the contract. Times are RFC 3339 in UTC."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from engine.administration import MAX_CONCURRENCY, MAX_TIME_LIMIT_SECONDS
 from engine.views import AttemptView, ChannelView, EffectView, EngineState, JobView, TypeView
 from engine.webhooks import KINDS, USUAL_KINDS
+
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[ -~]+$")]
 
 
 class Fault(BaseModel):
@@ -49,7 +51,7 @@ class JobRequest(BaseModel):
 class BatchJob(JobRequest):
     """A job of a batch."""
 
-    idempotency_key: str | None = Field(None, min_length=1, max_length=255, description="of this job alone")
+    idempotency_key: IdempotencyKey | None = Field(None, description="of this job alone")
 
 
 class Batch(BaseModel):
@@ -116,7 +118,7 @@ class Resolution(BaseModel):
 
     went_out: bool
     target: str | None = Field(None, description="which of several effects; left out, the answer is for all")
-    attempt: int | None = Field(None, description="which attempt is meant; left out, the latest")
+    attempt: int | None = Field(None, ge=1, le=2**31 - 1, description="which attempt is meant; left out, the latest")
 
 
 class Rejection(BaseModel):

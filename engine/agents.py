@@ -24,6 +24,7 @@ from engine.ledger import Ledger
 from engine.names import name_faults
 from engine.outcomes import Completed, Unknown, ending
 from engine.pace import Pace
+from engine.rows import agent_view
 from engine.settings import Settings
 from engine.views import AGENT_OFFLINE_AFTER, AgentView
 from models.agent import Agent
@@ -117,10 +118,6 @@ class Agents:
         await Agent.filter(id=agent_id).delete()
         self._bus.publish(TypesChanged())
 
-    async def all(self) -> list[AgentView]:
-        """Every agent, by name."""
-        return [await self._view(row) for row in await Agent.all().order_by("name")]
-
     async def view(self, agent_id: int) -> AgentView:
         """One agent.
 
@@ -129,7 +126,8 @@ class Agents:
         """
         if (row := await Agent.get_or_none(id=agent_id)) is None:
             raise NotFound("agent", agent_id)
-        return await self._view(row)
+        running = await Job.filter(engine_id=row.engine_id, status=Status.RUNNING).count()
+        return agent_view(row, running, clock.now())
 
     # -- work ------------------------------------------------------------------------------------------------
 
@@ -197,11 +195,6 @@ class Agents:
             if now - agent.last_seen_at > AGENT_OFFLINE_AFTER:
                 self._bus.publish(TypesChanged())
         return agent
-
-    async def _view(self, row: Agent) -> AgentView:
-        running = await Job.filter(engine_id=row.engine_id, status=Status.RUNNING).count()
-        online = clock.now() - row.last_seen_at < AGENT_OFFLINE_AFTER
-        return AgentView(row.id, row.name, row.types, row.concurrency, running, online, row.last_seen_at)
 
     def _types_faults(self, types: list[str]) -> list[FieldError]:
         outside = {each.key for each in self._registry if each.is_outside}

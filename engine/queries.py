@@ -13,11 +13,12 @@ from engine import clock
 from engine.errors import NotFound
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
-from engine.rows import attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
+from engine.rows import agent_view, attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
 from engine.views import (
     AGENT_OFFLINE_AFTER,
     OFFLINE_AFTER,
+    AgentView,
     AttemptView,
     ChannelView,
     EffectView,
@@ -31,6 +32,7 @@ from engine.views import (
 from models.agent import Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
+from models.database import storable
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
@@ -123,8 +125,9 @@ class Queries:
         if statuses:
             where &= Q(status__in=list(statuses))
         if created_by:
-            where &= Q(created_by=created_by)
+            where &= Q(created_by=storable(created_by))
         if text:
+            text = storable(text)
             where &= Q(name__icontains=text) | Q(summary__icontains=text) | Q(error__icontains=text)
         total = await Job.filter(where).count()
         if before_id is not None:
@@ -214,6 +217,14 @@ class Queries:
         """Every engine that has not retired, the latest started first."""
         records = await EngineRecord.filter(stopped_at=None).order_by("-started_at")
         return [engine_view(record, clock.now(), OFFLINE_AFTER) for record in records]
+
+    async def agents(self) -> list[AgentView]:
+        """Every outside agent, by name."""
+        rows = await Agent.all().order_by("name")
+        own = Job.filter(status=Status.RUNNING, engine_id__in=[row.engine_id for row in rows])
+        counted = await own.annotate(n=Count("id")).group_by("engine_id").values("engine_id", "n") if rows else []
+        running = {row["engine_id"]: row["n"] for row in counted}
+        return [agent_view(row, running.get(row.engine_id, 0), clock.now()) for row in rows]
 
     async def channels(self) -> list[ChannelView]:
         """Every channel, by name, without secrets."""

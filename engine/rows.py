@@ -9,6 +9,8 @@ from tortoise.models import Model
 
 from engine.jobs import AnyJobType
 from engine.views import (
+    AGENT_OFFLINE_AFTER,
+    AgentView,
     AttemptView,
     ChannelView,
     EffectView,
@@ -20,6 +22,7 @@ from engine.views import (
     TypeView,
 )
 from engine.waiting import waiting_for
+from models.agent import Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
 from models.effect import Effect
@@ -63,6 +66,12 @@ def attempt_view(row: Attempt, effects: Sequence[Effect], lines: Sequence[LogLin
 def effect_view(row: Effect) -> EffectView:
     """An effect."""
     return EffectView(**_copied(row, EffectView))
+
+
+def agent_view(row: Agent, running: int, now: datetime) -> AgentView:
+    """An outside agent with so many jobs in hand; online while it was heard of lately."""
+    online = now - row.last_seen_at < AGENT_OFFLINE_AFTER
+    return AgentView(running=running, online=online, **_copied(row, AgentView, but=("running", "online")))
 
 
 def engine_view(row: EngineRecord, now: datetime, offline_after: timedelta) -> EngineView:

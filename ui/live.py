@@ -25,6 +25,7 @@ from engine.events import (
     JobLogged,
     JobProgressed,
     TypesChanged,
+    WebhooksChanged,
 )
 from engine.health import trouble
 from engine.views import OFFLINE_AFTER, EngineState, JobView
@@ -190,7 +191,7 @@ class Live:
             case AccessChanged():
                 self._access_changed.set()
                 self._stale = True
-            case ChannelsChanged() | TypesChanged() | EngineChanged():
+            case ChannelsChanged() | TypesChanged() | WebhooksChanged() | EngineChanged():
                 self._stale = True
             case _:
                 return

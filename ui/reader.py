@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from engine.queries import Queries
-from engine.views import EngineView, JobView, Page
+from engine.views import AgentView, EngineView, JobView, Page
 
 T = TypeVar("T")
 
@@ -53,6 +53,10 @@ class Reader:
     async def engines(self) -> list[EngineView]:
         """Every engine that lately beat."""
         return await self._once("engines", self.queries.engines)
+
+    async def agents(self) -> list[AgentView]:
+        """Every outside agent."""
+        return await self._once("agents", self.queries.agents)
 
     async def _once(self, key: object, read: Callable[[], Awaitable[T]]) -> T:
         if key not in self._answers:

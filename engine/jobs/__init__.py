@@ -29,7 +29,8 @@ class Registry:
 
     def define(self, types: Iterable[AnyJobType]) -> None:
         """Have these besides the built-in ones, instead of those that were defined before."""
-        self._types = {**{job_type.key: job_type for job_type in types}, **self._built_in}
+        defined = {job_type.key: job_type for job_type in types if not self.is_built_in(job_type.key)}
+        self._types = self._built_in | defined
 
     def is_built_in(self, key: str) -> bool:
         """Whether this installation has it in Python."""

@@ -29,11 +29,22 @@ class FormDialog:
             button(verb, "primary").on_press(self._submit)
         self._dialog.on("hide", self._dialog.delete)
 
-    def text(self, name: str, title: str, *, help_text: str = "", secret: bool = False) -> None:
-        """A line of text; a secret one is not shown, and no browser fills it in."""
+    def text(
+        self,
+        name: str,
+        title: str,
+        *,
+        help_text: str = "",
+        secret: bool = False,
+        value: str = "",
+        multiline: bool = False,
+    ) -> None:
+        """A line of text, or with `multiline` several; a secret one is not shown, and no browser fills it in."""
         with self._body, labelled(title, help_text=help_text) as label:
-            node = ui.input(password=secret).props(f"outlined dense for={label.target}")
-            node.props(f"autocomplete={'new-password' if secret else 'off'}")
+            node: Any = ui.textarea(value=value) if multiline else ui.input(value=value, password=secret)
+            node.props(f"outlined dense for={label.target} autocomplete={'new-password' if secret else 'off'}")
+            if multiline:
+                node.props("autogrow").classes("code-field")
         self._inputs[name] = (node, label)
 
     def choice(

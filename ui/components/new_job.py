@@ -20,7 +20,7 @@ class NewJobDialog:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._atlas = shell.atlas
-        self._types = {t.key: t for t in shell.atlas.queries.job_types() if t.by_hand}
+        self._types: dict[str, AnyJobType] = {}
         self._fields: dict[str, Field] = {}
         self._dialog: ui.dialog | None = None
         self._is_submitting = self._is_submitted = False
@@ -28,11 +28,12 @@ class NewJobDialog:
 
     async def open(self) -> None:
         """Show the form; channels that were connected meanwhile are offered."""
+        former, self._types = self._types, {t.key: t for t in self._atlas.queries.job_types() if t.by_hand}
         if self._dialog is None:
             with self._slot:
                 self._dialog = await self._build()
-        elif self._is_submitted:
-            await self._show_fields()
+        else:
+            await self._offer(former)
         for field in self._fields.values():
             await field.reload(self._atlas)
         self._dialog.open()
@@ -40,7 +41,7 @@ class NewJobDialog:
     async def _build(self) -> ui.dialog:
         with dialog_frame("New Job") as (dialog, body):
             with body:
-                options = {t.key: f"{t.key} — {t.description}" for t in self._types.values()}
+                options = self._options()
                 with labelled("Job type") as label:
                     self._type = ui.select(options, value=next(iter(options)), on_change=self._on_type)
                     self._type.props(f"outlined dense for={label.target} popup-content-class=type-menu")
@@ -52,6 +53,17 @@ class NewJobDialog:
                 button("Submit", "primary").on_press(self._submit)
         await self._show_fields()
         return dialog
+
+    async def _offer(self, former: dict[str, AnyJobType]) -> None:
+        """Types may have come, gone or been worded anew since the form was last open."""
+        chosen = self._type.value if self._type.value in self._types else next(iter(self._types))
+        is_other = former.get(chosen) is not self._types[chosen]
+        self._type.set_options(self._options(), value=chosen)
+        if is_other or self._is_submitted:
+            await self._show_fields()
+
+    def _options(self) -> dict[str, str]:
+        return {t.key: f"{t.key} — {t.description}" for t in self._types.values()}
 
     async def _on_type(self) -> None:
         await self._show_fields()

@@ -65,7 +65,7 @@ class Tokens:
         async def create(values: Values) -> None:
             name = (values["name"] or "").strip()
             _, secret = await self._shell.desk.create_token(name, values["scopes"], values["days"] or None)
-            _show_once(name, secret)
+            show_once(f"Token {name}", "Token", secret)
 
         form = FormDialog("Create a token", "Create token", create)
         form.text("name", "Name", help_text="The program that will use it; jobs are told as created by it")
@@ -81,11 +81,12 @@ class Tokens:
         confirm(f"Revoke {token.name}?", [said], "Revoke token", "Keep token", revoke)
 
 
-def _show_once(name: str, secret: str) -> None:
-    with ui.context.client.content, dialog_frame(f"Token {name}") as (dialog, body):
+def show_once(title: str, what: str, secret: str) -> None:
+    """A secret that nobody can look up later."""
+    with ui.context.client.content, dialog_frame(title) as (dialog, body):
         with body:
             Node("p", "Copy it now: it is shown this once, and nobody can look it up later.")
-            Node("code", secret, "secret", tabindex="0", aria_label="Token")
+            Node("code", secret, "secret", tabindex="0", aria_label=what)
         with Node("div", "", "dialog-actions"):
             button("Copy", "", "content_copy").on_press(lambda: ui.clipboard.write(secret))
             button("Done", "primary").on_press(dialog.close)

@@ -10,7 +10,10 @@ from engine.administration import MAX_CONCURRENCY, MAX_TIME_LIMIT_SECONDS
 from engine.errors import JobRunnerError
 from engine.views import TypeView
 from models.rights import Right
+from ui.components.dialogs import confirm
 from ui.components.node import Node, button
+from ui.components.toasts import tell
+from ui.components.type_definition import define_type
 from ui.layout import Shell
 
 SECONDS_PER_MINUTE = 60
@@ -23,14 +26,21 @@ class TypePolicies:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         with Node("section", "", "panel", aria_label="Job types"):
-            Node("h2", "Job types")
+            with Node("div", "", "panel-head"):
+                Node("h2", "Job types")
+                if Right.ADMINISTER in shell.rights:
+                    button("Define a type", "", "add").on_press(lambda: define_type(shell))
             Node("p", "A paused type is not started; what already runs goes on.", "muted")
             self._list = Node("div", "", "type-rows")
         self._rows: dict[str, _Row] = {}
 
     def show(self, types: list[TypeView]) -> None:
         """Bring the rows up to date."""
+        for key in set(self._rows) - {view.key for view in types}:
+            self._rows.pop(key).remove()
         for view in types:
+            if view.key in self._rows and not self._rows[view.key].is_of(view):
+                self._rows.pop(view.key).remove()
             if view.key not in self._rows:
                 with self._list:
                     self._rows[view.key] = _Row(view, self._shell)
@@ -43,7 +53,7 @@ class _Row:
     def __init__(self, view: TypeView, shell: Shell) -> None:
         self._view = view
         self._desk = shell.desk
-        with Node("div", "", "list-row", data_type=view.key):
+        with Node("div", "", "list-row", data_type=view.key) as self._root:
             with Node("div", "", "grow"):
                 with Node("strong", view.label, data_icon=view.icon):
                     self._badge = Node("span", "Paused", "badge tone-paused", data_icon="pause_circle")
@@ -54,6 +64,8 @@ class _Row:
                 f"Minutes at most: {view.label}", "Minutes at most", "its own", most, self._limit_time, step="any"
             )
             self._pause = button("").on_press(self._pause_or_resume)
+            if view.is_outside and Right.ADMINISTER in shell.rights:
+                button("Remove", aria_label=f"Remove the type {view.label}").on_press(self._ask_remove)
         if Right.ADMINISTER not in shell.rights:
             self._pause.change(hidden=True)
             for field in (self._at_once, self._minutes):
@@ -69,6 +81,21 @@ class _Row:
         label = f"{'Resume' if view.paused else 'Pause'} all {view.label} jobs"
         word, icon = ("Resume", "play_arrow") if view.paused else ("Pause", "pause")
         self._pause.change(word, aria_label=label, title=label, data_icon=icon)
+
+    def is_of(self, view: TypeView) -> bool:
+        """Whether this is its row, or its wording has changed."""
+        return (self._view.label, self._view.icon) == (view.label, view.icon)
+
+    def remove(self) -> None:
+        """The type is gone."""
+        self._root.delete()
+
+    def _ask_remove(self) -> None:
+        async def remove() -> None:
+            await tell(self._desk.remove_type(self._view.key), f"{self._view.label} is removed")
+
+        said = "It is offered no more. Its jobs that are over stay; while some are not, it cannot be removed."
+        confirm(f"Remove {self._view.label}?", [said], "Remove type", "Keep type", remove)
 
     async def _pause_or_resume(self) -> None:
         paused = not self._view.paused
@@ -141,7 +168,9 @@ class _Number:
 def _what_is_known(view: TypeView) -> str:
     effect = "cannot be taken back" if view.effect == "irreversible" else "may simply be done again"
     now = f" · {view.running} running" if view.running else ""
-    return f"{view.key} · {effect} · tried up to {view.attempts} times{now}"
+    agents = "1 agent online" if view.agents == 1 else f"{view.agents} agents online"
+    outside = f" · done outside, {agents}" if view.is_outside else ""
+    return f"{view.key} · {effect}{outside} · tried up to {view.attempts} times{now}"
 
 
 def _number_of(text: Any) -> float | None:

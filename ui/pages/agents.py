@@ -7,7 +7,7 @@ from functools import partial
 from nicegui import PageArguments
 
 from engine import clock
-from engine.views import EngineView, JobView
+from engine.views import AgentView, EngineView, JobView
 from models.states import ProcessRole
 from ui.components.job_card import badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.node import Node
@@ -27,19 +27,23 @@ class AgentsPage(StillView):
         with Node("section", "", "panel", aria_label="Engines"):
             self._heading = Node("h2", "Engines")
             self._engines = Redrawn("")
+        with Node("section", "", "panel", aria_label="Outside agents"):
+            Node("h2", "Outside agents")
+            self._outside = Redrawn("")
         with Node("section", "", "panel", aria_label="Under way"):
             Node("h2", "Under way")
             self._running = Redrawn("")
         shell.show("Agent Watcher", "/app/agents", self)
 
     async def read(self, reader: Reader) -> Draw:
-        """Read engines and running jobs again."""
-        return partial(self._show, await reader.engines(), await reader.running())
+        """Read engines, agents and running jobs again."""
+        return partial(self._show, await reader.engines(), await reader.agents(), await reader.running())
 
-    def _show(self, engines: list[EngineView], running: list[JobView]) -> None:
+    def _show(self, engines: list[EngineView], agents: list[AgentView], running: list[JobView]) -> None:
         has_workers = any(engine.role is ProcessRole.WORKER for engine in engines)
         self._heading.change("Engines and workers" if has_workers else "Engines")
         self._engines.show(engines, partial(_draw_engines, engines, len(self._shell.atlas.queries.job_types())))
+        self._outside.show(agents, partial(_draw_agents, agents))
         self._running.show([replace(job, progress=0) for job in running], partial(self._draw_running, running))
 
     def on_progress(self, percents: Mapping[int, float]) -> None:
@@ -76,3 +80,21 @@ def _draw_engines(engines: list[EngineView], every_type: int) -> None:
                     time_node(engine.last_beat_at, clock.now())
     if not engines:
         Node("span", "No engine has started on this database yet.", "muted")
+
+
+def _draw_agents(agents: list[AgentView]) -> None:
+    for agent in agents:
+        with Node("div", "", "list-row", data_agent=agent.name):
+            kind, word = ("completed", "Online") if agent.online else ("cancelled", "Offline")
+            show_badge(badge_node(), Badge(kind, "check_circle" if agent.online else "cloud_off", word))
+            with Node("div", "", "grow"):
+                Node("strong", agent.name)
+                with Node("span", "", "muted"):
+                    Node(
+                        "span",
+                        f"{agent.running} of {agent.concurrency} in hand · does {', '.join(agent.types)} · seen ",
+                    )
+                    time_node(agent.last_seen_at, clock.now())
+    if not agents:
+        Node("span", "No agent works for this Job Runner from elsewhere yet.", "muted")
+        Node("span", "Define a job type in Settings, and let an agent claim its jobs by REST or MCP.", "muted")

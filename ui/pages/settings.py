@@ -8,7 +8,7 @@ from nicegui import PageArguments, ui
 from engine import clock
 from engine.administration import CREDENTIALS
 from engine.errors import InvalidInput, JobRunnerError, NotAllowed, SignedOut
-from engine.views import ChannelView, PersonView, TokenView, TypeView
+from engine.views import ChannelView, PersonView, TokenView, TypeView, WebhookView
 from models.rights import Right
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
@@ -19,6 +19,7 @@ from ui.components.redrawn import Redrawn
 from ui.components.toasts import tell
 from ui.components.tokens import Tokens
 from ui.components.type_policies import TypePolicies
+from ui.components.webhooks import Webhooks
 from ui.layout import Shell, StillView
 from ui.live import Draw
 from ui.reader import Reader
@@ -35,6 +36,9 @@ HELP = {
     "app_password": "From Settings → App passwords; never your account's own password",
     "handle": "As in ada.example.social, without @",
 }
+
+
+_Access = tuple[list[PersonView], list[TokenView], list[WebhookView]]
 
 
 class SettingsPage(StillView):
@@ -54,7 +58,7 @@ class SettingsPage(StillView):
             Node("h2", "Mail")
             Node("p", self._mail(), "muted")
         if self._may_administer:
-            self._people, self._tokens = People(shell), Tokens(shell)
+            self._people, self._tokens, self._webhooks = People(shell), Tokens(shell), Webhooks(shell)
             with Node("section", "", "panel", aria_label="Audit"), Node("div", "", "panel-head"):
                 Node("h2", "Audit log")
                 Node("a", "Open the audit log", "button", href="/app/settings/audit", data_icon="history")
@@ -67,25 +71,26 @@ class SettingsPage(StillView):
         shell.show("Settings", "/app/settings", self)
 
     async def read(self, reader: Reader) -> Draw:
-        """Read channels, job types, people and tokens again."""
-        people, tokens = await self._read_access()
+        """Read channels, job types, people, tokens and webhooks again."""
+        access = await self._read_access()
         channels, types = await reader.queries.channels(), await reader.queries.types()
-        return partial(self._show_all, channels, types, people, tokens)
+        return partial(self._show_all, channels, types, access)
 
-    async def _read_access(self) -> tuple[list[PersonView], list[TokenView]]:
+    async def _read_access(self) -> _Access:
+        desk = self._shell.desk
         try:
-            return await self._shell.desk.people(), await self._shell.desk.tokens()
+            return await desk.people(), await desk.tokens(), await desk.webhooks()
         except (NotAllowed, SignedOut):
-            return [], []
+            return [], [], []
 
-    def _show_all(
-        self, channels: list[ChannelView], types: list[TypeView], people: list[PersonView], tokens: list[TokenView]
-    ) -> None:
+    def _show_all(self, channels: list[ChannelView], types: list[TypeView], access: _Access) -> None:
         self._list.show(channels, partial(self._draw_channels, channels))
         self._types.show(types)
         if self._may_administer:
+            people, tokens, webhooks = access
             self._people.show(people)
             self._tokens.show(tokens)
+            self._webhooks.show(webhooks)
 
     def _draw_channels(self, channels: list[ChannelView]) -> None:
         for channel in channels:
