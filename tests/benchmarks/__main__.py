@@ -1,17 +1,18 @@
-"""Run every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine workers]`."""
+"""Every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine agents workers]`."""
 
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import engine, live, pages, start, workers
+from tests.benchmarks import agents, engine, live, pages, start, workers
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "start": start.run,
     "pages": pages.run,
     "live": live.run,
     "engine": engine.run,
+    "agents": agents.run,
     "workers": workers.run,
 }
 
