@@ -18,6 +18,7 @@ from engine.access import ADMINISTRATOR, LONGEST
 from engine.actors import Actor, Kind, local
 from engine.engine import Atlas
 from engine.errors import InvalidInput, SignedOut
+from engine.events import AccessChanged, Event
 from engine.health import DRIVER_ERRORS, trouble
 from engine.settings import MIN_PASSWORD
 from models.person import Person
@@ -28,6 +29,7 @@ COOKIE = "job_runner_session"
 TRIES = 10  # of an address
 TRIES_OF_ACCOUNT = 50  # more, lest anybody who can reach the page keeps its owner out
 TRIES_SECONDS = 300.0
+LOOK_AGAIN_SECONDS = 0.5  # another process on the same SQLite file tells nobody what it did
 MAX_COUNTED = 10_000
 
 
@@ -44,6 +46,8 @@ class SignIn:
         self.throttle = Throttle()
         self.has_people = False
         self.setup_code: str | None = None
+        self._look_again_at = 0.0
+        atlas.bus.subscribe(self._on_event)
 
     async def prepare(self) -> None:
         """Create the administrator from the setting, or print the one-time code for the set-up form."""
@@ -56,8 +60,17 @@ class SignIn:
 
     async def look_again(self) -> None:
         """Somebody may have been added through another process, or by the people of this one."""
-        if not self.has_people and (self._is_shared or self._loopback) and await self._access.has_people():
+        if self.has_people or not (self._is_shared or self._loopback):
+            return
+        if time.monotonic() < self._look_again_at:
+            return
+        self._look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
+        if await self._access.has_people():
             self.has_people, self.setup_code = True, None
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, AccessChanged):
+            self._look_again_at = 0.0
 
     async def recognise(self, connection: HTTPConnection) -> Actor | None:
         """Who asks, None when sign-in is needed first.

@@ -29,7 +29,7 @@ from engine.views import (
     Page,
     TypeView,
 )
-from models.agent import Agent
+from models.agent import PREFIX, Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
 from models.database import storable
@@ -204,7 +204,7 @@ class Queries:
             last_beat_at=latest.last_beat_at if latest else None,
             poll_seconds=alive[0].poll_seconds if alive else self._settings.poll_seconds,
             concurrency=sum(record.concurrency for record in workers or alive),
-            running=await Job.filter(status=Status.RUNNING).count(),
+            running=await _in_our_hands().count(),
             engines=len(alive),
             workers=len(workers),
         )
@@ -277,6 +277,12 @@ class Queries:
     async def _must_exist(self, job_id: int) -> None:
         if not await Job.exists(id=job_id):
             raise NotFound("job", job_id)
+
+
+def _in_our_hands() -> Any:
+    """What engines and workers run; what outside agents have takes no slot."""
+    outside = Q(engine_id__startswith=PREFIX)
+    return Job.filter(Q(engine_id=None) | ~outside, status=Status.RUNNING)
 
 
 def _awaiting_approval() -> Any:

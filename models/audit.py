@@ -10,13 +10,25 @@ from typing import Any
 
 from tortoise import fields
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.expressions import F
 from tortoise.models import Model
 
-from models.statement import Statement
+from models.database import storable, stored_json
+from models.statement import Statement, records
 
 FIRST = "0" * 64
 _BEGIN = Statement("INSERT INTO audit_head (id, entries, seal) VALUES (1, 0, ?) ON CONFLICT DO NOTHING")
+_LOCK = Statement("UPDATE audit_head SET entries = entries WHERE id = 1 RETURNING entries")
+_SEAL_OF = Statement("SELECT seal FROM audit_entry WHERE id = ?")
+_END = Statement("UPDATE audit_head SET entries = ?, seal = ? WHERE id = 1")
+_COLUMNS = {"id": "bigint"} | dict.fromkeys(
+    ("at", "actor", "kind", "address", "action", "target", "before", "after", "seal"), "text"
+)
+_SQLITE, _POSTGRES = records("entry", _COLUMNS)
+_NAMES = ", ".join(_COLUMNS)
+_ADD = Statement(
+    f"INSERT INTO audit_entry ({_NAMES}) SELECT {_NAMES} FROM {_SQLITE} WHERE TRUE",  # noqa: S608 (our own names)
+    postgres=f"INSERT INTO audit_entry ({_NAMES}) SELECT {_NAMES} FROM {_POSTGRES}",  # noqa: S608
+)
 _STEP = 1000
 
 
@@ -73,16 +85,16 @@ async def append(writer: BaseDBAsyncClient, key: bytes, deeds: Sequence[Deed]) -
     NOTE: the first statement writes, and so waits for whoever else is adding: one that read first could not go on.
     """
     await _BEGIN.run(writer, [FIRST])
-    head = AuditHead.filter(id=1)
-    await head.update(entries=F("entries"))
-    number = (await head.get()).entries
-    seal = (await AuditEntry.get(id=number)).seal if number else FIRST
+    number = int((await _LOCK.run(writer))[0]["entries"])
+    seal = (await _SEAL_OF.run(writer, [number]))[0]["seal"] if number else FIRST
+    rows = []
     for deed in deeds:
         number += 1
         entry = _entry(number, deed)
         seal = entry.seal = _seal(key, seal, entry)
-        await entry.save(force_create=True)
-    await head.update(entries=number, seal=_head_seal(key, number, seal))
+        rows.append({name: getattr(entry, name) for name in _COLUMNS})
+    await _ADD.run(writer, [stored_json(rows)])
+    await _END.run(writer, [number, _head_seal(key, number, seal)])
 
 
 async def verify(key: bytes) -> tuple[int, str]:
@@ -124,11 +136,11 @@ def _entry(number: int, deed: Deed) -> AuditEntry:
     return AuditEntry(
         id=number,
         at=deed.at.astimezone(UTC).isoformat(),
-        actor=deed.actor[:200],
+        actor=storable(deed.actor)[:200],
         kind=deed.kind,
         address=deed.address[:64],
         action=deed.action,
-        target=deed.target[:200],
+        target=storable(deed.target)[:200],
         before=_text(deed.before),
         after=_text(deed.after),
     )

@@ -54,6 +54,16 @@ def test_an_agent_has_no_more_in_hand_than_it_takes_at_once(runner: JobRunner) -
     assert len(worker.claim(5)) == 1
 
 
+def test_what_an_agent_has_in_hand_takes_no_slot_of_the_engine(runner: JobRunner) -> None:
+    key = define(runner)
+    worker = Worker(runner, key)
+    before = runner.http.get("/api/v1/engine").json()["running"]
+    runner.submit(key, {"text": "Hello"})
+    job = worker.one()
+    assert runner.http.get("/api/v1/engine").json()["running"] == before
+    worker.report(job, status="completed")
+
+
 def test_many_agents_get_each_job_once(runner: JobRunner) -> None:
     key = define(runner)
     jobs = {runner.submit(key, {"text": f"Text {number}"}) for number in range(30)}
