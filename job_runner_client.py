@@ -54,6 +54,7 @@ TRIES = 6
 ANSWER_SECONDS = 30.0
 CLAIM_SECONDS = 25.0  # how long a claim waits for work
 LEASE_SECONDS = 60.0
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)  # an open stream holds one
 DONE = frozenset({"completed", "failed", "cancelled", "paused"})
 
 
@@ -211,6 +212,11 @@ def _wait_before(tries: int, answer: httpx.Response | None) -> float | None:
     return float(max(asked, min(10.0, 0.2 * 2**tries) * random.uniform(0.5, 1)))  # noqa: S311 (spreads load)
 
 
+def _may_have_arrived(answer: httpx.Response | None) -> bool:
+    """Whether a request may have been carried out although nobody said so."""
+    return answer is None or answer.status_code in (502, 504)
+
+
 def _read(answer: httpx.Response) -> Any:
     if answer.is_success:
         return answer.json() if answer.content else None
@@ -247,7 +253,7 @@ class JobRunner:
 
     def __init__(self, url: str = "http://127.0.0.1:8080", token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=url, headers=headers)
+        self._http = httpx.Client(base_url=url, headers=headers, limits=_LIMITS)
 
     def __enter__(self) -> Self:
         return self
@@ -324,9 +330,13 @@ class JobRunner:
         while until is None or time.monotonic() < until:
             try:
                 with self._http.stream("GET", **_stream(reader.last_id, filters, until)) as answer:
-                    if not answer.is_success and _wait_before(tries, answer) is None:
+                    if not answer.is_success:
                         answer.read()
-                        _read(answer)
+                        if (wait := _wait_before(tries, answer)) is None:
+                            _read(answer)
+                        tries += 1
+                        time.sleep(wait or 0)
+                        continue
                     yield Event(reader.last_id or "", "begun", None, {})
                     for line in answer.iter_lines():
                         tries = 0
@@ -354,7 +364,7 @@ class JobRunner:
             except httpx.TransportError as error:
                 fault = error
             wait = _wait_before(tries, answer)
-            if wait is None or tries == TRIES or (fault and not call.may_repeat):
+            if wait is None or tries == TRIES or (_may_have_arrived(answer) and not call.may_repeat):
                 break
             time.sleep(wait)
         if answer is None:
@@ -367,7 +377,7 @@ class AsyncJobRunner:
 
     def __init__(self, url: str = "http://127.0.0.1:8080", token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers)
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, limits=_LIMITS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -438,9 +448,13 @@ class AsyncJobRunner:
         while True:
             try:
                 async with self._http.stream("GET", **_stream(reader.last_id, filters)) as answer:
-                    if not answer.is_success and _wait_before(tries, answer) is None:
+                    if not answer.is_success:
                         await answer.aread()
-                        _read(answer)
+                        if (wait := _wait_before(tries, answer)) is None:
+                            _read(answer)
+                        tries += 1
+                        await asyncio.sleep(wait or 0)
+                        continue
                     yield Event(reader.last_id or "", "begun", None, {})
                     async for line in answer.aiter_lines():
                         tries = 0
@@ -460,7 +474,7 @@ class AsyncJobRunner:
             except httpx.TransportError as error:
                 fault = error
             wait = _wait_before(tries, answer)
-            if wait is None or tries == TRIES or (fault and not call.may_repeat):
+            if wait is None or tries == TRIES or (_may_have_arrived(answer) and not call.may_repeat):
                 break
             await asyncio.sleep(wait)
         if answer is None:
@@ -480,24 +494,25 @@ class _InHand:
         self._token: str = claimed["lease_token"]
         self._progress: float | None = None
         self._log: list[str] = []
-        self.is_lost = self.is_paused = False
+        self.is_lost = self.is_paused = self.is_ending = False
 
     def progress(self, percent: float) -> None:
         """Tell how far the work is, 0 to 100. A safe point.
 
         Raises:
             LeaseLost: the job is no longer this worker's.
-            Paused: somebody paused it.
+            Paused: somebody paused it. An irreversible job goes on instead: only its handler knows whether it has
+                done anything yet, and raises `Paused` itself, when `is_paused`, if it has not.
         """
         if self.is_lost:
             raise LeaseLost(f"job {self.job_id} was cancelled, or given to another worker")
-        if self.is_paused:
+        if self.is_paused and self.idempotency_key is None:  # what cannot be taken back may have been done by now
             raise Paused(f"job {self.job_id} was paused")
-        self._progress = max(percent, self._progress or 0.0)
+        self._progress = max(0.0, min(100.0, percent), self._progress or 0.0)
 
     def log(self, text: str) -> None:
         """Add a line to the attempt's log."""
-        self._log.append(text)
+        self._log.append(str(text))
 
     def report(self) -> dict[str, Any]:
         """What has not been told yet."""
@@ -505,14 +520,18 @@ class _InHand:
         told: dict[str, Any] = {"job_id": self.job_id, "lease_token": self._token, "log": lines}
         return told | ({"progress": self._progress} if self._progress is not None else {})
 
+    def renewal(self) -> dict[str, Any]:
+        """Nothing but the lease."""
+        return {"job_id": self.job_id, "lease_token": self._token}
+
     def ending(self, result: dict[str, Any] | None, error: BaseException | None) -> dict[str, Any] | None:
         """How it ended; None for a lease that was lost."""
         match error:
             case None:
-                return {**self.report(), "status": "completed", "result": result or {}}
+                return {**self.report(), "status": "completed", "result": _as_result(result)}
             case LeaseLost():
                 return None
-            case Paused():
+            case Paused() if self.is_paused:
                 return {**self.report(), "status": "released"}
             case OutcomeUnknown():
                 return {**self.report(), "status": "unknown", "error": str(error) or "unknown"}
@@ -551,14 +570,37 @@ class AsyncTask(_InHand):
         await self._client.call(_upload(self._agent_id, self.job_id, self._token, name, content))
 
 
+def _as_result(value: Any) -> dict[str, Any]:
+    """What a handler returned, as the server takes it."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return {"message": f"Done; its result cannot be told: {error}"}
+    return value if isinstance(value, dict) else {} if value is None else {"message": str(value)}
+
+
 def _refused(endings: Sequence[Mapping[str, Any]], heard: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the server would not take, as failures that say why: the job must not be done over and over."""
+    """What the server would not take, told in fewer words: how it ended stays, lest it is done a second time."""
     return [
-        {"job_id": ending["job_id"], "lease_token": ending["lease_token"], "status": "failed", "retry": False}
-        | {"error": f"The result was refused: {each['problem']}"}
+        {"job_id": ending["job_id"], "lease_token": ending["lease_token"], "status": ending["status"], "retry": False}
+        | {"result": {"message": f"Done; its result was refused: {each['problem']}"}, "error": _refusal(ending, each)}
         for ending, each in zip(endings, heard, strict=True)
-        if each["problem"] and not each["is_lost"]
+        if each["problem"] and not each["is_lost"] and set(ending) != _SHORTEST
     ]
+
+
+_SHORTEST = {"job_id", "lease_token", "status", "retry", "result", "error"}
+
+
+def _refusal(ending: Mapping[str, Any], heard: Mapping[str, Any]) -> str:
+    return str(ending.get("error") or f"The report was refused: {heard['problem']}")[:2000]
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the same may be taken a moment later."""
+    return isinstance(error, httpx.TransportError) or (
+        isinstance(error, JobRunnerError) and (error.status >= 500 or error.status == 429)
+    )
 
 
 Handler = Callable[[Task], dict[str, Any] | None]
@@ -590,8 +632,8 @@ class Worker:
         self._concurrency = concurrency
         self._stopping = threading.Event()
         self._freed = threading.Event()
-        self._tasks: dict[int, Task] = {}
-        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._tasks: set[Task] = set()
         body = {"name": name, "types": list(handlers), "concurrency": concurrency}
         self.id: int = client.call(_Call("POST", f"{API}/agents", body))["id"]
 
@@ -602,8 +644,13 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`."""
-        renewing = threading.Thread(target=self._renew, daemon=True)
-        renewing.start()
+        threading.Thread(target=self._renew, daemon=True).start()
+        try:
+            self._work()
+        finally:
+            self._done.set()
+
+    def _work(self) -> None:
         with ThreadPoolExecutor(self._concurrency) as threads:
             while not self._stopping.is_set():
                 self._freed.clear()
@@ -611,9 +658,9 @@ class Worker:
                     self._freed.wait()
                     continue
                 for claimed in self._claimed(min(free, 500)):
-                    task = self._tasks[claimed["job_id"]] = Task(self._client, self.id, claimed)
+                    task = Task(self._client, self.id, claimed)
+                    self._tasks.add(task)
                     threads.submit(self._do, task)
-        renewing.join()
 
     def _claimed(self, limit: int) -> list[dict[str, Any]]:
         try:
@@ -621,7 +668,9 @@ class Worker:
                 _claim(self.id, limit, self._lease_seconds, self._wait_seconds)
             )["items"]
             return items
-        except httpx.TransportError:
+        except (httpx.TransportError, JobRunnerError) as error:
+            if not _passes(error):
+                raise
             self._stopping.wait(1)
             return []
 
@@ -631,29 +680,28 @@ class Worker:
             result = self._handlers[task.type](task)
         except BaseException as error:
             fault = error
-        try:
-            endings = [ending] if (ending := task.ending(result, fault)) and not task.is_lost else []
-            while endings:
+        endings = [ending] if (ending := task.ending(result, fault)) else []
+        task.is_ending = True
+        while endings and not self._done.is_set():
+            try:
                 heard = self._client.call(_reports(self.id, endings, self._lease_seconds))["items"]
                 endings = _refused(endings, heard)
-        except (httpx.HTTPError, JobRunnerError):
-            pass  # the lease runs out, and the job is rescued
-        finally:
-            del self._tasks[task.job_id]
-            self._freed.set()
+            except (httpx.HTTPError, JobRunnerError) as error:
+                if not _passes(error) or task.is_lost:
+                    break  # the lease runs out, and the job is rescued
+        self._tasks.discard(task)
+        self._freed.set()
 
     def _renew(self) -> None:
-        while not (self._stopping.wait(self._lease_seconds / 3) and not self._tasks):
-            tasks = list(self._tasks.values())
+        while not self._done.wait(self._lease_seconds / 3):
+            tasks = [task for task in list(self._tasks) if not task.is_lost]
             for first in range(0, len(tasks), 500):
                 some = tasks[first : first + 500]
                 with suppress(httpx.HTTPError, JobRunnerError):
-                    reports = [task.report() for task in some]
+                    reports = [task.renewal() if task.is_ending else task.report() for task in some]
                     answer = self._client.call(_reports(self.id, reports, self._lease_seconds))
                     for task, heard in zip(some, answer["items"], strict=True):
                         task.heard(heard)
-            if self._stopping.is_set():
-                time.sleep(0.05)
 
 
 class AsyncWorker:
@@ -675,8 +723,8 @@ class AsyncWorker:
         self._wait_seconds = wait_seconds
         self._concurrency = concurrency
         self._body = {"name": name, "types": list(handlers), "concurrency": concurrency}
-        self._tasks: dict[int, AsyncTask] = {}
-        self._ended: list[dict[str, Any]] = []
+        self._tasks: set[AsyncTask] = set()
+        self._ended: list[tuple[AsyncTask, dict[str, Any]]] = []
         self._something_ended = asyncio.Event()
         self.id = 0
 
@@ -691,53 +739,73 @@ class AsyncWorker:
                     await asyncio.sleep(0.01)
                     continue
                 for claimed in await self._claimed(min(free, 500)):
-                    task = self._tasks[claimed["job_id"]] = AsyncTask(self._client, self.id, claimed)
+                    task = AsyncTask(self._client, self.id, claimed)
+                    self._tasks.add(task)
                     group.create_task(self._do(task))
 
     async def _claimed(self, limit: int) -> list[dict[str, Any]]:
         try:
             answer = await self._client.call(_claim(self.id, limit, self._lease_seconds, self._wait_seconds))
-        except httpx.TransportError:
+        except (httpx.TransportError, JobRunnerError) as error:
+            if not _passes(error):
+                raise
             await asyncio.sleep(1)
             return []
         items: list[dict[str, Any]] = answer["items"]
         return items
 
     async def _do(self, task: AsyncTask) -> None:
-        result, fault = None, None
+        result: dict[str, Any] | None = None
+        fault: BaseException | None = None
         try:
             result = await self._handlers[task.type](task)
+        except asyncio.CancelledError as error:
+            if (own := asyncio.current_task()) and own.cancelling():
+                raise
+            fault = error
         except Exception as error:
             fault = error
-        if (ending := task.ending(result, fault)) and not task.is_lost:
-            self._ended.append(ending)
+        task.is_ending = True
+        if ending := task.ending(result, fault):
+            self._ended.append((task, ending))
             self._something_ended.set()
         else:
-            del self._tasks[task.job_id]
+            self._tasks.discard(task)
 
     async def _tell(self) -> None:
-        """What ends while a report is on its way goes with the next."""
+        """What ends while a report is on its way goes with the next; what cannot be told now is told later."""
         while True:
             await self._something_ended.wait()
             self._something_ended.clear()
             while self._ended:
                 some, self._ended = self._ended[:500], self._ended[500:]
-                with suppress(httpx.HTTPError, JobRunnerError):  # the leases run out, and the jobs are rescued
-                    heard = await self._client.call(_reports(self.id, some, self._lease_seconds))
-                    if again := _refused(some, heard["items"]):
-                        await self._client.call(_reports(self.id, again, self._lease_seconds))
-                for ending in some:
-                    self._tasks.pop(ending["job_id"], None)
+                try:
+                    await self._tell_of([ending for _, ending in some])
+                except (httpx.HTTPError, JobRunnerError) as error:
+                    if _passes(error):
+                        self._ended += [(task, ending) for task, ending in some if not task.is_lost]
+                        self._tasks -= {task for task, _ in some if task.is_lost}
+                        await asyncio.sleep(1)
+                        continue
+                    if len(some) > 1:  # one of them is at fault: each by itself
+                        for one in some:
+                            with suppress(httpx.HTTPError, JobRunnerError):
+                                await self._tell_of([one[1]])
+                self._tasks -= {task for task, _ in some}
+
+    async def _tell_of(self, endings: list[dict[str, Any]]) -> None:
+        while endings:
+            heard = await self._client.call(_reports(self.id, endings, self._lease_seconds))
+            endings = _refused(endings, heard["items"])
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            told = {ending["job_id"] for ending in self._ended}
-            tasks = [task for task in self._tasks.values() if task.job_id not in told]
+            tasks = [task for task in self._tasks if not task.is_lost]
             for first in range(0, len(tasks), 500):
                 some = tasks[first : first + 500]
                 with suppress(httpx.HTTPError, JobRunnerError):
-                    reports = [task.report() for task in some]
+                    reports = [task.renewal() if task.is_ending else task.report() for task in some]
                     answer = await self._client.call(_reports(self.id, reports, self._lease_seconds))
                     for task, heard in zip(some, answer["items"], strict=True):
                         task.heard(heard)

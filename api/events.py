@@ -58,26 +58,32 @@ class Streams:
         of_actor.add(listening := Listening(actor))
         return listening
 
+    async def begin(self, after: Position | None) -> tuple[Position, Position | None]:
+        """Where a stream begins, and the position after which something may have been missed.
+
+        Asked before the answer begins: whoever sees that it has, and acts, is told of that.
+        """
+        if after is not None and await self._log.is_kept(after):
+            return after, None
+        return await self._log.newest(), after
+
     async def lines(
-        self, listening: "Listening", after: Position | None, job_ids: set[int], types: set[str]
+        self, listening: "Listening", begun: tuple[Position, Position | None], job_ids: set[int], types: set[str]
     ) -> AsyncIterator[str]:
         """The stream's text, until whoever listens leaves or may listen no more, or the database is away."""
         try:
-            async for text in self._lines(listening, after, job_ids, types):
+            async for text in self._lines(listening, *begun, job_ids, types):
                 yield text
         except DRIVER_ERRORS as error:  # whoever listens comes again, and goes on where this ended
             log.warning("a stream of events ends: %s", trouble(error) or error)
 
     async def _lines(
-        self, listening: "Listening", after: Position | None, job_ids: set[int], types: set[str]
+        self, listening: "Listening", after: Position, missed: Position | None, job_ids: set[int], types: set[str]
     ) -> AsyncIterator[str]:
         yield f"retry: {RECONNECT_MS}\n\n"
-        if after is not None and not await self._log.is_kept(after):
-            yield _told("missed", {"after": str(after)}, None)
-            after = None
-        if after is None:
-            after = await self._log.newest()
-            yield f"id: {after}\n\n"  # without data a client only remembers the id
+        if missed is not None:
+            yield _told("missed", {"after": str(missed)}, None)
+        yield f"id: {after}\n\n"  # without data a client only remembers the id
         version, checked = self._access_version, monotonic()
         async for batch in self._log.follow(after, quiet_seconds=KEEP_ALIVE_SECONDS):
             if version != self._access_version or monotonic() - checked > KEEP_ALIVE_SECONDS:
@@ -92,7 +98,7 @@ class Streams:
 
     async def _may_still(self, actor: Actor) -> bool:
         try:
-            return (await self._sign_in.still(actor)).may(Right.LOOK)
+            return (await self._sign_in.still(actor, is_use=False)).may(Right.LOOK)
         except SignedOut:
             return False
 
@@ -125,8 +131,9 @@ def event_routes(atlas: Atlas, sign_in: SignIn) -> APIRouter:
         what came after `Last-Event-ID` is kept no more.
         """
         actor: Actor = request.state.actor
-        after = _position(last_event_id)
-        lines = streams.lines(streams.enter(actor), after, set(job_id or ()), set(type or ()))
+        listening = streams.enter(actor)
+        begun = await streams.begin(_position(last_event_id))
+        lines = streams.lines(listening, begun, set(job_id or ()), set(type or ()))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 

@@ -100,7 +100,7 @@ class TypeDefinition(BaseModel):
     description: str = ""
     category: str = Field("task", description="video, animation, social, document or task")
     icon: str = Field("smart_toy", description="the name of a Material icon")
-    irreversible: bool = Field(False, description="whether what a job does cannot be taken back")
+    irreversible: bool = Field(description="whether what a job does cannot be taken back")
     attempts: int = Field(3, description="how often a job is tried by itself")
     time_limit_seconds: float = 3600
 
@@ -109,6 +109,7 @@ class NewType(TypeDefinition):
     """A job type to define."""
 
     type: str = Field(examples=["TRANSLATE"], description="its key, in capital letters")
+    irreversible: bool = Field(False, description="whether what a job does cannot be taken back")
 
 
 class Resolution(BaseModel):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock
 from engine.actors import Actor
-from engine.errors import FieldError, InvalidInput, NotFound
+from engine.errors import FieldError, InvalidInput, NotFound, TooMany
 from engine.events import AttemptEnded, Bus, EngineChanged, Event, JobChanged, TypesChanged
 from engine.faults import shown
 from engine.jobs import AnyJobType, Registry
@@ -32,6 +33,8 @@ from models.claim import Claimed, claim_due
 from models.effect import Effect, begin_effect
 from models.ending import Lease
 from models.job import Job
+from models.person import Person
+from models.rights import Right
 from models.states import Phase, Status
 from models.token import Token
 
@@ -46,6 +49,8 @@ LEASE_SECONDS = 60.0
 SHORTEST_LEASE, LONGEST_LEASE = 5.0, 3600.0
 CALLS_A_MINUTE = 6000
 LOOK_AGAIN_SECONDS = 0.2
+PATIENCE_SECONDS = 5.0  # for the database, before nobody may be there any more to take what is claimed
+MAX_WAITING = 200  # claims of one token
 SEEN_EVERY = timedelta(seconds=5)
 
 
@@ -73,6 +78,7 @@ class Agents:
         self._bus = bus
         self._ledger = ledger
         self.pace = Pace(CALLS_A_MINUTE, "this token's agents ask too often: wait for work, or report in batches")
+        self._waiting: Counter[int] = Counter()
         self._news = asyncio.Event()
         self._closed = False
         bus.subscribe(self._on_event)
@@ -96,10 +102,9 @@ class Agents:
         if faults:
             raise InvalidInput(faults)
         now = clock.now()
-        row = await Agent.get_or_none(name=name)
-        if row is None:
-            row = await self._create(actor, name, types, concurrency)
-        elif row.token_id != actor.key and await _is_valid(row.token_id):
+        self.pace.count(actor.key)
+        row = await Agent.get_or_none(name=name) or await self._create(actor, name, types, concurrency)
+        if row.token_id != actor.key and await _is_valid(row.token_id):
             rule = "name must be another one: an agent of this name came with another token, which still holds"
             raise InvalidInput([FieldError("name", rule)])
         changes = {"token_id": actor.key, "types": types, "concurrency": concurrency, "last_seen_at": now}
@@ -114,8 +119,10 @@ class Agents:
         Raises:
             NotFound: this token has no such agent.
         """
-        await self.own(actor, agent_id)
-        await Agent.filter(id=agent_id).delete()
+        if not actor.may(Right.ADMINISTER):
+            await self.own(actor, agent_id)
+        if not await Agent.filter(id=agent_id).delete():
+            raise NotFound("agent", agent_id)
         self._bus.publish(TypesChanged())
 
     async def view(self, agent_id: int) -> AgentView:
@@ -152,12 +159,30 @@ class Agents:
         refuse_outside(lease_seconds=(lease_seconds, SHORTEST_LEASE, LONGEST_LEASE))
         give_up_at = monotonic() + wait_seconds
         self.pace.count(actor.key)
+        if self._waiting[actor.key] >= MAX_WAITING:
+            raise TooMany(f"this token has {MAX_WAITING} claims waiting", LOOK_AGAIN_SECONDS)
+        self._waiting[actor.key] += 1
+        try:
+            return await self._claim(actor, agent_id, limit, lease_seconds, give_up_at, is_gone)
+        finally:
+            self._waiting[actor.key] -= 1
+
+    async def _claim(
+        self,
+        actor: Actor,
+        agent_id: int,
+        limit: int,
+        lease_seconds: float,
+        give_up_at: float,
+        is_gone: Callable[[], Awaitable[bool]] | None,
+    ) -> list[Handed]:
         while True:
             agent = await self.own(actor, agent_id)
             self._news.clear()
-            if is_gone and await is_gone():
+            if not await _is_valid(actor.key) or (is_gone and await is_gone()):
                 return []
-            handed = await asyncio.shield(asyncio.ensure_future(self._hand_over(agent, limit, lease_seconds)))
+            handing = self._hand_over(agent, limit, lease_seconds, give_up_at + PATIENCE_SECONDS)
+            handed = await asyncio.shield(asyncio.ensure_future(handing))
             left = give_up_at - monotonic()
             if handed or left <= 0 or self._closed:
                 return handed
@@ -207,17 +232,19 @@ class Agents:
             if key not in outside
         ]
 
-    async def _hand_over(self, agent: Agent, limit: int, lease_seconds: float) -> list[Handed]:
-        """In one transaction: claim, and begin what cannot be taken back."""
-        now = clock.now()
-        expires = now + timedelta(seconds=lease_seconds)
+    async def _hand_over(self, agent: Agent, limit: int, lease_seconds: float, give_up_at: float) -> list[Handed]:
+        """In one transaction: claim, and begin what cannot be taken back. When its turn comes too late, nothing."""
+        expires = clock.now()
         types = {each.key: each for each in self._registry if each.is_outside and each.key in agent.types}
 
         async def claim(writer: BaseDBAsyncClient) -> list[tuple[Claimed, dict[str, Any] | None]]:
+            nonlocal expires
             running = await Job.filter(engine_id=agent.engine_id, status=Status.RUNNING).count()
             free = min(limit, agent.concurrency - running)
-            if free < 1 or not types:
+            if free < 1 or not types or monotonic() > give_up_at:
                 return []
+            now = clock.now()
+            expires = now + timedelta(seconds=lease_seconds)
             jobs, _ = await claim_due(
                 writer,
                 engine_id=agent.engine_id,
@@ -267,9 +294,12 @@ class Agents:
 
 
 async def _is_valid(token_id: int) -> bool:
+    """Whether a token still holds; 0 stands for none, which will do where nobody signs in."""
+    if token_id == 0:
+        return not await Person.exists()
     row = await Token.get_or_none(id=token_id)
     is_over = row is None or row.revoked_at or (row.expires_at and row.expires_at <= clock.now())
-    return token_id == 0 or not is_over
+    return not is_over
 
 
 async def _begun(writer: BaseDBAsyncClient, job_type: AnyJobType, job: Claimed, now: datetime) -> dict[str, Any] | None:

@@ -310,7 +310,10 @@ class Commands:
 
     def _targets(self, job: Job) -> set[str]:
         job_type = self._registry.find(job.type)
-        return set(job_type.targets(job_type.parse(job.payload))) if job_type else set()
+        if job_type is None:
+            return set()
+        payload = job.payload if job_type.is_outside else job_type.parse(job.payload)
+        return set(job_type.targets(payload))
 
     async def _decide(self, job_id: int, move: Move, changes: dict[str, Any]) -> None:
         pending = Job.filter(approval=Approval.PENDING)

@@ -98,9 +98,13 @@ class DefinedTypes:
         Raises:
             NotFound: nobody defined a type with this key.
             InvalidInput: a field breaks a rule.
+            InUse: jobs are not over, and whether their effect can be taken back would change.
         """
         if faults := self._faults(definition):
             raise InvalidInput(faults)
+        former = await DefinedType.get_or_none(key=definition.key)
+        if former and former.irreversible != definition.irreversible:
+            await self._refuse_in_use(definition.key, "finish or cancel them, then change whether it can be taken back")
         changes = {name: value for name, value in _columns(definition).items() if name != "key"}
         if not await DefinedType.filter(key=definition.key).update(**changes):
             raise NotFound("defined job type", definition.key)
@@ -115,11 +119,14 @@ class DefinedTypes:
         """
         if not await DefinedType.exists(key=key):
             raise NotFound("defined job type", key)
-        if left := await Job.filter(type=key, status__in=list(ACTIVE)).count():
-            raise InUse(f"{key} has {left:,} jobs that are not over: cancel them or wait, then remove it")
+        await self._refuse_in_use(key, "cancel them or wait, then remove it")
         await DefinedType.filter(key=key).delete()
         await TypePolicy.filter(type=key).delete()
         await self._tell()
+
+    async def _refuse_in_use(self, key: str, way_out: str) -> None:
+        if left := await Job.filter(type=key, status__in=list(ACTIVE)).count():
+            raise InUse(f"{key} has {left:,} jobs that are not over: {way_out}")
 
     async def _tell(self) -> None:
         await self.load()

@@ -59,17 +59,30 @@ class Deliverer:
         self._health = health
         self._cluster = cluster
         self._woken = asyncio.Event()
+        self._sending: dict[int, asyncio.Task[None]] = {}
         secret = settings.secret_key
         self._vault = Vault(secret.get_secret_value() if secret else "")
         bus.subscribe(self._on_event)
 
     async def run(self) -> None:
         """Tell for ever, while this process leads."""
+        try:
+            await self._run()
+        finally:
+            for sending in list(self._sending.values()):
+                sending.cancel()
+            await asyncio.gather(*self._sending.values(), return_exceptions=True)
+
+    async def _run(self) -> None:
         while True:
-            await self._cluster.leading.wait()
+            if not self._cluster.leading.is_set():
+                self._health.worked("webhooks")  # another process does it
+                self._health.worked("sending to webhooks")
+                await self._cluster.leading.wait()
             self._woken.clear()
+            pause = LOOK_SECONDS
             try:
-                pause = LOOK_SECONDS if await self.step() == 0 else 0.0
+                await self.step()
                 self._health.worked("webhooks")
             except Exception as error:
                 self._health.failed("webhooks", error)
@@ -79,20 +92,32 @@ class Deliverer:
                     await self._woken.wait()
             await asyncio.sleep(COLLECT_SECONDS)
 
-    async def step(self) -> int:
-        """Make messages of what has happened, and send what is due; returns how many were tried."""
-        hooks = {row.id: row for row in await Webhook.all()}
+    async def step(self) -> None:
+        """Make messages of what has happened, and let each webhook's sender see to what is due."""
+        hooks = await Webhook.all()
         if not hooks:
-            return 0
-        await self._collect(list(hooks.values()))
-        now = clock.now()
-        due = Delivery.filter(status=DeliveryStatus.PENDING, next_try_at__lte=now).order_by("next_try_at", "id")
-        rows = await due.limit(AT_ONCE)
-        if rows:
+            return
+        await self._collect(hooks)
+        due = Delivery.filter(status=DeliveryStatus.PENDING, next_try_at__lte=clock.now())
+        waiting = set(await due.distinct().values_list("webhook_id", flat=True))
+        for hook in hooks:
+            if hook.id in waiting and hook.id not in self._sending:
+                self._sending[hook.id] = asyncio.create_task(self._send_due(hook))
+
+    async def _send_due(self, hook: Webhook) -> None:
+        """By itself: a server that does not answer keeps no other waiting."""
+        try:
+            due = Delivery.filter(webhook_id=hook.id, status=DeliveryStatus.PENDING, next_try_at__lte=clock.now())
+            rows = await due.order_by("next_try_at", "id").limit(AT_ONCE)
             async with http_client(await allowed(self._settings)) as http:
-                await asyncio.gather(*(self._try(http, hooks.get(row.webhook_id), row) for row in rows))
+                await asyncio.gather(*(self._try(http, hook, row) for row in rows))
+            self._health.worked("sending to webhooks")
             self._bus.publish(WebhooksChanged())
-        return len(rows)
+        except Exception as error:
+            self._health.failed("sending to webhooks", error)
+        finally:
+            del self._sending[hook.id]
+            self._woken.set()
 
     async def _collect(self, hooks: list[Webhook]) -> None:
         start = min(Position(hook.tx, hook.event_id) for hook in hooks)
@@ -117,10 +142,7 @@ class Deliverer:
 
         await self._ledger.write(store)
 
-    async def _try(self, http: httpx.AsyncClient, hook: Webhook | None, row: Delivery) -> None:
-        if hook is None:
-            await Delivery.filter(id=row.id).delete()
-            return
+    async def _try(self, http: httpx.AsyncClient, hook: Webhook, row: Delivery) -> None:
         status, fault = await self._send(http, hook, row)
         now, attempts = clock.now(), row.attempts + 1
         changes: dict[str, Any] = {"attempts": attempts, "response_status": status, "error": fault}

@@ -275,7 +275,8 @@ class Desk:
 
     async def remove_agent(self, agent_id: int) -> None:
         """See `Agents.remove`."""
-        actor = await self._allowed(Right.WORK)
+        actor = await self._who()
+        actor.require(Right.ADMINISTER if actor.may(Right.ADMINISTER) else Right.WORK)
         await self._office.agents.remove(actor, agent_id)
         await self._record(actor, "agent.remove", f"agent {agent_id}")
 

@@ -31,7 +31,18 @@ class EventLog:
         self._before = START  # the position before the first that is remembered
         self._head: Position | None = None
         self._closed = False
+        self._generation = 0  # of what is remembered: what a read brings for a former one is thrown away
         bus.subscribe(self._on_event)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the end of the log is held for somebody."""
+        return self._head is not None
+
+    @property
+    def remembered(self) -> int:
+        """How many events are in memory."""
+        return len(self._recent)
 
     def close(self) -> None:
         """Let every listener go."""
@@ -76,6 +87,7 @@ class EventLog:
             self._listeners -= 1
             if not self._listeners:
                 self._wanted.clear()
+                self._generation += 1
                 self._head = None
                 self._recent.clear()
 
@@ -98,12 +110,15 @@ class EventLog:
         return await events_after(position, BATCH)
 
     async def _read(self) -> bool:
+        generation = self._generation
         if self._head is None:
-            self._head = self._before = await newest_position()
-            self._recent.clear()
+            newest = await newest_position()
+            if generation != self._generation:
+                return False
+            self._head = self._before = newest
             self._turn()  # what came between a listener's first look and this one, it reads for itself
         batch = await events_after(self._head, BATCH)
-        if not batch:
+        if not batch or generation != self._generation:
             return False
         self._recent.extend(batch)
         self._head = batch[-1].position

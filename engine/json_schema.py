@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from math import inf
+from time import monotonic
 from typing import Any
 
 import regex
@@ -16,6 +19,9 @@ MAX_PAYLOAD_BYTES = 1_000_000
 MAX_DEPTH = 32
 MAX_NODES = 5_000  # with every reference followed
 MAX_FAULTS = 20
+MAX_PARTS = 20_000
+MAX_KNOWN = 300  # characters
+COMPARE_SECONDS = 1.0
 PATTERN_SECONDS = 0.2
 _REFERENCES_ELSEWHERE = ("$dynamicRef", "$recursiveRef", "$dynamicAnchor", "$anchor", "$id")
 
@@ -42,16 +48,22 @@ def payload_faults(schema: Mapping[str, Any], payload: Any) -> list[FieldError]:
     """What the payload breaks, by field; empty if it fits."""
     if (size := len(json.dumps(payload, default=str))) > MAX_PAYLOAD_BYTES:
         return [FieldError("", f"The payload must have at most {MAX_PAYLOAD_BYTES:,} bytes, not {size:,}")]
+    if (parts := _parts(payload)) > MAX_PARTS:
+        return [FieldError("", f"The payload must have at most {MAX_PARTS:,} values, not {parts:,}")]
     faults: list[FieldError] = []
+    _give_up_at.set(monotonic() + COMPARE_SECONDS)
     try:
         for error in _Validator(schema).iter_errors(payload):
             faults += _told(schema, error)
             if len(faults) >= MAX_FAULTS:
                 break
     except (TimeoutError, RecursionError):
-        faults.append(FieldError("", "The payload takes too long to compare with its type's schema"))
+        faults = [FieldError("", "The payload takes too long to compare with its type's schema")]
     order = [*schema.get("properties", {})]
     return sorted(faults, key=lambda f: order.index(n) if (n := f.field.split(".")[0]) in order else len(order))
+
+
+_give_up_at: ContextVar[float] = ContextVar("give_up_at", default=inf)
 
 
 class _Refused(Exception):
@@ -103,20 +115,57 @@ def _compiled(pattern: str) -> "regex.Pattern[str]":
         raise _Refused(f"has a pattern that is no regular expression: {shown(pattern)} ({error})") from None
 
 
+def _parts(value: Any) -> int:
+    """How many values there are in it, however deep; a loop, as the depth is not ours to trust."""
+    count, left = 0, [value]
+    while left:
+        part = left.pop()
+        count += 1
+        if isinstance(part, dict):
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
+    return count
+
+
+def _timed(check: Any) -> Any:
+    def timed(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        _left()
+        return check(validator, value, instance, schema)
+
+    return timed
+
+
+def _left() -> float:
+    """The seconds that are left for the comparison."""
+    if (left := _give_up_at.get() - monotonic()) <= 0:
+        raise TimeoutError
+    return left
+
+
+def _unique(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[ValidationError]:
+    if wanted is True and isinstance(value, list):
+        told = {json.dumps(item, sort_keys=True) for item in value}
+        if len(told) < len(value):
+            yield ValidationError("has an entry twice")
+
+
 def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not _compiled(pattern).search(value, timeout=PATTERN_SECONDS):
+    if isinstance(value, str) and not _compiled(pattern).search(value, timeout=min(PATTERN_SECONDS, _left())):
         yield ValidationError(f"must match {pattern}")
 
 
 def _pattern_properties(validator: Any, patterns: Any, value: Any, __: Any) -> Iterator[ValidationError]:
     for pattern, part in patterns.items() if isinstance(value, dict) else ():
         for name, item in value.items():
-            if _compiled(pattern).search(name, timeout=PATTERN_SECONDS):
+            if _compiled(pattern).search(name, timeout=min(PATTERN_SECONDS, _left())):
                 yield from validator.descend(item, part, path=name, schema_path=pattern)
 
 
 _Validator: Any = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _pattern, "patternProperties": _pattern_properties}
+    Draft202012Validator,
+    {name: _timed(check) for name, check in Draft202012Validator.VALIDATORS.items()}
+    | {"pattern": _pattern, "patternProperties": _pattern_properties, "uniqueItems": _unique},
 )
 
 
@@ -128,8 +177,8 @@ def _told(schema: Mapping[str, Any], error: Any) -> list[FieldError]:
         return [FieldError(".".join(field), f"{_title(schema, field)} is required") for field in fields]
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = error.schema.get("properties", {})
-        extra = [name for name in error.instance if name not in known]
-        rule = f"is not a field here; the fields are {', '.join(known) or 'none'}"
+        extra = [name for name in error.instance if name not in known][:MAX_FAULTS]
+        rule = f"is not a field here; the fields are {', '.join(known)[:MAX_KNOWN] or 'none'}"
         return [FieldError(".".join([*path, name]), f"{'.'.join([*path, name])} {rule}") for name in extra]
     return [FieldError(".".join(path), f"{_title(schema, path)} {_rule(error)}, not {shown(error.instance)}")]
 
@@ -157,6 +206,8 @@ def _rule(error: Any) -> str:
             return f"must have at most {limit} entries"
         case "pattern":
             return f"must match {limit}"
+    if error.validator == "uniqueItems":
+        return "must not have an entry twice"
     return f"breaks the rule {error.validator} of its type"
 
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -96,7 +97,7 @@ def http_client(where: Allowed, resolve: Resolve | None = None) -> httpx.AsyncCl
     transport = httpx.AsyncHTTPTransport(trust_env=False)
     # NOTE: httpx has no public way to choose how httpcore connects.
     pool = httpcore.AsyncConnectionPool(
-        ssl_context=ssl.create_default_context(),
+        ssl_context=_tls(),
         network_backend=_Guarded(where, resolve or _resolve),
         max_connections=20,
     )
@@ -108,6 +109,12 @@ def http_client(where: Allowed, resolve: Resolve | None = None) -> httpx.AsyncCl
         trust_env=False,
         headers={"User-Agent": "JobRunner"},
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Read once: the system's certificates take a while."""
+    return ssl.create_default_context()
 
 
 class _Guarded(httpcore.AsyncNetworkBackend):

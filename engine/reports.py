@@ -19,6 +19,7 @@ from engine.jobs import AnyJobType, Registry
 from engine.jobs.base import EffectKind
 from engine.ledger import Ledger, close_lost
 from engine.outcomes import Completed, Failed, Outcome, Paused, Released, Unknown, decide, ending
+from engine.pace import Pace
 from engine.settings import Settings
 from engine.storage import artifacts_of, is_plain, open_storage
 from models.agent import Agent
@@ -28,8 +29,10 @@ from models.effect import settle_effect
 from models.ending import Lease
 from models.job import Job
 from models.states import Phase, Status
+from models.type_policy import TypePolicy
 
 MAX_REPORTS = 500
+REPORTS_A_MINUTE = 120_000
 MAX_LINES = 100  # of one report
 MAX_LINES_OF_ATTEMPT = 10_000
 MAX_ERROR = 4000
@@ -78,6 +81,7 @@ class Reports:
         self._bus = bus
         self._ledger = ledger
         self._agents = agents
+        self._pace = Pace(REPORTS_A_MINUTE, "this token's agents report too much")
 
     async def hear(
         self, actor: Actor, agent_id: int, reports: list[Report], *, lease_seconds: float = LEASE_SECONDS
@@ -91,7 +95,7 @@ class Reports:
         """
         refuse_outside(reports=(len(reports), 1, MAX_REPORTS))
         refuse_outside(lease_seconds=(lease_seconds, SHORTEST_LEASE, LONGEST_LEASE))
-        self._agents.pace.count(actor.key)
+        self._pace.count(actor.key, len(reports))
         agent = await self._agents.own(actor, agent_id)
         hearing = asyncio.gather(*(self._hear(agent, report, lease_seconds) for report in reports))
         return await asyncio.shield(hearing)
@@ -138,8 +142,14 @@ class Reports:
 
     async def _renew(self, job: Job, lease: Lease, report: Report, lease_seconds: float) -> Heard:
         job_type = self._registry.find(job.type)
-        limit = timedelta(seconds=job_type.time_limit_seconds if job_type else LONGEST_LEASE)
-        expires = min(clock.now() + timedelta(seconds=lease_seconds), (job.started_at or clock.now()) + limit)
+        policy = await TypePolicy.get_or_none(type=job.type)
+        own_limit = job_type.time_limit_seconds if job_type else LONGEST_LEASE
+        limit = timedelta(seconds=(policy.time_limit_seconds if policy else None) or own_limit)
+        now = clock.now()
+        over_at = (job.started_at or now) + limit
+        if now >= over_at:
+            return Heard(job.id, f"job {job.id} ran longer than its time limit: stop working on it", is_lost=True)
+        expires = min(now + timedelta(seconds=lease_seconds), over_at)
         changes: dict[str, Any] = {"lease_expires_at": expires}
         if report.progress is not None:
             changes["progress"] = report.progress
@@ -166,10 +176,9 @@ class Reports:
 
     async def _finish(self, job: Job, lease: Lease, report: Report) -> Heard:
         job_type = self._registry.find(job.type)
-        is_irreversible = job_type is None or job_type.effect is EffectKind.IRREVERSIBLE
         outcome = _outcome(job, job_type, report)
-        if is_irreversible and report.status != UNKNOWN:
-            await self._settle(lease, job.type, report)
+        if report.status != UNKNOWN:
+            await self._settle(lease, job.type, report)  # nothing, if it may simply be done again
         if report.status == COMPLETED:
             await Artifacts(lease, self._settings).remove_superseded()
         if not await self._end(lease, outcome):
@@ -178,7 +187,9 @@ class Reports:
 
     async def _settle(self, lease: Lease, target: str, report: Report) -> bool:
         done = report.status == COMPLETED
-        told = {"result": report.result or {}} if done else {"error": report.error or "The agent gave it back"}
+        told = (
+            {"result": report.result or {}} if done else {"error": report.error[:MAX_ERROR] or "The agent gave it back"}
+        )
         phase = Phase.DONE if done else Phase.FAILED
         return await self._ledger.write(lambda writer: settle_effect(writer, lease, target, phase, clock.now(), **told))
 
@@ -193,11 +204,11 @@ class Reports:
         cancelled = await Job.get_or_none(
             id=report.job_id, status=Status.CANCELLED, engine_id=agent.engine_id, lease_token=report.lease_token
         )
-        if cancelled:
+        if cancelled and report.status is not None:
             lease = Lease(cancelled.id, cancelled.attempt, report.lease_token)
-            if report.status == COMPLETED:
+            if report.status != UNKNOWN:
                 await self._settle(lease, cancelled.type, report)
-            await self._ledger.write(lambda _: close_lost(lease, f"the agent reported {report.status or 'on it'}"))
+            await self._ledger.write(lambda _: close_lost(lease, f"the agent reported {report.status}"))
             self._bus.publish(JobChanged(cancelled.id))
             self._bus.publish(AttemptEnded(cancelled.id))
         return Heard(report.job_id, await _why_lost(report.job_id), is_lost=True)

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import socket
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from engine.heartbeat import beat_seconds
 from engine.ledger import Ledger, close_lost
 from engine.processes import is_alive
 from engine.settings import Settings
-from models.agent import agent_id_of
+from models.agent import PREFIX, agent_id_of
 from models.attempt import Attempt
 from models.effect import Effect
 from models.ending import Ending, Lease
@@ -29,6 +30,7 @@ from models.states import POISONOUS, UNKNOWN, AttemptOutcome, Phase, Status
 log = logging.getLogger(__name__)
 
 MAX_DEATHS = 3
+AGENTS_GRACE = timedelta(seconds=30)
 RETIRED_ENGINES_KEPT = timedelta(days=1)
 SILENT_ENGINES_SHOWN = timedelta(minutes=10)
 
@@ -80,12 +82,19 @@ class Rescuer:
 
     async def rescue_expired(self) -> None:
         """One look for leases that ran out."""
-        expired = await Job.filter(status=Status.RUNNING, lease_expires_at__lt=clock.now())
-        await self._rescue([job for job in expired if job.id not in self._executor.running])
+        now = clock.now()
+        expired = await Job.filter(status=Status.RUNNING, lease_expires_at__lt=now)
+        await self._rescue([job for job in expired if job.id not in self._executor.running], expired_before=now)
         await self._close_cancelled(Job.filter(lease_expires_at__lt=clock.now()))
 
     async def after_restart(self) -> None:
-        """Rescue at once what an engine left that certainly is dead: its process on this host is gone."""
+        """Rescue at once what an engine left that certainly is dead: its process on this host is gone.
+
+        Outside agents may live, and could not renew while nobody was here: they get a while to be heard.
+        """
+        soon = clock.now() + AGENTS_GRACE
+        outside = Job.filter(status=Status.RUNNING, engine_id__startswith=PREFIX, lease_expires_at__lt=soon)
+        await outside.update(lease_expires_at=soon)
         for engine in await EngineRecord.filter(stopped_at=None).exclude(id=self._engine_id):
             if engine.host == socket.gethostname() and not is_alive(engine.pid):
                 await self._rescue(await Job.filter(status=Status.RUNNING, engine_id=engine.id))
@@ -98,9 +107,9 @@ class Rescuer:
         silent = EngineRecord.filter(stopped_at=None, last_beat_at__lt=clock.now() - SILENT_ENGINES_SHOWN)
         await silent.update(stopped_at=clock.now(), running=0)
 
-    async def _rescue(self, orphans: list[Job]) -> None:
+    async def _rescue(self, orphans: list[Job], expired_before: datetime | None = None) -> None:
         for job in orphans:
-            verdict = await _verdict(job)
+            verdict = replace(await _verdict(job), expired_before=expired_before)
             if await self._ledger.end(verdict):
                 log.warning("job %s was rescued: %s", job.id, verdict.error)
                 self._bus.publish(JobChanged(job.id))

@@ -27,7 +27,8 @@ class Ending:
 
     `error` is told with the job, and with the attempt unless `attempt_error` says more. A job that would be queued
     is paused if somebody asked for that meanwhile. `more_attempts` is added to what the job may use; `died` counts
-    one more death in a row, and anything else ends the row.
+    one more death in a row, and anything else ends the row. With `expired_before` the lease must have run
+    out by then: one that was renewed meanwhile is no longer to be rescued.
     """
 
     lease: Lease
@@ -41,6 +42,7 @@ class Ending:
     due_at: datetime | None = None
     more_attempts: int = 0
     died: bool = False
+    expired_before: datetime | None = None
 
 
 _COLUMNS = {
@@ -55,6 +57,7 @@ _COLUMNS = {
     "due_at": "timestamptz",
     "more_attempts": "integer",
     "died": "boolean",
+    "expired_before": "timestamptz",
     "attempt_outcome": "text",
     "attempt_error": "text",
 }
@@ -74,6 +77,7 @@ UPDATE job {by_key} SET
 FROM {endings}
 WHERE job.id = ending.id AND job.status = 'running' AND job.attempt = ending.attempt
     AND job.lease_token = ending.token
+    AND (ending.expired_before IS NULL OR job.lease_expires_at < ending.expired_before)
 RETURNING job.id AS id
 """
 
@@ -120,6 +124,7 @@ def _as_row(ending: Ending) -> dict[str, Any]:
         "due_at": ending.due_at,
         "more_attempts": ending.more_attempts,
         "died": ending.died,
+        "expired_before": ending.expired_before,
     }
 
 

@@ -35,7 +35,7 @@ RIGHTS_OF_ROLE: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.LOOK}),
     Role.OPERATOR: frozenset({Right.LOOK, Right.OPERATE}),
     Role.APPROVER: frozenset({Right.LOOK, Right.OPERATE, Right.APPROVE}),
-    Role.ADMIN: frozenset(Right),
+    Role.ADMIN: frozenset(Right) - {Right.WORK},
 }
 
 RIGHTS_OF_SCOPE: dict[Scope, frozenset[Right]] = {

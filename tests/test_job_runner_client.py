@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from job_runner_client import (
     JobRunnerError,
     LeaseLost,
     OutcomeUnknown,
+    Paused,
     Task,
     Worker,
 )
@@ -116,12 +118,17 @@ def test_a_worker_does_jobs_and_what_it_raises_is_what_becomes_of_them(runner: J
             case "bug":
                 raise ZeroDivisionError("a bug")
             case "huge":
+                task.progress(140)
                 return {"text": "x" * 300_000}
+            case "odd":
+                return {"when": datetime.now(UTC)}
         task.artifact("text.txt", b"Guten Morgen")
         return {"message": task.idempotency_key}
 
     with at_work(Worker(client, f"polyglot {key}", {key: work}, concurrency=3, lease_seconds=5, wait_seconds=1)):
-        jobs = {what: client.submit(key, {"raise": what}).id for what in ("", "failed", "unknown", "bug", "huge")}
+        jobs = {
+            what: client.submit(key, {"raise": what}).id for what in ("", "failed", "unknown", "bug", "huge", "odd")
+        }
         done = {what: client.wait(job_id, timeout=30) for what, job_id in jobs.items()}
     assert (done[""].status, done[""].result) == ("completed", {"message": f"job-{jobs['']}"})
     assert client.artifact(jobs[""], "text.txt") == b"Guten Morgen"
@@ -129,7 +136,12 @@ def test_a_worker_does_jobs_and_what_it_raises_is_what_becomes_of_them(runner: J
     assert done["failed"].raw["outcome"] is None
     assert (done["unknown"].raw["outcome"], done["unknown"].error) == ("unknown", "The line broke")
     assert (done["bug"].raw["outcome"], done["bug"].error) == ("unknown", "ZeroDivisionError: a bug")
-    assert (done["huge"].status, "result must have at most" in str(done["huge"].error)) == ("failed", True)
+    for what, told in (
+        ("huge", "Done; its result was refused: result must have"),
+        ("odd", "Done; its result cannot be"),
+    ):
+        assert done[what].status == "completed", "what was done is never told as undone"
+        assert str((done[what].result or {})["message"]).startswith(told)
 
 
 def test_a_long_job_keeps_its_lease_and_learns_that_it_was_cancelled(runner: JobRunner, client: Client) -> None:
@@ -152,6 +164,32 @@ def test_a_long_job_keeps_its_lease_and_learns_that_it_was_cancelled(runner: Job
         client.cancel(job.id)
         assert learned.wait(15)
     assert client.get(job.id).status == "cancelled"
+
+
+def test_an_irreversible_job_that_is_paused_goes_on_unless_its_handler_has_done_nothing(
+    runner: JobRunner, client: Client
+) -> None:
+    key = define(runner, payload_schema=ANYTHING, irreversible=True)
+    begun, paused = threading.Event(), threading.Event()
+
+    def work(task: Task) -> dict[str, Any]:
+        begun.set()
+        while not task.is_paused:
+            paused.wait(0.02)
+        paused.set()
+        task.progress(90)  # no safe point: it may have been done by now
+        if task.payload.get("untouched"):
+            raise Paused
+        return {"message": "Paid"}
+
+    with at_work(Worker(client, f"payer {key}", {key: work}, lease_seconds=5, wait_seconds=1)):
+        for payload, status in (({}, "completed"), ({"untouched": True}, "paused")):
+            job = client.submit(key, payload)
+            assert begun.wait(15)
+            begun.clear()
+            client.pause(job.id)
+            assert client.wait(job.id, timeout=20).status == status
+        assert client.get(job.id).error is None
 
 
 async def test_an_async_worker_does_many_jobs_at_once(runner: JobRunner) -> None:

@@ -24,6 +24,9 @@ PERSON_PASSWORD = "canary-person-password"
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
 
 
+ENDLESS = "/api/v1/events"
+
+
 @pytest.fixture
 def mail() -> Iterator[SmtpTestServer]:
     """It does not know the password, and says so with what it got."""
@@ -48,7 +51,9 @@ def test_no_secret_is_anywhere_to_be_read(tmp_path: Path, own_database: str, mai
             runner.until(job_id, "failed", "queued")
         admin.post("/login", data={"name": "admin", "password": PERSON_PASSWORD})
         httpx.get(f"{runner.url}/api/v1/jobs", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
-        secrets = [*PLANTED.values(), CREDENTIAL, PERSON_PASSWORD, session, token]
+        hook = {"name": "ops", "url": f"{mastodon.url}/hook"}
+        signing = admin.post("/api/v1/webhooks", json=hook).json()["secret"].removeprefix("whsec_")
+        secrets = [*PLANTED.values(), CREDENTIAL, PERSON_PASSWORD, session, token, signing]
         for place, text in everything_readable(runner, jobs, tmp_path).items():
             for secret in secrets:
                 assert secret not in text, f"{secret[:12]}… is in {place}"
@@ -56,7 +61,9 @@ def test_no_secret_is_anywhere_to_be_read(tmp_path: Path, own_database: str, mai
 
 def everything_readable(runner: JobRunner, jobs: list[int], folder: Path) -> dict[str, str]:
     """By where it was found."""
-    paths = [path for path in runner.http.get("/api/openapi.json").json()["paths"] if "{" not in path]
+    paths = [
+        path for path in runner.http.get("/api/openapi.json").json()["paths"] if "{" not in path and path != ENDLESS
+    ]
     asked = [*paths, *PATHS, "/feed.xml", "/api/openapi.json", "/api/v1/audit/export?form=jsonl"]
     asked += [f"/api/v1/jobs/{job_id}{more}" for job_id in jobs for more in ("", "/attempts")]
     asked += [f"/app/jobs/{job_id}" for job_id in jobs]

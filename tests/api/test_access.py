@@ -15,6 +15,8 @@ from tests.conftest import new_database
 from tests.support.server import JobRunner
 from ui.live import MAX_LOADING
 
+pytestmark = pytest.mark.either
+
 PASSWORD = "correct horse"
 ROLES = ["viewer", "operator", "approver", "admin"]
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}

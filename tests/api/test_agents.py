@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.outside import Worker, define, definition
 from tests.api.test_jobs import assert_problem
+from tests.chaos.watch import until
 from tests.support.server import JobRunner
 
 
@@ -150,6 +151,31 @@ def test_a_cancelled_job_is_told_to_its_agent_and_nobody_waits_for_that(runner: 
     assert runner.job(job_id)["error"] == f"Cancelled while running. Already done, and not taken back: {key}."
     (attempt,) = runner.http.get(f"/api/v1/jobs/{job_id}/attempts").json()
     assert attempt["outcome"] == "cancelled"
+
+
+def test_what_was_done_before_an_agent_learned_of_the_cancel_is_told(runner: JobRunner) -> None:
+    key = define(runner, irreversible=True)
+    worker = Worker(runner, key)
+    job_id = runner.submit(key, {"text": "Hello"})
+    job = worker.one()
+    runner.http.post(f"/api/v1/jobs/{job_id}/cancel")
+    assert_problem(worker.report(job), 409)  # a renewal, by which it learns
+    assert_problem(worker.report(job, status="completed"), 409)
+    assert runner.job(job_id)["error"] == f"Cancelled while running. Already done, and not taken back: {key}."
+
+
+def test_a_job_that_runs_longer_than_people_allow_is_lost(runner: JobRunner) -> None:
+    key = define(runner)
+    runner.http.patch(f"/api/v1/job-types/{key}", json={"time_limit_seconds": 1})
+    worker = Worker(runner, key)
+    runner.submit(key, {"text": "Hello"})
+    job = worker.one()
+    assert job["time_limit_seconds"] == 1
+
+    def over() -> bool:
+        return worker.report(job).status_code == 409
+
+    until(over, 10, "its time is over")
 
 
 def test_a_pause_reaches_the_agent_and_the_job_goes_on_later(runner: JobRunner) -> None:

@@ -97,6 +97,48 @@ def test_a_pattern_that_never_ends_is_given_up(runner: JobRunner) -> None:
     assert any(words in problem["detail"] for words in ("takes too long", "must match"))
 
 
+@pytest.mark.parametrize(
+    ("schema", "payload", "told"),
+    [
+        ({"uniqueItems": True}, [{"n": n} for n in range(9000)] + [{"n": 1}], "must not have an entry twice"),
+        ({"items": {"type": "integer"}}, ["x"] * 9000, "must be of type integer"),
+        ({}, [[0]] * 10_001, "at most 20,000 values"),
+    ],
+    ids=["twice", "all wrong", "too many"],
+)
+def test_no_payload_keeps_the_others_waiting(
+    runner: JobRunner, schema: dict[str, Any], payload: list[Any], told: str
+) -> None:
+    parts = {"type": "object", "properties": {"a": {"type": "array", **schema}}}
+    key = define(runner, payload_schema=parts)
+    problem = assert_problem(runner.http.post("/api/v1/jobs", json={"type": key, "payload": {"a": payload}}), 422)
+    assert told in problem["detail"]
+    assert len(problem["errors"]) <= 20
+
+
+def test_whether_it_can_be_taken_back_changes_only_while_no_job_is_under_way(runner: JobRunner) -> None:
+    key = define(runner, irreversible=True)
+    job_id = runner.submit(key, {"text": "Hello"})
+    wording = {name: value for name, value in definition().items() if name != "type"}
+    assert_problem(runner.http.put(f"/api/v1/job-types/{key}", json=wording), 422)  # it has to be said
+    problem = assert_problem(runner.http.put(f"/api/v1/job-types/{key}", json={**wording, "irreversible": False}), 409)
+    assert "then change whether it can be taken back" in problem["detail"]
+    runner.http.post(f"/api/v1/jobs/{job_id}/cancel")
+    assert runner.http.put(f"/api/v1/job-types/{key}", json={**wording, "irreversible": False}).status_code == 200
+
+
+def test_a_person_can_settle_a_job_whose_type_was_worded_anew(runner: JobRunner) -> None:
+    key = define(runner, irreversible=True)
+    worker = Worker(runner, key)
+    job_id = runner.submit(key, {"text": "Hello"})
+    worker.report(worker.one(), status="unknown", error="The line broke")
+    wording = {name: value for name, value in definition().items() if name != "type"}
+    wording |= {"irreversible": True, "payload_schema": {"type": "object", "required": ["speech"]}}
+    assert runner.http.put(f"/api/v1/job-types/{key}", json=wording).status_code == 200
+    runner.http.post(f"/api/v1/jobs/{job_id}/resolve", json={"went_out": True})
+    assert runner.job(job_id)["status"] == "completed"
+
+
 def test_a_key_is_defined_once(runner: JobRunner) -> None:
     key = define(runner)
     problem = assert_problem(runner.http.post("/api/v1/job-types", json=definition(type=key)), 422)
@@ -107,7 +149,11 @@ def test_a_type_worded_anew_holds_for_new_jobs_and_leaves_the_others(runner: Job
     key = define(runner)
     old = runner.submit(key, {"text": "Hello"})
     wording = {name: value for name, value in definition().items() if name != "type"}
-    wording |= {"label": "Interpret", "payload_schema": {"type": "object", "required": ["speech"]}}
+    wording |= {
+        "irreversible": False,
+        "label": "Interpret",
+        "payload_schema": {"type": "object", "required": ["speech"]},
+    }
     assert runner.http.put(f"/api/v1/job-types/{key}", json=wording).json()["label"] == "Interpret"
     assert_problem(runner.http.post("/api/v1/jobs", json={"type": key, "payload": {"text": "Hello"}}), 422)
     assert runner.submit(key, {"speech": "Hello"})
@@ -129,7 +175,8 @@ def test_a_type_goes_only_when_its_jobs_are_over(runner: JobRunner) -> None:
 @pytest.mark.parametrize("key", ["EMAIL_SEND", "NOBODYS"])
 def test_what_nobody_defined_is_neither_changed_nor_removed(runner: JobRunner, key: str) -> None:
     wording = {name: value for name, value in definition().items() if name != "type"}
-    assert runner.http.put(f"/api/v1/job-types/{key}", json=wording).status_code in (404, 422)
+    answer = runner.http.put(f"/api/v1/job-types/{key}", json={**wording, "irreversible": False})
+    assert answer.status_code in (404, 422)
     assert_problem(runner.http.delete(f"/api/v1/job-types/{key}"), 404)
 
 

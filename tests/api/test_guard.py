@@ -122,7 +122,7 @@ def test_elsewhere_nothing_but_the_open_paths_is_answered_without_a_sign_in(publ
             continue
         for method in methods:
             answer = public.http.request(method, path, follow_redirects=False)
-            is_page = method in ("GET", "HEAD") and not path.startswith(("/api/", "/metrics", "/_nicegui"))
+            is_page = method in ("GET", "HEAD") and not path.startswith(("/api/", "/metrics", "/_nicegui", "/mcp"))
             assert answer.status_code == (303 if is_page else 401), f"{method} {path}: {answer.status_code}"
             if is_page:
                 assert answer.headers["location"].startswith("/login?next=")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.pages import Browsing, active, cards, completed, held_job, icon, job, says
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 MAIL = {"to": ["ada@example.org", "bob@example.org"], "subject": "Quarterly numbers", "body": "Here they are."}
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.pages import Browsing, active, cards, completed, job
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 MAIL = {"to": "ada@example.org", "subject": "Hello", "body": "Hello"}
 LATER = {"requires_approval": True}

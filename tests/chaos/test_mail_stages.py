@@ -30,6 +30,8 @@ DROP, SILENCE, GARBAGE = "drop", "silence", "garbage"
 RETRY, FAIL, ASK, COMPLETE = "retry", "fail", "unknown", "complete"
 
 # What becomes of the job, by stage and by what the server does there.
+pytestmark = pytest.mark.either
+
 TABLE = {
     "CONNECT": {"421": RETRY, "450": RETRY, "550": FAIL, "554": FAIL, DROP: RETRY, SILENCE: RETRY, GARBAGE: RETRY},
     "EHLO": {"421": RETRY, "450": RETRY, "550": FAIL, "554": FAIL, DROP: RETRY, GARBAGE: RETRY},
