@@ -13,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from api.mcp_tools import Toolbox
+from api.mcp_tools import Caller, Toolbox
 from api.problems import problem
 from engine.engine import Atlas
 from engine.errors import InvalidInput, JobRunnerError
@@ -117,7 +117,8 @@ class McpDoor:
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"there is no tool {asked.name!r} for you here")
         try:
-            told = await tool.run(request.state.actor, asked.arguments or {}, str(request.base_url))
+            caller = Caller(request.state.actor, str(request.base_url), request.is_disconnected)
+            told = await tool.run(caller, asked.arguments or {})
         except JobRunnerError as error:
             return CallToolResult(content=[TextContent(text=_sentence(error))], is_error=True)
         except DRIVER_ERRORS as error:

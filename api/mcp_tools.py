@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from time import monotonic
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,7 +17,7 @@ from api import schemas
 from engine.actors import Actor, Kind
 from engine.desk import Desk
 from engine.engine import Atlas
-from engine.errors import FieldError, InvalidInput, LeaseGone
+from engine.errors import FieldError, InvalidInput, LeaseGone, TooMany
 from engine.events import AttemptEnded, Event, JobChanged
 from engine.faults import field_errors
 from engine.jobs import AnyJobType
@@ -27,10 +29,23 @@ from models.states import Approval, Category, Move, Status
 
 LONGEST_WAIT = 50.0  # many clients give up after a minute
 LOOK_AGAIN_SECONDS = 5.0
+MAX_WAITING = 100  # of one person or program
 OPTIONS = "job_options"
+SUBMIT = "submit_"
 M = TypeVar("M", bound=BaseModel)
-Run = Callable[[Actor, dict[str, Any], str], Awaitable[dict[str, Any]]]
 JobId = Annotated[int, Field(ge=1, le=2**63 - 1, description="the job's id")]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, at which address they know us, and whether they have hung up."""
+
+    actor: Actor
+    base: str
+    is_gone: Callable[[], Awaitable[bool]]
+
+
+Run = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -164,6 +179,7 @@ class Toolbox:
 
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
+        self._waiting: Counter[str] = Counter()
         look, operate, work = Right.LOOK, Right.OPERATE, Right.WORK
         self._own = [
             self._tool(ListJobs, look, self._list_jobs),
@@ -186,7 +202,11 @@ class Toolbox:
 
     def find(self, actor: Actor, name: str) -> Tool | None:
         """The tool of this name, if somebody may use it."""
-        return next((tool for tool in self.tools(actor) if tool.name == name), None)
+        tool = next((tool for tool in self._own if tool.name == name), None)
+        if tool is None and name.startswith(SUBMIT):
+            job_type = self._atlas.queries.job_type(name.removeprefix(SUBMIT).upper())
+            tool = self._submitter(job_type) if job_type else None
+        return tool if tool and actor.may(tool.right) else None
 
     def _all(self) -> Iterator[Tool]:
         yield from self._own
@@ -197,12 +217,12 @@ class Toolbox:
         self,
         arguments: type[M],
         right: Right,
-        do: Callable[[Desk, M, str], Awaitable[dict[str, Any]]],
+        do: Callable[[Desk, M, Caller], Awaitable[dict[str, Any]]],
         *,
         is_final: bool = False,
     ) -> Tool:
-        async def run(actor: Actor, given: dict[str, Any], base: str) -> dict[str, Any]:
-            return await do(self._atlas.office.desk_of(actor), _parsed(arguments, given), base)
+        async def run(caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
+            return await do(self._atlas.office.desk_of(caller.actor), _parsed(arguments, given), caller)
 
         name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in arguments.__name__).strip("_")
         title = name.replace("_", " ").capitalize()
@@ -213,27 +233,27 @@ class Toolbox:
     # -- submitting ------------------------------------------------------------------------------------------
 
     def _submitter(self, job_type: AnyJobType) -> Tool:
-        async def run(actor: Actor, given: dict[str, Any], base: str) -> dict[str, Any]:
+        async def run(caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
             options = _parsed(JobOptions, given.get(OPTIONS) or {}, OPTIONS)
             payload = {name: value for name, value in given.items() if name != OPTIONS}
             more = options.model_dump()
-            if actor.kind is Kind.LOCAL:
+            if caller.actor.kind is Kind.LOCAL:
                 more["created_by"] = "mcp"
-            desk = self._atlas.office.desk_of(actor)
+            desk = self._atlas.office.desk_of(caller.actor)
             job_id, created = await desk.submit(job_type.key, payload, **more)
-            return {"created": created, "job": _told(await self._atlas.queries.job(job_id), base)}
+            return {"created": created, "job": _told(await self._atlas.queries.job(job_id), caller.base)}
 
         schema = dict(job_type.schema())
         schema["properties"] = {**schema.get("properties", {}), OPTIONS: _plain(JobOptions)}
         final = job_type.effect is EffectKind.IRREVERSIBLE
         told = "What it does cannot be taken back." if final else "It may simply be done again."
         description = f"{job_type.description}. Creates a {job_type.key} job, which runs on its own. {told}"
-        name = f"submit_{job_type.key.lower()}"
+        name = f"{SUBMIT}{job_type.key.lower()}"
         return Tool(name, job_type.label, description, schema, Right.OPERATE, run, is_final=final)
 
     # -- looking ---------------------------------------------------------------------------------------------
 
-    async def _list_jobs(self, _: Desk, asked: ListJobs, base: str) -> dict[str, Any]:
+    async def _list_jobs(self, _: Desk, asked: ListJobs, caller: Caller) -> dict[str, Any]:
         jobs, total = await self._atlas.queries.search(
             types=[asked.type] if asked.type else [],
             statuses=[asked.status] if asked.status else [],
@@ -242,16 +262,18 @@ class Toolbox:
             before_id=asked.before_id,
             limit=asked.limit,
         )
-        return {"jobs": [_told(job, base) for job in jobs], "total": total}
+        return {"jobs": [_told(job, caller.base) for job in jobs], "total": total}
 
-    async def _get_job(self, _: Desk, asked: GetJob, base: str) -> dict[str, Any]:
-        job = _told(await self._atlas.queries.job(asked.job_id), base)
+    async def _get_job(self, _: Desk, asked: GetJob, caller: Caller) -> dict[str, Any]:
+        job = _told(await self._atlas.queries.job(asked.job_id), caller.base)
         attempts = await self._atlas.queries.attempts(asked.job_id)
         effects = await self._atlas.queries.effects(asked.job_id)
         told = [schemas.Attempt.of(attempt, effects).model_dump(mode="json") for attempt in attempts]
         return {"job": job, "attempts": told}
 
-    async def _wait_for_job(self, _: Desk, asked: WaitForJob, base: str) -> dict[str, Any]:
+    async def _wait_for_job(self, _: Desk, asked: WaitForJob, caller: Caller) -> dict[str, Any]:
+        if self._waiting[caller.actor.name] >= MAX_WAITING:
+            raise TooMany(f"{caller.actor.name} waits for {MAX_WAITING} jobs already", LOOK_AGAIN_SECONDS)
         changed = asyncio.Event()
 
         def on_event(event: Event) -> None:
@@ -260,45 +282,47 @@ class Toolbox:
 
         end = self._atlas.bus.subscribe(on_event)
         give_up_at = monotonic() + asked.timeout_seconds
+        self._waiting[caller.actor.name] += 1
         try:
             while True:
                 changed.clear()
                 job = await self._atlas.queries.job(asked.job_id)
                 left = give_up_at - monotonic()
-                if not _goes_on(job) or left <= 0:
-                    return {"done": not _goes_on(job), "job": _told(job, base)}
+                if not _goes_on(job) or left <= 0 or await caller.is_gone():
+                    return {"done": not _goes_on(job), "job": _told(job, caller.base)}
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, LOOK_AGAIN_SECONDS)):
                         await changed.wait()
         finally:
             end()
+            self._waiting[caller.actor.name] -= 1
 
-    async def _what_needs_a_person(self, _: Desk, __: WhatNeedsAPerson, base: str) -> dict[str, Any]:
+    async def _what_needs_a_person(self, _: Desk, __: WhatNeedsAPerson, caller: Caller) -> dict[str, Any]:
         waiting = await self._atlas.queries.awaiting_approval()
         unknown = await self._atlas.queries.outcome_unknown()
         return {
-            "awaiting_approval": [_told(job, base) for job in waiting],
-            "outcome_unknown": [_told(job, base) for job in unknown],
+            "awaiting_approval": [_told(job, caller.base) for job in waiting],
+            "outcome_unknown": [_told(job, caller.base) for job in unknown],
         }
 
-    def _mover(self, move: Move) -> Callable[[Desk, Any, str], Awaitable[dict[str, Any]]]:
-        async def moved(desk: Desk, asked: Any, base: str) -> dict[str, Any]:
+    def _mover(self, move: Move) -> Callable[[Desk, Any, Caller], Awaitable[dict[str, Any]]]:
+        async def moved(desk: Desk, asked: Any, caller: Caller) -> dict[str, Any]:
             await desk.move(asked.job_id, move)
-            return {"job": _told(await self._atlas.queries.job(asked.job_id), base)}
+            return {"job": _told(await self._atlas.queries.job(asked.job_id), caller.base)}
 
         return moved
 
     # -- working ---------------------------------------------------------------------------------------------
 
-    async def _register(self, desk: Desk, asked: RegisterAgent, _: str) -> dict[str, Any]:
+    async def _register(self, desk: Desk, asked: RegisterAgent, caller: Caller) -> dict[str, Any]:
         view = await desk.register_agent(asked.name, asked.types, asked.concurrency)
         return {"agent": schemas.Agent.model_validate(view).model_dump(mode="json")}
 
-    async def _claim(self, desk: Desk, asked: ClaimJobs, _: str) -> dict[str, Any]:
-        handed = await desk.claim(asked.agent_id, **asked.model_dump(exclude={"agent_id"}))
+    async def _claim(self, desk: Desk, asked: ClaimJobs, caller: Caller) -> dict[str, Any]:
+        handed = await desk.claim(asked.agent_id, **asked.model_dump(exclude={"agent_id"}), is_gone=caller.is_gone)
         return {"jobs": [schemas.Claimed.model_validate(each).model_dump(mode="json") for each in handed]}
 
-    async def _report(self, desk: Desk, asked: ReportJob, _: str) -> dict[str, Any]:
+    async def _report(self, desk: Desk, asked: ReportJob, caller: Caller) -> dict[str, Any]:
         told = asked.model_dump(exclude={"agent_id", "log"})
         (heard,) = await desk.report(asked.agent_id, [Report(**told, log=tuple(asked.log))])
         if heard.is_lost:
@@ -307,7 +331,7 @@ class Toolbox:
             raise InvalidInput([FieldError("report", heard.problem)])
         return schemas.Heard.model_validate(heard).model_dump(mode="json")
 
-    async def _upload(self, desk: Desk, asked: UploadArtifact, _: str) -> dict[str, Any]:
+    async def _upload(self, desk: Desk, asked: UploadArtifact, caller: Caller) -> dict[str, Any]:
         try:
             body = (
                 asked.content.encode() if asked.encoding == "text" else base64.b64decode(asked.content, validate=True)
@@ -339,6 +363,7 @@ def _parsed(arguments: type[M], given: dict[str, Any], under: str = "") -> M:
         raise InvalidInput([FieldError(f"{under}.{f.field}".strip("."), f.message) for f in faults]) from None
 
 
+@cache
 def _plain(arguments: type[BaseModel]) -> dict[str, Any]:
     """The schema without what only Python has a use for."""
     schema = arguments.model_json_schema()

@@ -24,6 +24,7 @@ from tests.support.postgres import SETTING, Postgres, PostgresServer
 from tests.support.server import JobRunner, free_port
 
 KINDS = [SQLITE, POSTGRES]
+SHORT_ONES = 1000.0  # the place after which only short files come
 
 T = TypeVar("T")
 
@@ -41,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for folder, first, step in (("browser", 0, 1), ("chaos", 0.5, 2)):
         files = dict.fromkeys(item.path for item in items if folder in item.path.parts)
         places |= {file: first + number * step for number, file in enumerate(files)}
+    own = dict.fromkeys(item.path for item in items if item.path.parent == Path(__file__).parent)
+    places |= {file: SHORT_ONES + number for number, file in enumerate(own)}
     items.sort(key=lambda item: places.get(item.path, math.inf))
 
 

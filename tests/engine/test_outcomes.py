@@ -62,5 +62,6 @@ PUT_BACK = "The engine was shut down; the work was put back"
     ids=lambda value: type(value).__name__,
 )
 def test_an_outcome_is_written_as(outcome: Outcome, status: str, attempt: str, told: dict[str, Any]) -> None:
-    expected = {"lease": LEASE, "status": status, "attempt_outcome": attempt, "at": NOW, "died": False, **TOLD, **told}
+    always = {"lease": LEASE, "at": NOW, "died": False, "expired_before": None}
+    expected = {**always, "status": status, "attempt_outcome": attempt, **TOLD, **told}
     assert vars(ending(LEASE, outcome, NOW)) == expected

@@ -262,3 +262,22 @@ async def test_a_job_that_was_cancelled_before_its_engine_died_still_tells_what_
     assert (after.status, after.lease_token, after.finished_at) == (Status.CANCELLED, None, LONG_AGO)
     assert after.error is not None
     assert told in after.error
+
+
+async def test_a_lease_that_is_renewed_while_the_rescuer_looks_is_left_alone(settings: Settings) -> None:
+    async with running(settings) as atlas:
+        job = await an_orphan(engine_id="agent-7")
+        await Job.filter(id=job.id).update(lease_expires_at=LATER)  # between the look and the rescue of this one
+        await atlas._rescuer._rescue([job], expired_before=clock.now())
+        assert (await Job.get(id=job.id)).status is Status.RUNNING
+
+
+async def test_after_a_restart_agents_get_a_while_to_be_heard(settings: Settings) -> None:
+    async with opened(settings):
+        job = await an_orphan(engine_id="agent-7")
+    async with running(settings) as atlas:
+        await atlas._rescuer.rescue_expired()
+        kept = await Job.get(id=job.id)
+        assert kept.status is Status.RUNNING
+        assert kept.lease_expires_at
+        assert kept.lease_expires_at > clock.now()

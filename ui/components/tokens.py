@@ -51,7 +51,8 @@ class Tokens:
                     Node("strong", token.name)
                     with Node("span", "", "muted"):
                         Node("span", f"{', '.join(token.scopes)} · by {token.created_by}")
-                        for word, moment in (("used", token.last_used_at), ("holds until", token.expires_at)):
+                        ends = "ended" if expired(token, clock.now()) else "ends"
+                        for word, moment in (("used", token.last_used_at), (ends, token.expires_at)):
                             if moment:
                                 Node("span", f" · {word} ")
                                 time_node(moment, clock.now())
