@@ -53,7 +53,7 @@ def job_routes(atlas: Atlas) -> APIRouter:
         job_id, is_new = await desk.submit(body.type, body.payload, idempotency_key=idempotency_key, **fields)
         response.status_code = 201 if is_new else 200
         response.headers["Location"] = f"/api/v1/jobs/{job_id}"
-        return schemas.Job.of(await queries.job(job_id))
+        return schemas.Job.of(await queries.job_at_once(job_id))
 
     @router.post("/jobs:batch", status_code=201)
     async def create_jobs(body: schemas.Batch, desk: Asked) -> schemas.BatchResult:

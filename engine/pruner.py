@@ -5,6 +5,7 @@ import logging
 from datetime import timedelta
 
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.expressions import Q
 
 from engine import clock
 from engine.cluster import Cluster
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 STEP = 100
 EVENTS_STEP = 1000
+KEYS_KEPT = timedelta(days=1)  # in which the same key gives the first job, whatever the setting
 EVENTS_KEPT = timedelta(days=7)
 FOLDERS_AT_ONCE = 10
 PAUSE_SECONDS = 0.05
@@ -63,7 +65,9 @@ class Pruner:
         if not self._settings.retention_days:
             return 0
         too_old = clock.now() - timedelta(days=self._settings.retention_days)
-        rows = Job.filter(status__in=list(TERMINAL), finished_at__lt=too_old).order_by("finished_at").limit(STEP)
+        kept = Q(idempotency_key=None) | Q(created_at__lt=clock.now() - KEYS_KEPT)
+        old = Job.filter(kept, status__in=list(TERMINAL), finished_at__lt=too_old)
+        rows = old.order_by("finished_at").limit(STEP)
         ids = [row["id"] for row in await rows.values("id")]
         if ids:
             storage = open_storage(self._settings)

@@ -140,6 +140,11 @@ def test_axe_finds_nothing_in_open_dialogs(page: Page, full: dict[str, int]) -> 
     page.get_by_role("button", name="Connect a channel").click()
     expect(page.get_by_label("Access token")).to_be_visible()
     found += check(page, "Connect a channel")
+    for verb, name in (("Define a type", "Define a job type"), ("Add a webhook", "Add a webhook")):
+        page.goto("/app/settings")
+        page.get_by_role("button", name=verb).click()
+        expect(page.get_by_role("dialog", name=name)).to_be_visible()
+        found += check(page, name)
     assert not found, "\n".join(found)
 
 

@@ -10,7 +10,7 @@ from tests.browser.pages import active, completed, held_job, job, says, toast
 from tests.servers.mastodon import MastodonServer
 from tests.support.server import JobRunner
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 
 def press(card: Locator, name: str) -> None:

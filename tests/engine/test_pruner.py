@@ -94,6 +94,16 @@ async def test_it_works_by_itself_from_the_start(settings: Settings) -> None:
         await until(atlas, gone)
 
 
+async def test_a_job_with_a_key_stays_for_a_day_whatever_the_setting(settings: Settings) -> None:
+    async with pruner(keeping(settings, 0.01)) as prune:
+        over = {"status": Status.COMPLETED, "finished_at": clock.now() - timedelta(hours=23)}
+        young = await stored_job(**over, idempotency_key="young", created_at=clock.now() - timedelta(hours=23))
+        await stored_job(**over, idempotency_key="old", created_at=clock.now() - timedelta(hours=25))
+        await stored_job(**over)
+        await prune.step()
+        assert [job.id for job in await Job.all()] == [young.id]
+
+
 async def test_without_the_setting_every_job_is_kept(settings: Settings) -> None:
     async with pruner(keeping(settings, 0)) as prune:
         await ended(Status.COMPLETED, 10_000 * DAY)
