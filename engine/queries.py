@@ -75,7 +75,10 @@ class Queries:
             async with transaction():
                 return await self.job(job_id)
 
-        return await asyncio.shield(asyncio.ensure_future(read()))
+        try:
+            return await asyncio.shield(asyncio.ensure_future(read()))
+        except DRIVER_ERRORS:  # damage that has nothing to do with the job ends a transaction, and not its own read
+            return await self.job(job_id)
 
     async def jobs(self, ids: Collection[int]) -> list[JobView]:
         """The jobs with these ids, newest first; ids that do not exist are left out."""

@@ -52,7 +52,8 @@ def test_a_failed_job_is_retried(runner: JobRunner) -> None:
     job_id = runner.submit("TEST_RENDER", {"fail": "No space left"})
     job = runner.until(job_id, "failed")
     assert (job["error"], job["outcome"], job["allowed"]) == ("No space left", None, ["cancel", "retry"])
-    assert move(runner, job_id, "retry")["finished_at"] is None
+    told = move(runner, job_id, "retry")
+    assert told["finished_at"] is None or told["attempt"] == 2, "it may have failed again by the time of the answer"
     assert runner.until(job_id, "failed")["attempt"] == 2
 
 
