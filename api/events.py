@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from api.rest import JobId
 from api.sign_in import SignIn
+from engine import clock
 from engine.actors import Actor
 from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput, SignedOut, TooMany
@@ -154,16 +155,7 @@ def _fits(event: Happened, job_ids: set[int], types: set[str]) -> bool:
 
 
 def _line(event: Happened) -> str:
-    told = {
-        "type": event.kind,
-        "at": event.at.isoformat().replace("+00:00", "Z"),
-        "job_id": event.job_id,
-        "job_type": event.job_type,
-        "status": event.status,
-        "attempt": event.attempt,
-        "approval": event.approval,
-        "outcome": event.outcome,
-    }
+    told = {"type": event.kind, "at": clock.told(event.at), **event.facts()}
     return _told(event.kind, told, event.position)
 
 

@@ -28,7 +28,7 @@ from engine.queries import Queries
 from engine.settings import Settings
 from engine.vault import Vault
 from engine.views import JobView
-from engine.webhooks import SECRET_PREFIX, told_time
+from engine.webhooks import SECRET_PREFIX
 from models.job_event import Happened, Position, events_after
 from models.states import DeliveryStatus
 from models.webhook import Delivery, Webhook
@@ -195,14 +195,7 @@ def signed(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[st
 
 def _message(hook: Webhook, event: Happened, job: JobView | None) -> Delivery:
     """What is told: the event, and the job as it is when the message is made; never its payload."""
-    data: dict[str, Any] = {
-        "job_id": event.job_id,
-        "job_type": event.job_type,
-        "status": event.status,
-        "attempt": event.attempt,
-        "approval": event.approval,
-        "outcome": event.outcome,
-    }
+    data = event.facts()
     if job:
         names = ("name", "error", "result", "created_by")
         data |= {name: getattr(job, name) for name in names} | {"page": f"/app/jobs/{job.id}"}
@@ -212,7 +205,7 @@ def _message(hook: Webhook, event: Happened, job: JobView | None) -> Delivery:
         message_id=f"msg_{hook.id}_{event.position.tx}_{event.position.id}",
         kind=event.kind,
         job_id=event.job_id,
-        body={"type": event.kind, "timestamp": told_time(event.at), "data": data},
+        body={"type": event.kind, "timestamp": clock.told(event.at), "data": data},
         created_at=now,
         next_try_at=now,
     )

@@ -4,7 +4,6 @@ import base64
 import logging
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
@@ -96,7 +95,7 @@ class Webhooks:
         if not await Webhook.exists(id=webhook_id):
             raise NotFound("webhook", webhook_id)
         now = clock.now()
-        body = {"type": TEST, "timestamp": told_time(now), "data": {"message": "A test: it works"}}
+        body = {"type": TEST, "timestamp": clock.told(now), "data": {"message": "A test: it works"}}
         message_id = f"msg_test_{secrets.token_hex(8)}"
         await Delivery.create(
             webhook_id=webhook_id,
@@ -133,11 +132,6 @@ class Webhooks:
         await Delivery.filter(id=delivery_id).update(**again)
         self._bus.publish(WebhooksChanged())
         return _delivery_view(await Delivery.get(id=delivery_id))
-
-
-def told_time(moment: datetime) -> str:
-    """RFC 3339, in UTC."""
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _url_faults(url: str) -> list[FieldError]:

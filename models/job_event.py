@@ -67,6 +67,11 @@ class Happened:
     approval: str | None
     outcome: str | None
 
+    def facts(self) -> dict[str, Any]:
+        """What it says of the job, as every reader is told."""
+        names = ("job_id", "job_type", "status", "attempt", "approval", "outcome")
+        return {name: getattr(self, name) for name in names}
+
 
 # On PostgreSQL transactions commit in another order than they take their numbers: what one that is still open may
 # have written comes before all that later ones wrote, so nobody reads past it.
