@@ -96,5 +96,5 @@ def _draw_agents(agents: list[AgentView]) -> None:
                     )
                     time_node(agent.last_seen_at, clock.now())
     if not agents:
-        Node("span", "No agent works for this Job Runner from elsewhere yet.", "muted")
-        Node("span", "Define a job type in Settings, and let an agent claim its jobs by REST or MCP.", "muted")
+        Node("p", "No agent works for this Job Runner from elsewhere yet.", "muted")
+        Node("p", "Define a job type in Settings, and let an agent claim its jobs by REST or MCP.", "muted")
