@@ -240,8 +240,9 @@ class Toolbox:
             if caller.actor.kind is Kind.LOCAL:
                 more["created_by"] = "mcp"
             desk = self._atlas.office.desk_of(caller.actor)
-            job_id, created = await desk.submit(job_type.key, payload, **more)
-            return {"created": created, "job": _told(await self._atlas.queries.job(job_id), caller.base)}
+            made = await desk.submit(job_type.key, payload, with_view=True, **more)
+            view = made.view or await self._atlas.queries.job(made.id)
+            return {"created": made.is_new, "job": _told(view, caller.base)}
 
         schema = dict(job_type.schema())
         schema["properties"] = {**schema.get("properties", {}), OPTIONS: _plain(JobOptions)}

@@ -50,10 +50,11 @@ def job_routes(atlas: Atlas) -> APIRouter:
         fields = body.model_dump(exclude={"type", "payload"})
         if (await desk.actor()).kind is Kind.LOCAL:
             fields["created_by"] = body.created_by or "api"
-        job_id, is_new = await desk.submit(body.type, body.payload, idempotency_key=idempotency_key, **fields)
-        response.status_code = 201 if is_new else 200
-        response.headers["Location"] = f"/api/v1/jobs/{job_id}"
-        return schemas.Job.of(await queries.job_at_once(job_id))
+        key = idempotency_key
+        made = await desk.submit(body.type, body.payload, idempotency_key=key, with_view=True, **fields)
+        response.status_code = 201 if made.is_new else 200
+        response.headers["Location"] = f"/api/v1/jobs/{made.id}"
+        return schemas.Job.of(made.view or await queries.job(made.id))
 
     @router.post("/jobs:batch", status_code=201)
     async def create_jobs(body: schemas.Batch, desk: Asked) -> schemas.BatchResult:

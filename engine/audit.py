@@ -22,7 +22,7 @@ from models import audit
 from models.audit import AuditEntry, Broken, Deed
 from models.database import storable
 
-__all__ = ["Audit", "Broken", "Recorded"]
+__all__ = ["Audit", "Broken", "Deed", "Recorded"]
 
 MAX_PAGE = 1000
 PATIENCE_SECONDS = 2.0
@@ -53,13 +53,18 @@ class Audit:
         self._ledger = ledger
         self._batch: _Batch | None = None
 
+    async def append(self, writer: BaseDBAsyncClient, deeds: Sequence[Deed]) -> None:
+        """Add entries in a transaction: they are stored together with what they tell of, or neither is."""
+        if deeds:
+            await audit.append(writer, self._key, deeds)
+
     async def record(self, actor: Actor, action: str, target: str, before: Any = None, after: Any = None) -> None:
         """Add an entry; returns once it is stored. While the database is in trouble that is later, and nobody waits."""
         if (batch := self._batch) is None:
             batch = self._batch = _Batch()
             batch.stored = asyncio.ensure_future(self._ledger.write(partial(self._add, batch)))
             batch.stored.add_done_callback(lambda _: self._close(batch))
-        batch.deeds.append(Deed(clock.now(), actor.name, actor.kind, actor.address, action, target, before, after))
+        batch.deeds.append(deed(actor, action, target, before, after))
         done, _ = await asyncio.wait({batch.stored}, timeout=PATIENCE_SECONDS)
         if done:
             batch.stored.result()
@@ -73,7 +78,7 @@ class Audit:
 
     async def _add(self, batch: "_Batch", writer: BaseDBAsyncClient) -> None:
         self._close(batch)
-        await audit.append(writer, self._key, batch.deeds)
+        await self.append(writer, batch.deeds)
 
     async def entries(
         self, *, actor: str = "", action: str = "", text: str = "", before_id: int | None = None, limit: int = 50
@@ -108,6 +113,11 @@ class _Batch:
 
     def __init__(self) -> None:
         self.deeds: list[Deed] = []
+
+
+def deed(actor: Actor, action: str, target: str, before: Any = None, after: Any = None) -> Deed:
+    """What is to be recorded of what somebody does now."""
+    return Deed(clock.now(), actor.name, actor.kind, actor.address, action, target, before, after)
 
 
 def audit_key(settings: Settings) -> bytes:

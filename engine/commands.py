@@ -1,15 +1,16 @@
 """What anyone may do. Pages and API call these; nothing else writes on somebody's behalf."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
 from engine import clock
+from engine.audit import Audit, Deed
 from engine.errors import (
     FieldError,
     IdempotencyConflict,
@@ -22,14 +23,17 @@ from engine.errors import (
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.executor import CANCEL_GRACE_SECONDS
 from engine.faults import shown
+from engine.gatherer import Gatherer
 from engine.jobs import Registry
+from engine.queries import Queries
 from engine.settings import Settings
 from engine.submission import Submission
+from engine.views import JobView
 from models.agent import agent_id_of
 from models.attempt import Attempt
-from models.database import transaction
+from models.database import DRIVER_ERRORS, transaction
 from models.effect import Effect
-from models.job import Job, NewJob, insert_job, insert_jobs
+from models.job import Job, NewJob, insert_jobs
 from models.states import (
     ALLOWED_FROM,
     POISONOUS,
@@ -46,13 +50,29 @@ DENIED = "A person said that it did not go out"
 STOP_WAIT_SECONDS = CANCEL_GRACE_SECONDS + 2
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """A job that was created, or found by its key; `view` is what a new one looked like, if that could be read."""
+
+    id: int
+    is_new: bool
+    view: JobView | None = None
+
+
+Told = Callable[[Sequence[int]], Deed]
+"""Makes the entry of the audit log from the new jobs' ids."""
+
+
 class Commands:
     """Writes, each one conditional statement and one event."""
 
-    def __init__(self, settings: Settings, registry: Registry, bus: Bus) -> None:
+    def __init__(self, settings: Settings, registry: Registry, bus: Bus, audit: Audit, queries: Queries) -> None:
         self._settings = settings
         self._registry = registry
         self._bus = bus
+        self._audit = audit
+        self._queries = queries
+        self._new = Gatherer(self._store)
         self._in_flight: set[str] = set()
 
     async def submit(
@@ -66,8 +86,12 @@ class Commands:
         created_by: str = "local",
         requires_approval: bool = False,
         idempotency_key: str | None = None,
-    ) -> tuple[int, bool]:
-        """Create a queued job; returns its id, and whether it is new (False: the key was used for the same body).
+        told: Told | None = None,
+        with_view: bool = False,
+    ) -> Submitted:
+        """Create a queued job, or find the one that was created with the same key and body.
+
+        What is `told` is stored in the same transaction. With `with_view`, so is what the new job looks like read.
 
         Raises:
             InvalidInput: a field breaks a rule; fields of the payload are named `payload.…`.
@@ -77,21 +101,36 @@ class Commands:
         asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval)
         with self._carrying_out([idempotency_key]):
             if idempotency_key and (first := await self._first(idempotency_key, asked)):
-                return first, False
-            job = await asked.accept(self._registry, self._settings, idempotency_key)
-            try:
-                job_id = await insert_job(job)
-            except IntegrityError:  # another process with this key came first
-                if not idempotency_key or not (first := await self._first(idempotency_key, asked)):
-                    raise
-                return first, False
-            self._bus.publish(JobChanged(job_id))
-            return job_id, True
+                return Submitted(first, is_new=False)
+            new = _New(await asked.accept(self._registry, self._settings, idempotency_key), told, with_view)
+            while (made := await self._new.ask(new)) is None:  # another process with this key came first
+                if idempotency_key and (first := await self._first(idempotency_key, asked)):
+                    return Submitted(first, is_new=False)
+            self._bus.publish(JobChanged(made.id))
+            return made
 
-    async def submit_batch(self, batch: Sequence[tuple[Submission, str | None]]) -> list[tuple[int, bool]]:
+    async def _store(self, new: Sequence["_New"]) -> list[Submitted | None]:
+        """Each as it was made, None where the key is taken: one wait for a turn at SQLite's one connection."""
+        if any(each.with_view for each in new):
+            with suppress(*DRIVER_ERRORS):  # damage that has nothing to do with the jobs ends a transaction
+                return await self._stored(new, with_views=True)
+        return await self._stored(new, with_views=False)
+
+    async def _stored(self, new: Sequence["_New"], *, with_views: bool) -> list[Submitted | None]:
+        async with transaction() as writer:
+            ids = await insert_jobs(writer, [each.job for each in new])
+            stored = {job_id: each for job_id, each in zip(ids, new, strict=True) if job_id is not None}
+            await self._audit.append(writer, [each.told([job_id]) for job_id, each in stored.items() if each.told])
+            views = {view.id: view for view in await self._queries.jobs(stored)} if with_views else {}
+        return [None if job_id is None else Submitted(job_id, True, views.get(job_id)) for job_id in ids]
+
+    async def submit_batch(
+        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None = None
+    ) -> list[tuple[int, bool]]:
         """Create queued jobs, each with its idempotency key or None: all of them or none.
 
-        Returns for each, in order, its id and whether it is new.
+        Returns for each, in order, its id and whether it is new. What is `told` of the new ones, if there are any, is
+        stored in the same transaction.
 
         Raises:
             InvalidInput: with every fault of every job; fields are named `jobs.<index>.…`.
@@ -99,9 +138,11 @@ class Commands:
             KeyInFlight: a request with one of the keys is being carried out.
         """
         with self._carrying_out([key for _, key in batch]):
-            return await asyncio.shield(asyncio.ensure_future(self._submit_batch(batch)))
+            return await asyncio.shield(asyncio.ensure_future(self._submit_batch(batch, told)))
 
-    async def _submit_batch(self, batch: Sequence[tuple[Submission, str | None]]) -> list[tuple[int, bool]]:
+    async def _submit_batch(
+        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None
+    ) -> list[tuple[int, bool]]:
         known = await self._known(batch)
         faults: list[FieldError] = []
         new: dict[int, NewJob] = {}
@@ -120,15 +161,21 @@ class Commands:
         if faults:
             raise InvalidInput(faults)
         try:
-            async with transaction() as writer:
-                ids = dict(zip(new, await insert_jobs(writer, list(new.values())), strict=True))
-        except IntegrityError:  # another process with one of the keys came first
-            if set(await self._known(batch)) == set(known):
-                raise
-            return await self._submit_batch(batch)
-        for job_id in ids.values():
+            stored = await self._store_all(list(new.values()), told)
+        except _KeyTaken:  # by another process, just now
+            return await self._submit_batch(batch, told)
+        for job_id in stored:
             self._bus.publish(JobChanged(job_id))
+        ids = dict(zip(new, stored, strict=True))
         return [(ids[index], True) if index in ids else (known[index], False) for index in range(len(batch))]
+
+    async def _store_all(self, new: Sequence[NewJob], told: Told | None) -> list[int]:
+        async with transaction() as writer:
+            ids = [job_id for job_id in await insert_jobs(writer, new) if job_id is not None]
+            if len(ids) < len(new):
+                raise _KeyTaken
+            await self._audit.append(writer, [told(ids)] if told and ids else [])
+            return ids
 
     async def _known(self, batch: Sequence[tuple[Submission, str | None]]) -> dict[int, int]:
         """The jobs that were created before, by index."""
@@ -353,6 +400,17 @@ class Commands:
         allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome, waits=waits)
         reason = " and whose outcome is unknown" if job.outcome == UNKNOWN else ""
         return MoveNotAllowed(move, job.status, allowed - {move}, reason)
+
+
+@dataclass(frozen=True)
+class _New:
+    job: NewJob
+    told: Told | None
+    with_view: bool
+
+
+class _KeyTaken(Exception):
+    """Nothing of the batch is stored."""
 
 
 async def _is_running_here(job_id: int) -> bool:

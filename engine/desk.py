@@ -9,8 +9,8 @@ from engine.access import Access
 from engine.actors import Actor, Kind
 from engine.administration import Administration
 from engine.agents import Agents, Handed
-from engine.audit import Audit, Recorded
-from engine.commands import Commands
+from engine.audit import Audit, Deed, Recorded, deed
+from engine.commands import Commands, Submitted
 from engine.defined_types import DefinedTypes, Definition
 from engine.errors import FieldError, InvalidInput
 from engine.pace import Pace
@@ -93,7 +93,7 @@ class Desk:
 
     # -- jobs ------------------------------------------------------------------------------------------------
 
-    async def submit(self, type_key: str, payload: dict[str, Any], **more: Any) -> tuple[int, bool]:
+    async def submit(self, type_key: str, payload: dict[str, Any], **more: Any) -> Submitted:
         """See `Commands.submit`; without `created_by`, the job is created by whoever asks.
 
         Raises:
@@ -103,13 +103,16 @@ class Desk:
         if actor.kind is Kind.TOKEN:
             self._office.submissions.count(actor.key)
 
-        async def submitted() -> tuple[int, bool]:
+        async def submitted() -> Submitted:
             created_by = _creator(actor, more.pop("created_by", None))
-            job_id, is_new = await self._office.commands.submit(type_key, payload, created_by=created_by, **more)
-            if is_new:
-                after = {"type": type_key, "name": more.get("name"), "created_by": created_by}
-                await self._record(actor, "job.submit", f"job {job_id}", None, after)
-            return job_id, is_new
+            after = {"type": type_key, "name": more.get("name"), "created_by": created_by}
+            return await self._office.commands.submit(
+                type_key,
+                payload,
+                created_by=created_by,
+                told=lambda ids: deed(actor, "job.submit", f"job {ids[0]}", None, after),
+                **more,
+            )
 
         return await _whole(submitted())
 
@@ -125,12 +128,13 @@ class Desk:
 
         async def submitted() -> list[tuple[int, bool]]:
             named = [(replace(asked, created_by=_creator(actor, asked.created_by)), key) for asked, key in batch]
-            made = await self._office.commands.submit_batch(named)
-            ids = [job_id for job_id, is_new in made if is_new]
-            if ids:
-                after = {"jobs": len(ids), "types": sorted({asked.type for asked, _ in batch})}
-                await self._record(actor, "job.submit_batch", f"jobs {ids[0]} to {ids[-1]}", None, after)
-            return made
+            types = sorted({asked.type for asked, _ in batch})
+
+            def told(ids: Sequence[int]) -> Deed:
+                after = {"jobs": len(ids), "types": types}
+                return deed(actor, "job.submit_batch", f"jobs {ids[0]} to {ids[-1]}", None, after)
+
+            return await self._office.commands.submit_batch(named, told)
 
         return await _whole(submitted())
 

@@ -1,6 +1,5 @@
 """What anyone may look at. Nothing here writes."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -33,7 +32,7 @@ from engine.views import (
 from models.agent import PREFIX, Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
-from models.database import storable, transaction
+from models.database import storable
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
@@ -65,20 +64,6 @@ class Queries:
         if found := await self.jobs([job_id]):
             return found[0]
         raise NotFound("job", job_id)
-
-    async def job_at_once(self, job_id: int) -> JobView:
-        """As `job`, with one wait for a turn at SQLite's one connection, which a draining queue keeps busy."""
-        if self._settings.is_shared:
-            return await self.job(job_id)
-
-        async def read() -> JobView:
-            async with transaction():
-                return await self.job(job_id)
-
-        try:
-            return await asyncio.shield(asyncio.ensure_future(read()))
-        except DRIVER_ERRORS:  # damage that has nothing to do with the job ends a transaction, and not its own read
-            return await self.job(job_id)
 
     async def jobs(self, ids: Collection[int]) -> list[JobView]:
         """The jobs with these ids, newest first; ids that do not exist are left out."""

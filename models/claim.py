@@ -10,7 +10,7 @@ from typing import Any
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models.database import loaded_json
-from models.statement import Statement
+from models.statement import POSTGRES, Statement
 
 # INDEXED BY: left alone, SQLite takes the index on status and sorts the whole queue at every look.
 _OF_ONE_TYPE = """
@@ -66,9 +66,7 @@ SELECT 1 FROM type_policy AS policy WHERE NOT paused AND concurrency IS NOT NULL
 """)
 
 # Of engines that look at once only one at a time may count what runs of a limited type; SQLite has one writer anyway.
-_ONE_AT_A_TIME = Statement(
-    "SELECT 1 WHERE FALSE", postgres="SELECT 1 FROM type_policy WHERE concurrency IS NOT NULL ORDER BY type FOR UPDATE"
-)
+_ONE_AT_A_TIME = Statement("SELECT 1 FROM type_policy WHERE concurrency IS NOT NULL ORDER BY type FOR UPDATE")
 
 
 @cache
@@ -126,7 +124,8 @@ async def claim_due(
     """
     if not places:
         return [], False
-    await _ONE_AT_A_TIME.run(writer)
+    if writer.capabilities.dialect == POSTGRES:
+        await _ONE_AT_A_TIME.run(writer)
     of_types = [value for key, most in places.items() for value in (key, most, key, most)]
     values = [limit, limit, *of_types, limit, now, engine_id, lease_token, lease_expires_at]
     rows = await _claim_of(len(places)).run(writer, values)

@@ -223,7 +223,7 @@ class Crowd:
         await self._atlas.administration.set_policy("SCRIPTED", **policy)
 
     async def _submit(self, **more: Any) -> None:
-        job_id, _ = await self._atlas.commands.submit("SCRIPTED", {"where": [WORLD]}, **more)
+        job_id = (await self._atlas.commands.submit("SCRIPTED", {"where": [WORLD]}, **more)).id
         self._last = max(self._last, job_id)
 
     def _some_job(self) -> int:

@@ -35,6 +35,7 @@ from hypothesis.stateful import (
 
 from engine import clock
 from engine.administration import Administration
+from engine.audit import Audit
 from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.context import AttemptContext
@@ -154,9 +155,10 @@ class Machine(RuleBasedStateMachine):
         self.health = Health(self.bus)
         self.registry = Registry(scripted(_never, key=key, retry=RETRY) for key in (ALPHA, BETA))
         self.ledger = Ledger(self.health)
-        self.commands = Commands(self.chosen, self.registry, self.bus)
-        self.administration = Administration(self.chosen, self.registry, self.bus)
         self.queries = Queries(self.chosen, self.registry, self.health)
+        audit = Audit(self.chosen, self.ledger)
+        self.commands = Commands(self.chosen, self.registry, self.bus, audit, self.queries)
+        self.administration = Administration(self.chosen, self.registry, self.bus)
         self.do(self._open())
         self.model = Model()
         self.keys: dict[str, tuple[Any, int]] = {}
@@ -236,7 +238,8 @@ class Machine(RuleBasedStateMachine):
             with pytest.raises(IdempotencyConflict):
                 self.do(submitting)
             return
-        job_id, is_new = self.do(submitting)
+        made = self.do(submitting)
+        job_id, is_new = made.id, made.is_new
         assert is_new is (first is None)
         assert first in (None, job_id)
         if is_new:

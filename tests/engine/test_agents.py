@@ -45,7 +45,7 @@ async def test_a_flood_of_one_token_is_refused_and_another_one_is_served(atlas: 
         await atlas.agents.claim(loud, of_loud, limit=1, wait_seconds=0)
     with pytest.raises(TooMany, match="too much: at most 3 a minute"):
         await atlas.agents.claim(loud, of_loud, limit=1, wait_seconds=0)
-    job_id, _ = await atlas.commands.submit(KEY, {})
+    job_id = (await atlas.commands.submit(KEY, {})).id
     (job,) = await atlas.agents.claim(quiet, of_quiet, limit=1, wait_seconds=0)
     await atlas.reports.hear(quiet, of_quiet, [Report(job_id, job.lease_token, status="completed")])
     await until_status(atlas, job_id, Status.COMPLETED)
@@ -70,7 +70,7 @@ async def test_a_claim_that_waits_ends_with_its_token(atlas: Atlas) -> None:
     ended, _ = await asyncio.wait({waiting}, timeout=0.3)
     assert not ended
     await atlas.tokens.revoke(actor.key)
-    job_id, _ = await atlas.commands.submit(KEY, {})
+    job_id = (await atlas.commands.submit(KEY, {})).id
     async with asyncio.timeout(10):
         assert await waiting == []
     assert (await atlas.queries.job(job_id)).status is Status.QUEUED

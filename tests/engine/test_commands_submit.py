@@ -1,21 +1,28 @@
 """Submitting a job: what is stored, what is refused, and the same request twice."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from tortoise.exceptions import OperationalError
 
 from engine import clock
+from engine.actors import Actor, Kind
+from engine.audit import Deed, deed
 from engine.engine import Atlas
 from engine.errors import IdempotencyConflict, InvalidInput, KeyInFlight
 from engine.events import JobChanged
 from engine.settings import Settings
+from engine.submission import Submission
+from models.database import connection
 from models.job import Job
 from tests.support.engine import Recorder
 
 pytestmark = pytest.mark.usefixtures("database")
 
+ADA = Actor("ada", Kind.PERSON, frozenset())
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
 
 
@@ -26,7 +33,8 @@ def atlas(settings: Settings) -> Atlas:
 
 
 async def submit(atlas: Atlas, **more: Any) -> tuple[int, bool]:
-    return await atlas.commands.submit(more.pop("type", "EMAIL_SEND"), more.pop("payload", MAIL), **more)
+    made = await atlas.commands.submit(more.pop("type", "EMAIL_SEND"), more.pop("payload", MAIL), **more)
+    return made.id, made.is_new
 
 
 async def test_a_job_is_stored_as_asked_and_told_once(atlas: Atlas) -> None:
@@ -168,3 +176,48 @@ async def test_while_a_key_is_in_flight_it_is_refused_and_afterwards_gives_the_j
     assert isinstance(made, tuple)
     assert [type(each) for each in refused] == [KeyInFlight] * 4
     assert await submit(atlas, idempotency_key="once") == (made[0], False)
+
+
+def told(ids: Sequence[int]) -> Deed:
+    return deed(ADA, "job.submit", f"job {ids[0]}")
+
+
+async def test_what_is_told_of_a_job_is_stored_with_it(atlas: Atlas) -> None:
+    made = await atlas.commands.submit("EMAIL_SEND", MAIL, told=told)
+    assert [(entry.actor, entry.target) for entry in await atlas.audit.entries()] == [("ada", f"job {made.id}")]
+    await atlas.audit.verify()
+
+
+async def test_a_job_of_which_the_audit_log_cannot_tell_is_not_stored(atlas: Atlas) -> None:
+    await connection().execute_script("DROP TABLE audit_entry")
+    with pytest.raises(OperationalError):
+        await atlas.commands.submit("EMAIL_SEND", MAIL, told=told)
+    batch = [(Submission("EMAIL_SEND", MAIL), None)] * 2
+    with pytest.raises(OperationalError):
+        await atlas.commands.submit_batch(batch, told)
+    assert await Job.all().count() == 0
+
+
+async def test_what_a_new_job_looks_like_is_told_with_it_and_a_repetition_tells_nothing(atlas: Atlas) -> None:
+    heard = Recorder(atlas)
+    made = await atlas.commands.submit("EMAIL_SEND", MAIL, idempotency_key="once", told=told, with_view=True)
+    assert made.view == await atlas.queries.job(made.id)
+    again = await atlas.commands.submit("EMAIL_SEND", MAIL, idempotency_key="once", told=told, with_view=True)
+    assert (again.id, again.is_new, again.view) == (made.id, False, None)
+    assert len(await atlas.audit.entries()) == 1
+    assert heard.events == [JobChanged(made.id)]
+
+
+async def test_many_at_once_each_get_their_own_job(atlas: Atlas) -> None:
+    keys = [None if number % 3 else f"key {number}" for number in range(60)]
+    made = await asyncio.gather(
+        *(
+            atlas.commands.submit("EMAIL_SEND", MAIL, name=f"n{n}", idempotency_key=key, told=told, with_view=True)
+            for n, key in enumerate(keys)
+        )
+    )
+    assert [each.view.name for each in made if each.view] == [f"n{number}" for number in range(60)]
+    stored = {job.id: (job.name, job.idempotency_key) for job in await Job.all()}
+    assert [stored[each.id] for each in made] == [(f"n{number}", key) for number, key in enumerate(keys)]
+    targets = {entry.target for entry in await atlas.audit.entries(limit=100)}
+    assert targets == {f"job {each.id}" for each in made}

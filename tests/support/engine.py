@@ -141,8 +141,7 @@ async def submitted(
     atlas: Atlas, type_key: str = "SCRIPTED", payload: dict[str, Any] | None = None, **more: Any
 ) -> int:
     """A new job's id."""
-    job_id, _ = await atlas.commands.submit(type_key, payload or {}, **more)
-    return job_id
+    return (await atlas.commands.submit(type_key, payload or {}, **more)).id
 
 
 async def stored_job(**columns: Any) -> Job:

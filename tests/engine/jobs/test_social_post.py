@@ -171,9 +171,9 @@ async def test_a_channel_that_is_removed_while_the_job_waits_fails_it_with_what_
     settings: Settings, one: MastodonServer
 ) -> None:
     async with connected(settings, one=one) as atlas:
-        job_id, _ = await atlas.commands.submit(
-            "SOCIAL_POST", {"text": "Hello", "channels": ["one"]}, requires_approval=True
-        )
+        job_id = (
+            await atlas.commands.submit("SOCIAL_POST", {"text": "Hello", "channels": ["one"]}, requires_approval=True)
+        ).id
         (channel,) = [channel for channel in await atlas.queries.channels() if channel.name == "one"]
         await atlas.administration.remove_channel(channel.id)
         await atlas.commands.approve(job_id)
