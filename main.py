@@ -178,7 +178,7 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
         lifespan=lifespan,
     )
     add_routes(app, atlas, sign_in)
-    mcp = McpDoor(atlas, _version())
+    mcp = McpDoor(atlas, sign_in, _version())
     app.router.routes.append(Route(MCP_PATH, mcp, include_in_schema=False))
     live = add_pages(app, atlas, sign_in.still, nowhere)
     return Guard(app, loopback=settings.is_loopback, recognise=sign_in.recognise), atlas

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.mcp_tools import Caller, Toolbox
 from api.problems import problem
+from api.sign_in import SignIn
 from engine.engine import Atlas
 from engine.errors import InvalidInput, JobRunnerError
 from engine.health import trouble
@@ -31,7 +33,8 @@ INSTRUCTIONS = (
 class McpDoor:
     """The SDK takes a second to load, so that is done when somebody first comes, beside what else is going on."""
 
-    def __init__(self, atlas: Atlas, version: str) -> None:
+    def __init__(self, atlas: Atlas, sign_in: SignIn, version: str) -> None:
+        self._sign_in = sign_in
         self._toolbox = Toolbox(atlas)
         self._version = version
         self._manager: asyncio.Future[Any] | None = None
@@ -117,7 +120,9 @@ class McpDoor:
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"there is no tool {asked.name!r} for you here")
         try:
-            caller = Caller(request.state.actor, str(request.base_url), request.is_disconnected)
+            actor = request.state.actor
+            still = partial(self._sign_in.still, actor, is_use=False)
+            caller = Caller(actor, str(request.base_url), request.is_disconnected, still)
             told = await tool.run(caller, asked.arguments or {})
         except JobRunnerError as error:
             return CallToolResult(content=[TextContent(text=_sentence(error))], is_error=True)

@@ -18,7 +18,7 @@ from engine.actors import Actor, Kind
 from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput, LeaseGone, TooMany
-from engine.events import AttemptEnded, Event, JobChanged
+from engine.events import AccessChanged, AttemptEnded, Event, JobChanged
 from engine.faults import field_errors
 from engine.jobs import AnyJobType
 from engine.jobs.base import EffectKind
@@ -38,11 +38,12 @@ JobId = Annotated[int, Field(ge=1, le=2**63 - 1, description="the job's id")]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, at which address they know us, and whether they have hung up."""
+    """Who calls, at which address they know us, whether they have hung up, and who they still are."""
 
     actor: Actor
     base: str
     is_gone: Callable[[], Awaitable[bool]]
+    still: Callable[[], Awaitable[Actor]]
 
 
 Run = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -278,7 +279,8 @@ class Toolbox:
         changed = asyncio.Event()
 
         def on_event(event: Event) -> None:
-            if isinstance(event, JobChanged | AttemptEnded) and event.job_id == asked.job_id:
+            is_about_it = isinstance(event, JobChanged | AttemptEnded) and event.job_id == asked.job_id
+            if is_about_it or isinstance(event, AccessChanged):
                 changed.set()
 
         end = self._atlas.bus.subscribe(on_event)
@@ -287,6 +289,7 @@ class Toolbox:
         try:
             while True:
                 changed.clear()
+                (await caller.still()).require(Right.LOOK)
                 job = await self._atlas.queries.job(asked.job_id)
                 left = give_up_at - monotonic()
                 if not _goes_on(job) or left <= 0 or await caller.is_gone():

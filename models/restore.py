@@ -113,6 +113,8 @@ def _prepare(
         writer.execute("CREATE TEMP TABLE repeatable (type TEXT)")
         writer.executemany("INSERT INTO repeatable VALUES (?)", [(key,) for key in repeatable])
         tables = {row[0] for row in writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "defined_type" in tables:
+            writer.execute("INSERT INTO repeatable SELECT key FROM defined_type WHERE NOT irreversible")
         if "session" in tables:
             writer.execute("DELETE FROM session")  # one that was ended since must not open anything again
         for statement, names, waits in steps():

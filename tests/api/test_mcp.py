@@ -180,6 +180,21 @@ async def test_scopes_decide_which_tools_there_are_and_every_deed_is_recorded(pu
 
 
 @pytest.mark.sqlite
+async def test_a_revoked_token_waits_no_longer(public: JobRunner) -> None:
+    as_boss = {"Authorization": f"Bearer {public.token('chief', 'admin')}"}
+    ear = {"name": "ear", "scopes": ["jobs:read"]}
+    made = public.http.post("/api/v1/tokens", json=ear, headers=as_boss).json()
+    mail = {"type": "EMAIL_SEND", "payload": MAIL, "run_at": LATER}
+    job_id = public.http.post("/api/v1/jobs", json=mail, headers=as_boss).json()["id"]
+    async with agent(public, made["token"]) as client:
+        waiting = asyncio.create_task(refused(client, "wait_for_job", job_id=job_id, timeout_seconds=50))
+        await call(client, "list_jobs")  # answered after the other was asked
+        async with asyncio.timeout(20):
+            assert public.http.delete(f"/api/v1/tokens/{made['id']}", headers=as_boss).status_code == 204
+            assert "signed out" in await waiting
+
+
+@pytest.mark.sqlite
 def test_without_a_token_or_from_a_foreign_site_nothing_is_answered(public: JobRunner, runner: JobRunner) -> None:
     ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"Accept": "application/json, text/event-stream"}

@@ -14,13 +14,14 @@ from engine import clock
 from engine.settings import Settings
 from models.attempt import Attempt
 from models.backup import save
+from models.defined_type import DefinedType
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.errors import DatabaseError
 from models.job import Job
 from models.restore import Restored, restore
 from models.sqlite import read_only
-from models.states import UNKNOWN, Approval, AttemptOutcome, Phase, Status
+from models.states import UNKNOWN, Approval, AttemptOutcome, Category, Phase, Status
 from tests.models.test_backup import make_unfit
 from tests.models.test_migrations import make_former
 from tests.support.engine import opened, stored_job
@@ -153,6 +154,37 @@ async def test_repeatable_work_that_was_running_is_queued_again(settings: Settin
     )
     assert (job.status, job.started_at, job.pause_requested, job.attempt) == (Status.QUEUED, None, False, 1)
     assert not any((job.lease_token, job.lease_expires_at, job.error))
+
+
+async def test_a_type_that_somebody_defined_says_itself_whether_it_may_be_repeated(
+    settings: Settings, file: Path
+) -> None:
+    async with opened(settings):
+        jobs = []
+        for key, irreversible in (("CALL", True), ("TRANSLATE", False)):
+            await a_defined_type(key, irreversible)
+            jobs.append(await stored_job(type=key, status=Status.RUNNING, **LEASE))
+    save(settings.data_dir / "job-runner.db", file, at=AT)
+    restored(file, settings.data_dir / "job-runner.db")
+    async with opened(settings):
+        call, translate = [await Job.get(id=job.id) for job in jobs]
+        assert (call.status, call.outcome) == (Status.FAILED, UNKNOWN)
+        assert (translate.status, translate.outcome) == (Status.QUEUED, None)
+
+
+async def a_defined_type(key: str, irreversible: bool) -> None:
+    await DefinedType.create(
+        key=key,
+        label=key,
+        category=Category.TASK,
+        icon="task_alt",
+        payload_schema="{}",
+        irreversible=irreversible,
+        attempts=1,
+        time_limit_seconds=60,
+        created_by="ada",
+        created_at=AT,
+    )
 
 
 async def test_no_attempt_and_no_engine_of_the_backup_is_under_way(
