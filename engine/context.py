@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PROGRESS_WRITE_SECONDS = 2.0
+LOOK_UP_SECONDS = 0.5
 MAX_LOG_TEXT = 4000
 LEASE_RAN_OUT = "The lease ran out and could not be renewed while the world was being spoken to"
 
@@ -37,7 +38,11 @@ LEASE_RAN_OUT = "The lease ran out and could not be renewed while the world was 
 class AttemptContext:
     """The `Context` of one attempt."""
 
-    def __init__(self, lease: Lease, settings: Settings, bus: Bus, ledger: Ledger) -> None:
+    def __init__(
+        self, lease: Lease, settings: Settings, bus: Bus, ledger: Ledger, busy: asyncio.Semaphore | None = None
+    ) -> None:
+        """`busy` is a turn for each processor that what computes may keep busy."""
+        self._busy = busy or asyncio.Semaphore()
         self.job_id = lease.job_id
         self.settings = settings
         self.pause_asked = False
@@ -102,6 +107,17 @@ class AttemptContext:
     async def run_program(self, *arguments: str, folder: Path | None = None, on_line: OnLine | None = None) -> int:
         """Run a program to its end, and end it when the attempt is stopped; see `Processes.run`."""
         return await self._processes.run(*arguments, folder=folder, on_line=on_line)
+
+    async def compute(self, *arguments: str, folder: Path | None = None, on_line: OnLine | None = None) -> int:
+        """Run a program that keeps a processor busy, when one is free; pausing and cancelling need no turn."""
+        if self._busy.locked():
+            await self.log("Waits for a free processor")
+        while not await _in_time(self._busy.acquire(), LOOK_UP_SECONDS):
+            await self.checkpoint()
+        try:
+            return await self._processes.run(*arguments, folder=folder, on_line=on_line, nice=True)
+        finally:
+            self._busy.release()
 
     def kill_processes(self) -> None:
         """End by force whatever the job has started."""
@@ -196,6 +212,14 @@ class AttemptContext:
             await close_lost(self.lease, told[:MAX_LOG_TEXT])
 
         await _uninterrupted(self._ledger.write(settle))
+
+
+async def _in_time(work: Coroutine[Any, Any, T], seconds: float) -> T | None:
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError:
+        return None
 
 
 async def _uninterrupted(writing: Coroutine[Any, Any, T]) -> T:

@@ -25,6 +25,7 @@ from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
 from engine.ledger import Ledger, close_lost
 from engine.outcomes import Completed, Failed, Outcome, Released, Unknown, decide, ending
+from engine.processes import processors
 from engine.settings import Settings
 from models.claim import Claimed
 from models.effect import Effect
@@ -94,6 +95,7 @@ class Executor:
         self._registry = registry
         self._bus = bus
         self._ledger = ledger
+        self._busy = asyncio.Semaphore(max(1, processors() - 1))
         self.running: dict[int, RunningAttempt] = {}
         self._attempts: set[asyncio.Task[None]] = set()
         self.ending = 0  # attempts whose work is over, and whose ending is being written
@@ -130,7 +132,7 @@ class Executor:
     async def execute(self, job: Claimed, *, pause: bool = False) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
         lease = Lease(job.id, job.attempt, job.lease_token)
-        running = RunningAttempt(AttemptContext(lease, self._settings, self._bus, self._ledger))
+        running = RunningAttempt(AttemptContext(lease, self._settings, self._bus, self._ledger, self._busy))
         running.context.pause_asked = pause
         self.stop(job.id)  # an earlier attempt whose lease ran out may still be at it
         self.running[job.id] = running

@@ -58,6 +58,20 @@ def _rule(detail: dict[str, Any]) -> str:
             return f"must be text, not {shown(value)}"
         case "list_type":
             return f"must be a list, not {shown(value)}"
+        case "float_parsing" | "float_type":
+            return f"must be a number, not {shown(value)}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"must be a whole number, not {shown(value)}"
+        case "greater_than_equal":
+            return f"must be {context['ge']:g} or more, not {shown(value)}"
+        case "less_than_equal":
+            return f"must be {context['le']:g} or less, not {shown(value)}"
+        case "literal_error":
+            return (
+                f"must be one of {context['expected'].replace(chr(39), '').replace(' or ', ', ')}, not {shown(value)}"
+            )
+        case "string_pattern_mismatch":
+            return f"must look like {context['pattern']}, not {shown(value)}"
         case _:
             said = str(detail["msg"]).removeprefix("Input ")
             return f"{said[:1].lower()}{said[1:]}, not {shown(value)}"

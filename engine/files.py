@@ -4,16 +4,54 @@ import hashlib
 
 from engine.storage import FILES, Storage
 
-_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif"}
-_MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
+IMAGES = frozenset({"png", "jpg", "gif", "webp"})
+SOUNDS = frozenset({"mp3", "wav", "ogg", "flac", "m4a"})
+
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"GIF8": "gif",
+    b"ID3": "mp3",
+    b"\xff\xfb": "mp3",
+    b"\xff\xf3": "mp3",
+    b"\xff\xf2": "mp3",
+    b"OggS": "ogg",
+    b"fLaC": "flac",
+    b"%PDF-": "pdf",
+}
+_IN_RIFF = {b"WEBP": "webp", b"WAVE": "wav"}
+_IN_MP4 = {b"M4A ": "m4a", b"M4B ": "m4a"}  # a brand (ISO/IEC 14496-12); whatever has another one is a film
+_MEDIA_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "mp4": "video/mp4",
+    "pdf": "application/pdf",
+}
+
+
+def kind_of(content: bytes) -> str | None:
+    """The file ending, told by the content's first bytes; None if it is nothing that we know."""
+    for signature, kind in _SIGNATURES.items():
+        if content.startswith(signature):
+            return kind
+    if content[:4] == b"RIFF":
+        return _IN_RIFF.get(content[8:12])
+    if content[4:8] == b"ftyp":
+        return _IN_MP4.get(content[8:12], "mp4")
+    return None
 
 
 def image_kind(content: bytes) -> str | None:
     """The file ending, told by the content's first bytes; None if it is no picture we take."""
-    for signature, kind in _SIGNATURES.items():
-        if content.startswith(signature):
-            return kind
-    return "webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
+    kind = kind_of(content)
+    return kind if kind in IMAGES else None
 
 
 def media_type(name: str) -> str:

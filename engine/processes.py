@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-TERMINATE_SECONDS = 3.0
+TERMINATE_SECONDS = 1.5
+NICENESS = 10
 LAST_LINES_SECONDS = 30.0
 MAX_LINE = 65_536  # bytes
 OnLine = Callable[[str], Awaitable[None]]
@@ -21,11 +22,13 @@ class Processes:
     def __init__(self) -> None:
         self._running: set[asyncio.subprocess.Process] = set()
 
-    async def run(self, *arguments: str, folder: Path | None = None, on_line: OnLine | None = None) -> int:
+    async def run(
+        self, *arguments: str, folder: Path | None = None, on_line: OnLine | None = None, nice: bool = False
+    ) -> int:
         """Run a program to its end and return its exit code; each line of its output goes to `on_line`.
 
         Whatever ends this earlier (a cancellation, an exception of `on_line`) also ends the program. What it has
-        started ends with it in any case: asked first, and by force three seconds later. Where the system can, the
+        started ends with it in any case: asked first, and by force a moment later. Where the system can, the
         program dies with us. A line of more than 64 KiB comes in pieces.
 
         Raises:
@@ -37,8 +40,10 @@ class Processes:
         try:
             process = await asyncio.create_subprocess_exec(
                 *_dying_with_us(),
+                *(_giving_way() if nice else ()),
                 *arguments,
                 cwd=folder,
+                env=_environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
@@ -123,6 +128,24 @@ def _dying_with_us() -> list[str]:
     """Linux's setpriv has the kernel kill the program when we die (prctl(2), PR_SET_PDEATHSIG)."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+def _environment() -> dict[str, str]:
+    """Ours but for the settings, among which are secrets."""
+    from engine.settings import PREFIX  # what render programs, which import this too, need not wait for
+
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _giving_way() -> list[str]:
+    """Whatever else wants a processor gets it first."""
+    nice = shutil.which("nice")
+    return [nice, "-n", str(NICENESS)] if nice else []
 
 
 def is_alive(pid: int) -> bool:

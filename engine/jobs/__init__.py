@@ -9,6 +9,7 @@ from engine.errors import NotFound
 from engine.jobs.base import JobType
 from engine.jobs.email_send import EmailSend
 from engine.jobs.social_post import SocialPost
+from engine.jobs.video_render import VideoRender
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Registry:
 
 def load_registry() -> Registry:
     """The built-in types and those of installed packages; one that cannot be loaded is logged and left out."""
-    types: list[AnyJobType] = [EmailSend(), SocialPost()]
+    types: list[AnyJobType] = [EmailSend(), SocialPost(), VideoRender()]
     for entry in entry_points(group=ENTRY_POINT):
         try:
             types.append(_usable(entry.load()(), types))

@@ -68,6 +68,13 @@ class Context(Protocol):
         """
         ...
 
+    async def compute(self, *arguments: str, folder: Path | None = None, on_line: OnLine | None = None) -> int:
+        """As `run_program`, for what keeps a processor busy: it gives way to the pages, and waits for its turn.
+
+        At most one fewer than there are processors run at once.
+        """
+        ...
+
     def artifact(self, name: str) -> Path:
         """Where to write a file that the job makes, on this machine; its folder exists, and is the attempt's own.
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from engine import clock, context
+from engine import clock, context, executor
 from engine.context import no_longer_recognised
 from engine.engine import Atlas
 from engine.errors import OutcomeUnknown, TransientError
-from engine.events import JobProgressed, StopAsked
+from engine.events import JobLogged, JobProgressed, StopAsked
 from engine.jobs.base import Context
 from engine.retry import RetryPolicy
 from engine.settings import Settings
@@ -348,6 +348,49 @@ async def test_cancelling_a_job_ends_the_program_that_it_runs(settings: Settings
             os.kill(int(said[0]), 0)
 
 
+async def test_no_more_programs_compute_at_once_than_processors_but_one_and_whoever_waits_can_be_stopped(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "processors", lambda: 3)
+    begun, go_on = list[str](), settings.data_dir / "go on"
+
+    async def work(context: Context) -> dict[str, Any]:
+        async def on_line(line: str) -> None:
+            begun.append(line)
+
+        code = await context.compute(sys.executable, "-c", UNTIL_THERE.format(str(go_on)), on_line=on_line)
+        return {"code": code}
+
+    async with running(settings, scripted(work)) as atlas:
+        ids = [await submitted(atlas) for _ in range(4)]
+        heard = Recorder(atlas)
+        await until(atlas, lambda: _as_many(heard, begun), "two at work, two told that they wait")
+        waiting = sorted(event.job_id for event in heard.events if isinstance(event, JobLogged))
+        await atlas.commands.cancel(waiting[0])
+        await atlas.commands.pause(waiting[1])
+        await until_status(atlas, waiting[1], Status.PAUSED)
+        assert len(begun) == 2
+        go_on.touch()
+        for job_id in set(ids) - set(waiting):
+            assert (await until_status(atlas, job_id, Status.COMPLETED)).result == {"code": 0}
+        await atlas.commands.resume(waiting[1])
+        assert (await until_status(atlas, waiting[1], Status.COMPLETED)).result == {"code": 0}
+        assert len(begun) == 3
+
+
+async def _as_many(heard: Recorder, begun: list[str]) -> bool:
+    told = [
+        event for event in heard.events if isinstance(event, JobLogged) and event.text == "Waits for a free processor"
+    ]
+    return len(told) == 2 and len(begun) == 2
+
+
+UNTIL_THERE = """
+import os, time
+print("begun", flush=True)
+while not os.path.exists({!r}):
+    time.sleep(0.01)
+"""
 PRINT_AND_SLEEP = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 
 

@@ -61,11 +61,11 @@ POST = {"text": "Hello", "channels": ["feed"]}
             {**POST, "images": [{"data": "x", "alt": ""}]},
             ["images.0.alt: Images 1 alt must not be empty"],
         ),
-        (Numbers, {"share": 2}, ["share: Share should be less than or equal to 1, not 2"]),
+        (Numbers, {"share": 2}, ["share: Share must be 1 or less, not 2"]),
         (
             Numbers,
             {"share": "half"},
-            ["share: Share should be a valid number, unable to parse string as a number, not 'half'"],
+            ["share: Share must be a number, not 'half'"],
         ),
         (Numbers, {"code": "a"}, ["code: Code must have at least 3 characters, not 1"]),
     ],

@@ -1,6 +1,7 @@
 """Programs that a job starts: real ones, which end with what started them, and take what they started along."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,19 @@ async def test_it_runs_in_the_folder_that_it_was_given_and_reads_nothing(tmp_pat
     text = "import os, sys; print(os.path.samefile('.', os.path.dirname(__file__)), repr(sys.stdin.read()))"
     await Processes().run(*program(tmp_path, text), folder=tmp_path, on_line=gathered(lines))
     assert lines == ["True ''"]
+
+
+async def test_it_is_told_none_of_our_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_RUNNER_SMTP_PASSWORD", "secret")
+    monkeypatch.setenv("ELSEWHERE", "told")
+    text = "import os; print(os.environ.get('JOB_RUNNER_SMTP_PASSWORD'), os.environ['ELSEWHERE'])"
+    assert await lines_of(tmp_path, text) == ["None told"]
+
+
+async def test_a_nice_program_gives_way_to_others(tmp_path: Path) -> None:
+    lines: list[str] = []
+    await Processes().run(*program(tmp_path, "import os; print(os.nice(0))"), on_line=gathered(lines), nice=True)
+    assert lines == [str(os.nice(0) + processes.NICENESS)]
 
 
 async def test_a_program_that_is_not_there_is_named() -> None:

@@ -1,0 +1,100 @@
+"""Files in a payload: given as base64, or as one that an earlier job made; kept by content when the job is accepted."""
+
+import base64
+import binascii
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from engine import files
+from engine.errors import FieldError, InvalidInput, PermanentError
+from engine.settings import Settings
+from engine.storage import FILES, Storage, Stored, artifacts_of, is_plain, open_storage
+from models.job import Job
+
+MAX_ID = 2**63 - 1
+_ARTIFACT = re.compile(r"(\d{1,19})/([^/]{1,255})")
+
+
+class FileInput(BaseModel):
+    """A file: as base64 `data`, or `artifact`, the file of an earlier job ("12/card.png"); stored, it is `file`.
+
+    The text "12/card.png" by itself means the same as `{"artifact": "12/card.png"}`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str | None = Field(None, description="the content, base64", repr=False)
+    artifact: str | None = Field(None, description="a file of an earlier job: its id, a slash, the file's name")
+    file: str | None = Field(None, pattern=r"^[0-9a-f]{64}\.[a-z0-9]{1,8}$", description="a file stored before")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, given: Any) -> Any:
+        return {"artifact": given.strip()} if isinstance(given, str) else given
+
+    async def keep(self, field: str, settings: Settings, *, kinds: Collection[str], most: int) -> "FileInput":
+        """The same, stored by its content; of one of these kinds (file endings) and at most so many bytes.
+
+        Raises:
+            InvalidInput: naming the field, the rule and the value.
+        """
+        storage = open_storage(settings)
+        if self.file and not self.data and not self.artifact:
+            if await storage.find(f"{FILES}/{self.file}") is None:
+                raise _fault(field, f"must be a stored file; there is no {self.file}")
+            return self
+        content = await self._content(field, storage, most)
+        if len(content) > most:
+            raise _fault(field, f"must have at most {most:,} bytes, not {len(content):,}")
+        kind = files.kind_of(content)
+        if kind is None or kind not in kinds:
+            raise _fault(field, f"must be one of {', '.join(sorted(kinds))}, not {kind or 'something else'}")
+        return FileInput(file=await files.keep(storage, content, kind))
+
+    async def _content(self, field: str, storage: Storage, most: int) -> bytes:
+        if self.data is not None:
+            try:
+                return base64.b64decode(self.data, validate=True)
+            except binascii.Error:
+                raise _fault(f"{field}.data", "must be base64") from None
+        if not (named := _ARTIFACT.fullmatch(self.artifact or "")) or int(named[1]) > MAX_ID:
+            rule = "must be base64 data, or a file of an earlier job as in 12/card.png"
+            raise _fault(field, f"{rule}, not {self.artifact!r}" if self.artifact else rule)
+        stored = await _artifact(storage, int(named[1]), named[2])
+        if stored is None:
+            raise _fault(field, f"must be a file that an earlier job made; there is no {self.artifact}")
+        if stored.size > most:
+            raise _fault(field, f"must have at most {most:,} bytes, not {stored.size:,}")
+        return await storage.get(stored.key) or b""
+
+    async def fetch(self, folder: Path, settings: Settings) -> Path:
+        """A copy in this folder, to be worked with.
+
+        Raises:
+            PermanentError: it is stored no more.
+        """
+        content = await open_storage(settings).get(f"{FILES}/{self.file}")
+        if content is None:
+            raise PermanentError(f"the file {self.file} is stored no more")
+        return _written(folder / str(self.file), content)
+
+
+def _written(file: Path, content: bytes) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+async def _artifact(storage: Storage, job_id: int, name: str) -> Stored | None:
+    job = await Job.get_or_none(id=job_id)
+    if job is None or not is_plain(name):
+        return None
+    return await storage.find(f"{artifacts_of(job_id, job.attempt)}/{name}")
+
+
+def _fault(field: str, rule: str) -> InvalidInput:
+    return InvalidInput([FieldError(field, f"{field} {rule}")])
