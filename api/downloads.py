@@ -20,10 +20,38 @@ _RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | 
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 
 
+# What a job made may be anybody's: it runs no script, asks nobody anything, and is framed by no other site.
+_HARMLESS = (
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; font-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+_SANDBOXED = f"sandbox allow-popups allow-popups-to-escape-sandbox; {_HARMLESS}"
+
+
 def file_response(
-    atlas: Atlas, file: Stored, request: Request, *, filename: str | None = None, media_type: str | None = None
+    atlas: Atlas,
+    file: Stored,
+    request: Request,
+    *,
+    filename: str | None = None,
+    media_type: str | None = None,
+    shown_as: str | None = None,
 ) -> Response:
-    """The file, or the part of it that the request asks for; with a `filename` it is a download of that name."""
+    """The file, or the part of it that the request asks for.
+
+    With a `filename` it is a download of that name, unless it is `shown_as` a media type.
+    """
+    answer = _file_response(atlas, file, request, None if shown_as else filename, shown_as or media_type)
+    if shown_as:
+        is_page = shown_as.startswith("text/html")
+        answer.headers["Content-Security-Policy"] = _SANDBOXED if is_page else _HARMLESS
+        answer.headers["Content-Disposition"] = "inline"
+    return answer
+
+
+def _file_response(
+    atlas: Atlas, file: Stored, request: Request, filename: str | None, media_type: str | None
+) -> Response:
     if file.path:
         return FileResponse(file.path, filename=filename, media_type=media_type)
     part = _part(request, file)

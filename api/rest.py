@@ -98,9 +98,18 @@ def job_routes(atlas: Atlas) -> APIRouter:
         return [schemas.Attempt.of(attempt, effects) for attempt in attempts]
 
     @router.get("/jobs/{job_id}/artifacts/{name}", response_class=FileResponse)
-    async def get_artifact(job_id: JobId, name: str, request: Request) -> Response:
+    async def get_artifact(
+        job_id: JobId,
+        name: str,
+        request: Request,
+        view: Annotated[
+            bool, Query(description="to be shown by a browser, if it is of a kind that harms nobody")
+        ] = False,
+    ) -> Response:
         """A file that the job's latest attempt made; a part of it with a Range header."""
-        return file_response(atlas, await atlas.downloads.artifact(job_id, name), request, filename=name)
+        file = await atlas.downloads.artifact(job_id, name)
+        shown_as = await atlas.downloads.shown_as(file, name) if view else None
+        return file_response(atlas, file, request, filename=name, shown_as=shown_as)
 
     _add_moves(router, atlas)
     return router

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from engine.errors import NotFound
+from engine.files import FIRST_BYTES, shown_as
 from engine.settings import Settings
 from engine.storage import FILES, OUTBOX, Stored, artifacts_of, is_plain, open_storage
 from engine.views import JobView
@@ -54,6 +55,11 @@ class Downloads:
         if is_plain(name) and (file := await self._storage.find(f"{FILES}/{name}")):
             return file
         raise NotFound("file", name)
+
+    async def shown_as(self, file: Stored, name: str) -> str | None:
+        """The media type as which a browser may show the file, None if it may only store it."""
+        first = b"".join([chunk async for chunk in self._storage.read(file, 0, min(file.size, FIRST_BYTES))])
+        return shown_as(name, first)
 
     def read(self, file: Stored, start: int, end: int) -> AsyncIterator[bytes]:
         """The file's bytes from `start` to before `end`, a few at a time."""

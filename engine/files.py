@@ -36,6 +36,31 @@ _MEDIA_TYPES = {
 }
 
 
+_SHOWN = _MEDIA_TYPES | {
+    "jpeg": "image/jpeg",
+    "webm": "video/webm",
+    "vtt": "text/vtt; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+    "md": "text/plain; charset=utf-8",
+    "csv": "text/plain; charset=utf-8",
+}
+_ARE_TEXT = frozenset({"vtt", "html", "txt", "md", "csv"})
+_ALSO = {"jpeg": "jpg"}
+FIRST_BYTES = 16  # by which a kind is told
+
+
+def shown_as(name: str, first: bytes) -> str | None:
+    """The media type of a file that a browser may show, None for one that it may only store.
+
+    Told by its ending, and by its first bytes: a name says nothing that the content does not bear out.
+    """
+    ending = name.rpartition(".")[2].lower()
+    if ending in _ARE_TEXT:
+        return _SHOWN[ending]
+    return _SHOWN.get(ending) if kind_of(first) == _ALSO.get(ending, ending) else None
+
+
 def kind_of(content: bytes) -> str | None:
     """The file ending, told by the content's first bytes; None if it is nothing that we know."""
     for signature, kind in _SIGNATURES.items():
@@ -43,6 +68,8 @@ def kind_of(content: bytes) -> str | None:
             return kind
     if content[:4] == b"RIFF":
         return _IN_RIFF.get(content[8:12])
+    if content[:4] == b"\x1aE\xdf\xa3":
+        return "webm"
     if content[4:8] == b"ftyp":
         return _IN_MP4.get(content[8:12], "mp4")
     return None

@@ -36,10 +36,11 @@ P = TypeVar("P")
 
 @dataclass(frozen=True)
 class ResultLine:
-    """A finished job's result in one line, with a link if there is something to see."""
+    """A finished job's result in one line, with a link, or a small picture of what was made, if there is one."""
 
     text: str
     url: str | None = None
+    thumbnail: str | None = None
 
 
 class Context(Protocol):
@@ -156,7 +157,8 @@ class JobType(ABC, Generic[P]):
 
     def result_line(self, result: dict[str, Any]) -> ResultLine:
         """The result in one line."""
-        return ResultLine(str(result.get("message", "Done")))
+        picture = result.get("thumbnail") or result.get("preview")
+        return ResultLine(str(result.get("message", "Done")), thumbnail=picture if isinstance(picture, str) else None)
 
     def targets(self, payload: P) -> tuple[str, ...]:
         """The effects that a completed job has had, by target; empty for repeatable work."""
@@ -172,4 +174,8 @@ class JobType(ABC, Generic[P]):
 
     @abstractmethod
     async def run(self, payload: P, context: Context) -> dict[str, Any]:
-        """Do the work and return its result."""
+        """Do the work and return its result.
+
+        Pages show of it: `message`, a sentence; `files`, the names of artifacts; `preview`, one of them that is a
+        picture of what was made; `thumbnail`, a small one; `alt`, the picture in words.
+        """

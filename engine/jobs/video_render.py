@@ -8,7 +8,7 @@ from engine import files
 from engine.errors import FieldError, InvalidInput
 from engine.faults import field_errors, shown
 from engine.jobs.attached import FileInput
-from engine.jobs.base import Context, JobType, Payload, ResultLine
+from engine.jobs.base import Context, JobType, Payload
 from engine.jobs.fields import SINGLE_LINE, TextBlock
 from engine.jobs.video_script import scenes_of
 from engine.renders import folder_of, render
@@ -71,12 +71,18 @@ class VideoPayload(Payload):
     colour: Annotated[Colour, Field(title="Colour")] = "#312E81"
     captions: Annotated[bool, Field(title="Burn captions in")] = True
     images: Annotated[
-        list[FileInput], Field(title="Pictures", max_length=20, json_schema_extra={"upload": "files"})
+        list[FileInput], Field(title="Pictures", max_length=20, json_schema_extra={"upload": "pictures"})
     ] = []  # noqa: RUF012 (pydantic copies it)
     music: Annotated[FileInput | None, Field(title="Music", json_schema_extra={"upload": "sound"})] = None
     voice: Annotated[FileInput | None, Field(title="Voice", json_schema_extra={"upload": "sound"})] = None
     scenes: Annotated[
-        list[Scene], Field(title="Scenes", max_length=MAX_SCENES, description="instead of a script, for programs")
+        list[Scene],
+        Field(
+            title="Scenes",
+            max_length=MAX_SCENES,
+            description="instead of a script",
+            json_schema_extra={"for_programs": True},
+        ),
     ] = []  # noqa: RUF012
 
 
@@ -97,11 +103,7 @@ class VideoRender(JobType[VideoPayload]):
         scenes = payload.scenes
         name = payload.title or next((scene.text for scene in scenes if scene.text), "") or "A video"
         total = sum(scene.length() for scene in scenes)
-        return f"{' '.join(name.split())} · {total:.0f} s · {payload.format}"
-
-    def result_line(self, result: dict[str, Any]) -> ResultLine:
-        """How long it became, and in which format."""
-        return ResultLine(str(result.get("message", "Done")))
+        return f"{' '.join(name.split())} · {_seconds(total)} s · {payload.format}"
 
     async def accept(self, payload: VideoPayload, settings: Settings) -> VideoPayload:
         """The script is told in scenes, every file is kept by content, and the whole is not too long."""
@@ -137,6 +139,10 @@ class VideoRender(JobType[VideoPayload]):
                 sounds[name] = str(await sound.fetch(folder, context.settings))
         work = {"size": SIZES[payload.format], "scenes": scenes, "colour": payload.colour, **sounds}
         return await render(context, "video", {**work, "captions": payload.captions, "title": payload.title})
+
+
+def _seconds(total: float) -> str:
+    return f"{total:.0f}" if total >= 10 else f"{total:.1f}".removesuffix(".0")
 
 
 def _scenes(payload: VideoPayload, images: list[FileInput]) -> list[Scene]:

@@ -45,11 +45,15 @@ def run(work: Work) -> dict[str, Any]:
         file.replace(work.made / name)
     width, height = story.size
     return {
-        "message": f"A video of {story.seconds:.0f} s, {width} × {height}",
+        "message": f"A video of {_told(story.seconds)} s, {width} × {height}",
         "files": sorted(made),
         "preview": "thumbnail.jpg",
         "seconds": round(story.seconds, 1),
     }
+
+
+def _told(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}".removesuffix(".0")
 
 
 def _story(asked: dict[str, Any]) -> Story:

@@ -133,6 +133,66 @@ def test_an_image_of_a_post_is_shown_as_what_it_is(files: Files) -> None:
     assert "content-disposition" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "media_type"),
+    [
+        ("card.png", PNG, "image/png"),
+        ("photo.jpeg", b"\xff\xd8\xff\xe0rest", "image/jpeg"),
+        ("loop.webp", b"RIFF\0\0\0\0WEBPrest", "image/webp"),
+        ("film.mp4", b"\0\0\0\x20ftypisomrest", "video/mp4"),
+        ("voice.wav", b"RIFF\0\0\0\0WAVErest", "audio/wav"),
+        ("report.pdf", b"%PDF-1.7 rest", "application/pdf"),
+        ("captions.vtt", b"WEBVTT", "text/vtt; charset=utf-8"),
+        ("notes.md", b"# Notes", "text/plain; charset=utf-8"),
+    ],
+)
+def test_what_browsers_show_is_shown_if_asked_for_and_may_do_nothing(
+    files: Files, name: str, content: bytes, media_type: str
+) -> None:
+    files.add(name, content)
+    shown = files.get(f"{name}?view=true")
+    assert (shown.status_code, shown.content, shown.headers["content-type"]) == (200, content, media_type)
+    assert shown.headers["content-disposition"] == "inline"
+    assert shown.headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert "script-src" not in shown.headers["content-security-policy"]
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    assert files.get(name).headers["content-disposition"].startswith("attachment")
+
+
+def test_a_page_that_a_job_made_is_shown_in_a_sandbox(files: Files) -> None:
+    files.add("page.html", b"<script>fetch('/api/v1/jobs')</script>")
+    shown = files.get("page.html?view=true")
+    assert shown.headers["content-type"] == "text/html; charset=utf-8"
+    policy = shown.headers["content-security-policy"]
+    assert policy.startswith("sandbox ")
+    assert not {"allow-scripts", "allow-same-origin"} & set(policy.replace(";", "").split())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("card.png", b"<html><script>alert(1)</script>"),
+        ("film.mp4", b"MZ a program"),
+        ("tool.exe", b"MZ a program"),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
+        ("page.xhtml", b"<html/>"),
+        ("empty.png", b""),
+    ],
+)
+def test_what_is_not_what_its_name_says_or_may_do_harm_is_only_stored(files: Files, name: str, content: bytes) -> None:
+    files.add(name, content)
+    answer = files.get(f"{name}?view=true")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_part_of_what_is_shown_may_be_asked_for_as_players_do(files: Files) -> None:
+    content = b"\0\0\0\x20ftypisom" + bytes(1000)
+    files.add("part.mp4", content)
+    part = files.get("part.mp4?view=true", Range="bytes=4-7")
+    assert (part.status_code, part.content, part.headers["content-type"]) == (206, b"ftyp", "video/mp4")
+
+
 def test_a_film_is_never_in_memory_as_a_whole(files: Files, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     with film.open("wb") as writer:

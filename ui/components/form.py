@@ -15,7 +15,13 @@ from ui.components.fields import (
     SwitchField,
     TextField,
 )
+from ui.components.file_fields import KINDS, FilesField
 from ui.components.post_fields import ChannelsField, ImagesField
+
+
+def by_hand(fields: dict[str, FieldInfo]) -> list[tuple[str, FieldInfo]]:
+    """The properties that a person fills in; others are for programs alone."""
+    return [(name, info) for name, info in fields.items() if not _extra(info).get("for_programs")]
 
 
 def field_for(name: str, info: FieldInfo) -> Field:
@@ -28,12 +34,14 @@ def field_for(name: str, info: FieldInfo) -> Field:
 
 
 def _field(info: FieldInfo, title: str, common: dict[str, Any]) -> Field:
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    extra = _extra(info)
     kind = _without_none(info.annotation)
     if extra.get("choices") == "channels":
         return ChannelsField(title, **common)
     if extra.get("upload") == "image":
         return ImagesField(title, **common)
+    if (upload := extra.get("upload")) in KINDS:
+        return FilesField(title, kind=KINDS[str(upload)], **common)
     if get_origin(kind) is Literal:
         return ChoiceField(title, choices=get_args(kind), **common)
     if kind is bool:
@@ -45,6 +53,10 @@ def _field(info: FieldInfo, title: str, common: dict[str, Any]) -> Field:
     if get_origin(kind) is list and get_args(kind)[0] is str:
         return LinesField(title, multiline=True, **{**common, "help_text": common["help_text"] or "One a line"})
     return JsonField(title, multiline=True, **{**common, "help_text": common["help_text"] or "As JSON"})
+
+
+def _extra(info: FieldInfo) -> dict[str, Any]:
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
 def _takes_text(info: FieldInfo) -> bool:

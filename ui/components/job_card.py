@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from engine.jobs.base import ResultLine
 from engine.views import JobView
 from models.states import Move, Status
+from ui.components.media import artifact_url, open_media, plays
 from ui.components.node import Node, button, icon_button
 from ui.present import (
     Action,
@@ -20,6 +22,7 @@ from ui.present import (
     note,
     progress_words,
     status_badge,
+    web_link,
 )
 
 OnAction = Callable[[JobView, Action], object]
@@ -137,20 +140,29 @@ class JobCard:
 class JobRow:
     """A row of the completed list: nothing in it changes any more."""
 
-    def __init__(self, job: JobView, icon: str, now: datetime, result: tuple[str, str | None]) -> None:
+    def __init__(self, job: JobView, icon: str, now: datetime, result: ResultLine) -> None:
         self.job = job
-        text, url = result
         with Node("article", "", "job-row", aria_label=job.name, data_job_id=str(job.id), data_icon=icon) as self.root:
             with Node("div", "", "row-what"):
                 Node("a", job.name, "card-name", href=f"/app/jobs/{job.id}", title=job.name)
                 Node("div", job.summary, "card-summary", title=job.summary)
             show_badge(badge_node(), status_badge(job))
-            if url:
-                Node("a", text, "row-result", title=text, href=url, target="_blank", rel="noopener")
-            else:
-                Node("span", text, "row-result", title=text)
+            self._result(result)
             Node("span", _took(job), "row-duration")
             time_node(job.finished_at or job.created_at, now)
+
+    def _result(self, result: ResultLine) -> None:
+        url = web_link(result.url)
+        with Node("div", "", "row-result"):
+            if result.thumbnail:
+                classes = "row-thumbnail plays" if plays(self.job) else "row-thumbnail"
+                with Node("button", "", classes, type="button", aria_label=f"Show {self.job.name}") as thumbnail:
+                    Node("img", src=artifact_url(self.job.id, result.thumbnail), alt="", loading="lazy")
+                thumbnail.on_press(lambda: open_media(self.job), single=True)
+            if url:
+                Node("a", result.text, title=result.text, href=url, target="_blank", rel="noopener")
+            else:
+                Node("span", result.text, title=result.text)
 
     def show(self, job: JobView, now: datetime) -> None:
         """Nothing to do: a completed job stays as it is."""

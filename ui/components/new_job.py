@@ -9,7 +9,7 @@ from engine.health import DRIVER_ERRORS, trouble
 from engine.jobs import AnyJobType
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import Field, PriorityField, labelled
-from ui.components.form import field_for
+from ui.components.form import by_hand, field_for
 from ui.components.node import Node, button
 from ui.layout import Shell
 
@@ -74,7 +74,7 @@ class NewJobDialog:
         self._is_submitted = False
         self._form.clear()
         with self._form:
-            self._fields = {name: field_for(name, info) for name, info in job_type.fields().items()}
+            self._fields = {name: field_for(name, info) for name, info in by_hand(job_type.fields())}
         for name, field in self._fields.items():
             if name in former:
                 field.take_over(former[name])

@@ -21,7 +21,17 @@ def show_payload(values: dict[str, Any]) -> None:
         if name not in short and name not in linked:
             with Node("div", "", "form-field"):
                 Node("div", label(name), "label")
-                Node("p", words(value), "text-block")
+                if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
+                    _show_list(value)
+                else:
+                    Node("p", words(value), "text-block")
+
+
+def _show_list(entries: list[dict[str, Any]]) -> None:
+    """What has parts is told one after the other."""
+    with Node("ol", "", "entries"):
+        for entry in entries:
+            Node("li", words(entry))
 
 
 def label(name: str) -> str:
@@ -42,6 +52,8 @@ def words(value: Any) -> str:
             return ", ".join(words(entry) for entry in value) or "—"
         case {"alt": str(alt)}:
             return f"picture: {alt}"
+        case {"file": str(file), **rest} if not rest:
+            return f"{file[:8]}….{file.rpartition('.')[2]}"
         case dict():
             return "; ".join(f"{label(name)}: {words(entry)}" for name, entry in value.items()) or "—"
         case _:

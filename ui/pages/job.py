@@ -15,6 +15,7 @@ from ui.components.apology import missing
 from ui.components.attempts import Attempts
 from ui.components.files import Files
 from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
+from ui.components.media import SHOWN_AS_MEDIA, has_media, show_media
 from ui.components.moves import ask_reject, move, press, resolve
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
@@ -67,7 +68,7 @@ class JobPage(StillView):
         self._head.show(still, partial(self._draw_head, job))
         self._question.show((still, effects), partial(self._draw_question, job, effects))
         self._state.show(still, partial(self._draw_state, job))
-        self._result.show(job.result, partial(_draw_values, "Result", job.result))
+        self._result.show(job.result, partial(_draw_result, job))
         self._attempts.show(attempts, effects)
         is_told_above = bool(note(job, clock.now()))
         why = "Not tried yet." if is_told_above else job.waiting_for or "It was never tried."
@@ -180,6 +181,18 @@ class JobPage(StillView):
             if job.started_at and job.finished_at:
                 Node("dt", "Took")
                 Node("dd", duration(job.finished_at - job.started_at))
+
+
+def _draw_result(job: JobView) -> None:
+    """What was made, then what is told of it; the names of files are told by the list of them."""
+    if not job.result:
+        return
+    with _panel("Result"):
+        if job.status is Status.COMPLETED and has_media(job):
+            with Node("div", "", "media"):
+                show_media(job)
+        shown = {name: value for name, value in job.result.items() if not (has_media(job) and name in SHOWN_AS_MEDIA)}
+        show_payload(shown)
 
 
 def _draw_values(title: str, values: dict[str, Any] | None) -> None:

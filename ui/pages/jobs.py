@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from nicegui import PageArguments, ui
 
 from engine import clock
+from engine.jobs.base import ResultLine
 from engine.views import JobView, Page
 from models.rights import Right
 from models.states import Category
@@ -20,7 +21,7 @@ from ui.components.new_job import NewJobDialog
 from ui.components.node import Node, button
 from ui.layout import Shell, StillView
 from ui.live import Draw
-from ui.present import Action, web_link
+from ui.present import Action
 from ui.reader import Reader
 from ui.theme import CATEGORIES
 
@@ -132,7 +133,7 @@ class JobsPage(StillView):
     def _row(self, job: JobView, now: datetime) -> JobRow:
         job_type = self._atlas.queries.job_type(job.type)
         line = job_type.result_line(job.result or {}) if job_type else None
-        return JobRow(job, self._icon(job), now, (line.text, web_link(line.url)) if line else ("", None))
+        return JobRow(job, self._icon(job), now, line or ResultLine(""))
 
     def _icon(self, job: JobView) -> str:
         job_type = self._atlas.queries.job_type(job.type)

@@ -88,9 +88,9 @@ async def test_a_script_with_a_picture_becomes_a_film_with_captions_and_a_thumbn
     payload = {"script": SCRIPT, "images": [{"data": picture()}], "format": "square"}
     async with running(settings, VideoRender()) as atlas:
         job = await until_status(atlas, await submitted(atlas, "VIDEO_RENDER", payload), Status.COMPLETED)
-        assert job.summary == "A film · 5 s · square"
+        assert job.summary == "A film · 4.8 s · square"
         assert job.result is not None
-        assert job.result["message"] == "A video of 5 s, 1080 × 1080"
+        assert job.result["message"] == "A video of 4.8 s, 1080 × 1080"
         assert await atlas.downloads.artifact_names(job) == ["captions.vtt", "thumbnail.jpg", "video.mp4"]
         stored = await atlas.downloads.artifact(job.id, "video.mp4")
         assert stored.path is not None
