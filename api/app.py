@@ -14,6 +14,7 @@ from api.health import health_routes
 from api.openapi import describe
 from api.rest import channel_routes, engine_routes, job_routes
 from api.schemas import Problem
+from api.secrets import secret_routes
 from api.sign_in import SignIn, sign_in_routes
 from api.webhooks import webhook_routes
 from engine.engine import Atlas
@@ -26,7 +27,7 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     problems.install(app)
     app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
-    own = (job_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes)
+    own = (job_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes, secret_routes)
     for router in (*(routes(atlas) for routes in own), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)
     for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):

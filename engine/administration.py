@@ -3,7 +3,6 @@
 from contextlib import suppress
 from typing import Any
 
-from httpx import URL, InvalidURL
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
@@ -13,7 +12,7 @@ from engine.events import Bus, ChannelsChanged, TypesChanged
 from engine.faults import shown
 from engine.jobs import Registry
 from engine.names import name_faults
-from engine.outbound import allowed, http_client
+from engine.outbound import allowed, http_client, is_web_address
 from engine.rows import channel_view
 from engine.settings import Settings
 from engine.vault import Vault
@@ -150,12 +149,3 @@ def _kind_faults(kind: str, url: str, credentials: dict[str, Any]) -> list[Field
         known = ", ".join(CREDENTIALS[kind]) or "none"
         faults.append(FieldError(f"credentials.{key}", f"{key} is not used by {kind}; it takes {known}"))
     return faults
-
-
-def is_web_address(url: str) -> bool:
-    """Whether it is an http or https URL with a host, and without a password in it."""
-    try:
-        parsed = URL(url)
-    except (InvalidURL, TypeError):
-        return False
-    return parsed.scheme in ("http", "https") and bool(parsed.host) and not parsed.userinfo and len(url) <= 500

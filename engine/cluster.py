@@ -16,6 +16,7 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    SecretsChanged,
     StopAsked,
     TypesChanged,
     WebhooksChanged,
@@ -137,6 +138,8 @@ def _told(event: Event) -> list[Any]:
             return ["types", 0]
         case WebhooksChanged():
             return ["webhooks", 0]
+        case SecretsChanged():
+            return ["secrets", 0]
         case AccessChanged():
             return ["access", 0]
         case EngineChanged():
@@ -162,6 +165,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield TypesChanged()
             case "webhooks":
                 yield WebhooksChanged()
+            case "secrets":
+                yield SecretsChanged()
             case "access":
                 yield AccessChanged()
             case "engine":

@@ -17,9 +17,10 @@ from engine.pace import Pace
 from engine.queries import Queries
 from engine.reports import Heard, Report, Reports
 from engine.settings import Settings
+from engine.stored_secrets import StoredSecrets
 from engine.submission import Submission
 from engine.tokens import Tokens
-from engine.views import AgentView, ChannelView, DeliveryView, JobView, PersonView, TokenView, WebhookView
+from engine.views import AgentView, ChannelView, DeliveryView, JobView, PersonView, SecretView, TokenView, WebhookView
 from engine.webhooks import Webhooks
 from models.rights import Right, Role
 from models.states import Move
@@ -44,6 +45,7 @@ class Services(Protocol):
     agents: Agents
     reports: Reports
     webhooks: Webhooks
+    secrets: StoredSecrets
     access: Access
     tokens: Tokens
     audit: Audit
@@ -63,6 +65,7 @@ class Office:
         self.agents = services.agents
         self.reports = services.reports
         self.webhooks = services.webhooks
+        self.secrets = services.secrets
         self.access = services.access
         self.tokens = services.tokens
         self.audit = services.audit
@@ -230,6 +233,24 @@ class Desk:
         return await self._administer(
             "channel.test", f"channel {channel_id}", lambda: test(channel_id), told=lambda view: {"fault": view.fault}
         )
+
+    # -- secrets ---------------------------------------------------------------------------------------------
+
+    async def secrets(self) -> list[SecretView]:
+        """Every stored secret, without its value."""
+        await self._allowed(Right.ADMINISTER)
+        return await self._office.secrets.all()
+
+    async def put_secret(self, name: str, value: str) -> SecretView:
+        """See `StoredSecrets.put`; the log tells the name alone."""
+        actor = await self._allowed(Right.ADMINISTER)
+        put = self._office.secrets.put
+        return await self._administer("secret.set", f"secret {name}", lambda: put(name, value, actor.name))
+
+    async def remove_secret(self, name: str) -> None:
+        """See `StoredSecrets.remove`."""
+        remove = self._office.secrets.remove
+        await self._administer("secret.remove", f"secret {name}", lambda: remove(name))
 
     # -- webhooks --------------------------------------------------------------------------------------------
 

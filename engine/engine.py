@@ -31,6 +31,7 @@ from engine.queries import Queries
 from engine.reports import Reports
 from engine.rescuer import Rescuer
 from engine.settings import Settings
+from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
 from engine.webhooks import Webhooks
 
@@ -59,6 +60,7 @@ class Atlas:
         self._cluster = Cluster(settings, self.id, self.bus)
         self.agents = Agents(settings, self.registry, self.bus, self._ledger)
         self.webhooks = Webhooks(settings, self.bus)
+        self.secrets = StoredSecrets(settings, self.bus)
         self._deliverer = Deliverer(settings, self.bus, self._ledger, self.queries, health, self._cluster)
         self.reports = Reports(settings, self.registry, self.bus, self._ledger, self.agents)
         self.office = Office(self)

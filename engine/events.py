@@ -64,6 +64,11 @@ class WebhooksChanged:
 
 
 @dataclass(frozen=True)
+class SecretsChanged:
+    """A stored secret was set or removed."""
+
+
+@dataclass(frozen=True)
 class AccessChanged:
     """Somebody's session, role or token ended or changed."""
 
@@ -82,6 +87,7 @@ Event = (
     | ChannelsChanged
     | TypesChanged
     | WebhooksChanged
+    | SecretsChanged
     | AccessChanged
     | EngineChanged
 )

@@ -80,6 +80,15 @@ def undressed(address: Address) -> Address:
     return address
 
 
+def is_web_address(url: str) -> bool:
+    """Whether it is an http or https URL with a host, and without a password in it."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host) and not parsed.userinfo and len(url) <= 500
+
+
 async def allowed(settings: "Settings") -> Allowed:
     """Where this installation may reach: on a laptop where nobody signs in, its own servers too."""
     hosts, networks = set(), []

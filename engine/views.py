@@ -131,6 +131,16 @@ class WebhookView:
 
 
 @dataclass(frozen=True)
+class SecretView:
+    """A stored secret without its value; `used_at` is when a job last used it."""
+
+    name: str
+    created_by: str
+    created_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True)
 class DeliveryView:
     """A message to a webhook, and how far it has come."""
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
-from engine.administration import is_web_address
 from engine.errors import FieldError, InvalidInput, NotFound
 from engine.events import Bus, WebhooksChanged
 from engine.faults import shown
 from engine.names import name_faults
+from engine.outbound import is_web_address
 from engine.settings import Settings
 from engine.vault import Vault
 from engine.views import DeliveryView, WebhookView

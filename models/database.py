@@ -35,6 +35,8 @@ MODELS = (
     "models.webhook",
     "models.defined_type",
     "models.agent",
+    "models.stored_secret",
+    "models.article",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

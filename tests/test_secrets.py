@@ -21,6 +21,8 @@ PLANTED = {
 }
 CREDENTIAL = "canary-access-token"
 PERSON_PASSWORD = "canary-person-password"
+STORED = "canary-stored-secret"
+BODY = "{{ secrets.CANARY }}"
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
 
 
@@ -53,7 +55,11 @@ def test_no_secret_is_anywhere_to_be_read(tmp_path: Path, own_database: str, mai
         httpx.get(f"{runner.url}/api/v1/jobs", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
         hook = {"name": "ops", "url": f"{mastodon.url}/hook"}
         signing = admin.post("/api/v1/webhooks", json=hook).json()["secret"].removeprefix("whsec_")
-        secrets = [*PLANTED.values(), CREDENTIAL, PERSON_PASSWORD, session, token, signing]
+        admin.put("/api/v1/secrets/CANARY", json={"value": STORED})
+        call = {"url": f"{mastodon.url}/api/v1/none", "headers": ["X-Key: {{ secrets.CANARY }}"], "body": BODY}
+        jobs.append(runner.submit("WEBHOOK_CALL", call))
+        runner.until(jobs[-1], "failed")
+        secrets = [*PLANTED.values(), CREDENTIAL, STORED, PERSON_PASSWORD, session, token, signing]
         for place, text in everything_readable(runner, jobs, tmp_path).items():
             for secret in secrets:
                 assert secret not in text, f"{secret[:12]}… is in {place}"

@@ -24,6 +24,7 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    SecretsChanged,
     TypesChanged,
     WebhooksChanged,
 )
@@ -191,7 +192,7 @@ class Live:
             case AccessChanged():
                 self._access_changed.set()
                 self._stale = True
-            case ChannelsChanged() | TypesChanged() | WebhooksChanged() | EngineChanged():
+            case ChannelsChanged() | TypesChanged() | WebhooksChanged() | SecretsChanged() | EngineChanged():
                 self._stale = True
             case _:
                 return

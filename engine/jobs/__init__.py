@@ -10,6 +10,7 @@ from engine.jobs.base import JobType
 from engine.jobs.email_send import EmailSend
 from engine.jobs.social_post import SocialPost
 from engine.jobs.video_render import VideoRender
+from engine.jobs.webhook_call import WebhookCall
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Registry:
 
 def load_registry() -> Registry:
     """The built-in types and those of installed packages; one that cannot be loaded is logged and left out."""
-    types: list[AnyJobType] = [EmailSend(), SocialPost(), VideoRender()]
+    types: list[AnyJobType] = [EmailSend(), SocialPost(), VideoRender(), WebhookCall()]
     for entry in entry_points(group=ENTRY_POINT):
         try:
             types.append(_usable(entry.load()(), types))

@@ -19,8 +19,10 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    SecretsChanged,
     StopAsked,
     TypesChanged,
+    WebhooksChanged,
 )
 from engine.settings import Settings
 from models.states import Move
@@ -34,6 +36,8 @@ ALL: list[Event] = [
     AttemptEnded(7),
     ChannelsChanged(),
     TypesChanged(),
+    WebhooksChanged(),
+    SecretsChanged(),
     AccessChanged(),
     EngineChanged(),
 ]

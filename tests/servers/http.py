@@ -182,6 +182,9 @@ def _handler_of(server: FakeServer) -> type[BaseRequestHandler]:
         def do_POST(self) -> None:
             self.do_GET()
 
+        def do_PUT(self) -> None:
+            self.do_GET()
+
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name in the standard library)
             """Say nothing."""
 

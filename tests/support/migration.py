@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from models.agent import Agent
+from models.article import Article, ArticleVersion
 from models.attempt import Attempt, LogLine
 from models.audit import AuditEntry, AuditHead, Deed, append
 from models.channel import Channel, FeedEntry
@@ -22,6 +23,7 @@ from models.job import Job
 from models.person import Identity, Person, Session
 from models.statement import stored_time
 from models.states import AttemptOutcome, Category, Phase, Priority, Status
+from models.stored_secret import StoredSecret
 from models.token import Token
 from models.type_policy import TypePolicy
 from models.webhook import Delivery, Webhook
@@ -32,7 +34,8 @@ from tests.support.postgres import Postgres
 LONG_AGO = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
 ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
 OUTSIDE = (Webhook, Delivery, DefinedType, Agent)
-MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS, *OUTSIDE)
+MADE = (StoredSecret, Article, ArticleVersion)
+MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS, *OUTSIDE, *MADE)
 EVERYTHING: dict[str, Any] = {
     "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
     "numbers": [0, -1, 2**53, 9007199254740993, 0.1, 1e308, 5e-324, -0.0],
@@ -109,6 +112,11 @@ async def _fill_outside() -> None:
     await Agent.create(
         name="polyglot", token_id=1, types=["TRANSLATE"], concurrency=2, registered_at=LONG_AGO, last_seen_at=LONG_AGO
     )
+    await StoredSecret.create(name="CHAT", sealed="sealed", used_at=LONG_AGO, **made)
+    words: dict[str, Any] = {"title": EVERYTHING["words"][:200], "tags": ["ä", "b"]}
+    article = await Article.create(slug="how", version=1, created_at=LONG_AGO, updated_at=LONG_AGO, **words)
+    body: dict[str, Any] = {"body": "# How", "text": "How"}
+    await ArticleVersion.create(article_id=article.id, number=1, job_id=1, **words, **body, **made)
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:

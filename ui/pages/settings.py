@@ -1,5 +1,6 @@
 """Settings: the channels where posts go, the limits of job types, and how mail leaves."""
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ from nicegui import PageArguments, ui
 from engine import clock
 from engine.administration import CREDENTIALS
 from engine.errors import InvalidInput, JobRunnerError, NotAllowed, SignedOut
-from engine.views import ChannelView, PersonView, TokenView, TypeView, WebhookView
+from engine.views import ChannelView, PersonView, SecretView, TokenView, TypeView, WebhookView
 from models.rights import Right
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
@@ -16,6 +17,7 @@ from ui.components.job_card import time_node
 from ui.components.node import Node, button
 from ui.components.people import People
 from ui.components.redrawn import Redrawn
+from ui.components.secrets import Secrets
 from ui.components.toasts import tell
 from ui.components.tokens import Tokens
 from ui.components.type_policies import TypePolicies
@@ -38,7 +40,14 @@ HELP = {
 }
 
 
-_Access = tuple[list[PersonView], list[TokenView], list[WebhookView]]
+@dataclass(frozen=True)
+class _Access:
+    """What administrators alone see."""
+
+    people: list[PersonView] = field(default_factory=list)
+    tokens: list[TokenView] = field(default_factory=list)
+    webhooks: list[WebhookView] = field(default_factory=list)
+    secrets: list[SecretView] = field(default_factory=list)
 
 
 class SettingsPage(StillView):
@@ -58,7 +67,8 @@ class SettingsPage(StillView):
             Node("h2", "Mail")
             Node("p", self._mail(), "muted")
         if self._may_administer:
-            self._people, self._tokens, self._webhooks = People(shell), Tokens(shell), Webhooks(shell)
+            self._people, self._tokens = People(shell), Tokens(shell)
+            self._webhooks, self._secrets = Webhooks(shell), Secrets(shell)
             with Node("section", "", "panel", aria_label="Audit"), Node("div", "", "panel-head"):
                 Node("h2", "Audit log")
                 Node("a", "Open the audit log", "button", href="/app/settings/audit", data_icon="history")
@@ -71,7 +81,7 @@ class SettingsPage(StillView):
         shell.show("Settings", "/app/settings", self)
 
     async def read(self, reader: Reader) -> Draw:
-        """Read channels, job types, people, tokens and webhooks again."""
+        """Read channels, job types, people, tokens, webhooks and secrets again."""
         access = await self._read_access()
         channels, types = await reader.queries.channels(), await reader.queries.types()
         return partial(self._show_all, channels, types, access)
@@ -79,18 +89,18 @@ class SettingsPage(StillView):
     async def _read_access(self) -> _Access:
         desk = self._shell.desk
         try:
-            return await desk.people(), await desk.tokens(), await desk.webhooks()
+            return _Access(await desk.people(), await desk.tokens(), await desk.webhooks(), await desk.secrets())
         except (NotAllowed, SignedOut):
-            return [], [], []
+            return _Access()
 
     def _show_all(self, channels: list[ChannelView], types: list[TypeView], access: _Access) -> None:
         self._list.show(channels, partial(self._draw_channels, channels))
         self._types.show(types)
         if self._may_administer:
-            people, tokens, webhooks = access
-            self._people.show(people)
-            self._tokens.show(tokens)
-            self._webhooks.show(webhooks)
+            self._people.show(access.people)
+            self._tokens.show(access.tokens)
+            self._webhooks.show(access.webhooks)
+            self._secrets.show(access.secrets)
 
     def _draw_channels(self, channels: list[ChannelView]) -> None:
         for channel in channels:

@@ -1,0 +1,123 @@
+"""Templates in payloads: `{{ … }}` with names and a few filters, and nothing that repeats, calls or includes.
+
+So a template ends at once, whatever it says, and reads nothing but the values that it is given (Jinja's sandbox).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from engine.faults import shown
+
+FILTERS = ("tojson", "upper", "lower", "trim", "urlencode", "default")
+MAX_RENDERED = 1_000_000
+_ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.Const,
+    nodes.Filter,
+)
+
+Values = Mapping[str, Any]
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """A dot and brackets find members of values, and never what Python has of its own."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The member of this name."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """The member or entry; what is not there is undefined."""
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            return self.undefined(obj=obj, name=argument)
+
+
+def _environment() -> _Environment:
+    environment = _Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)
+    own = {name: environment.filters[name] for name in FILTERS}
+    environment.filters = {**own, "tojson": lambda value: json.dumps(value, ensure_ascii=False)}
+    environment.globals = {}
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+class TemplateFault(ValueError):
+    """The template breaks a rule, or has no value for a name; says which."""
+
+
+def check(text: str, names: set[str]) -> None:
+    """Refuse a template that could not be rendered with values of these names.
+
+    Raises:
+        TemplateFault: what is wrong, as the end of a sentence that begins with the field.
+    """
+    for node in _walk(_parsed(text)):
+        if not isinstance(node, _ALLOWED):
+            what = type(node).__name__.lower()
+            raise TemplateFault(f"may have names and filters in {{{{ … }}}} only, not {what}")
+        if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+            raise TemplateFault(f"may use the filters {', '.join(FILTERS)}, not {shown(node.name)}")
+        if isinstance(node, nodes.Name) and node.name not in names:
+            raise TemplateFault(f"may use {', '.join(sorted(names))}, not {shown(node.name)}")
+        attribute = node.attr if isinstance(node, nodes.Getattr) else ""
+        if attribute.startswith("_"):
+            raise TemplateFault(f"may not use {shown(attribute)}")
+
+
+def members_of(text: str, name: str) -> set[str]:
+    """What of `name` the template uses, as in {{ secrets.TOKEN }} or {{ secrets["TOKEN"] }}."""
+    used = set()
+    for node in _walk(_parsed(text)):
+        if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == name:
+            used.add(node.attr)
+        if isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Name) and node.node.name == name:
+            used.add(str(node.arg.value) if isinstance(node.arg, nodes.Const) else "?")
+    return used
+
+
+def render(text: str, values: Values) -> str:
+    """The text with the values in their places.
+
+    Raises:
+        TemplateFault: a value is missing, or cannot be used so.
+    """
+    check(text, set(values))
+    try:
+        rendered = _ENVIRONMENT.from_string(text).render(values)
+    except (UndefinedError, SecurityError) as error:
+        raise TemplateFault(f"cannot be filled in: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise TemplateFault(f"cannot be filled in: {error}") from None
+    if len(rendered) > MAX_RENDERED:
+        rule = f"must have at most {MAX_RENDERED:,} characters when it is filled in"
+        raise TemplateFault(f"{rule}, not {len(rendered):,}")
+    return rendered
+
+
+def _parsed(text: str) -> nodes.Template:
+    try:
+        return _ENVIRONMENT.parse(text)
+    except TemplateSyntaxError as error:
+        raise TemplateFault(f"is no template: {error.message} (line {error.lineno})") from None
+    except RecursionError:
+        raise TemplateFault("is too deeply nested") from None
+
+
+def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in node.iter_child_nodes():
+        yield from _walk(child)

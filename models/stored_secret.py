@@ -1,0 +1,18 @@
+"""Secrets that jobs may use without anybody reading them: tokens and keys of services elsewhere."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class StoredSecret(Model):
+    """A secret by its name. `sealed` is encrypted, and never leaves the engine."""
+
+    id = fields.BigIntField(primary_key=True)
+    name = fields.CharField(max_length=64, unique=True)
+    sealed = fields.TextField()
+    created_by = fields.CharField(max_length=200)
+    created_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "stored_secret"

@@ -1,0 +1,72 @@
+"""Templates fill in values and do nothing else: whatever they say, they end at once and reach nothing."""
+
+from typing import Any
+
+import pytest
+
+from engine.templates import TemplateFault, check, members_of, render
+
+VALUES: dict[str, Any] = {"values": {"name": 'Ada "A"', "list": [1, 2]}, "secrets": {"TOKEN": "t0ken"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("plain { } %", "plain { } %"),
+        ("Bearer {{ secrets.TOKEN }}", "Bearer t0ken"),
+        ('{"text": {{ values.name | tojson }}}', '{"text": "Ada \\"A\\""}'),
+        ("{{ values['name'] | upper }}", 'ADA "A"'),
+        ("{{ values.list[1] }}", "2"),
+        ("{{ values.list | tojson }}\n", "[1, 2]\n"),
+        ("{{ values.none | default('x') }}", "x"),
+        ("{{ values.name | urlencode }}", "Ada%20%22A%22"),
+        ("{{ '{{ secrets.TOKEN }}' }}", "{{ secrets.TOKEN }}"),
+    ],
+)
+def test_values_stand_where_they_are_named(text: str, rendered: str) -> None:
+    assert render(text, VALUES) == rendered
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{% for i in range(10**9) %}x{% endfor %}", "not for"),
+        ("{% include 'me' %}", "not include"),
+        ("{% macro me() %}{{ me() }}{% endmacro %}{{ me() }}", "not macro"),
+        ("{% set x = 1 %}", "not assign"),
+        ("{{ values.name * 10**9 }}", "not mul"),
+        ("{{ range(5) }}", "not call"),
+        ("{{ values.items() }}", "not call"),
+        ("{{ values.__class__ }}", "may not use '__class__'"),
+        ("{{ other.name }}", "may use secrets, values, not 'other'"),
+        (
+            "{{ values.name | pprint }}",
+            "may use the filters tojson, upper, lower, trim, urlencode, default, not",
+        ),
+        ("{{ values.name | attr('x') }}", "not 'attr'"),
+        ("{{ unclosed", "is no template"),
+        ("{{" + "(" * 5000 + "}}", "is "),
+    ],
+)
+def test_whatever_repeats_calls_or_includes_is_refused_before_it_runs(text: str, words: str) -> None:
+    with pytest.raises(TemplateFault) as refused:
+        check(text, set(VALUES))
+    assert words in str(refused.value)
+    with pytest.raises(TemplateFault):
+        render(text, VALUES)
+
+
+def test_a_value_that_is_missing_is_named() -> None:
+    with pytest.raises(TemplateFault, match="has no attribute 'surname'"):
+        render("{{ values.surname }}", VALUES)
+
+
+def test_what_of_a_name_is_used_is_told_without_rendering() -> None:
+    text = "{{ secrets.ONE }} {{ secrets['TWO'] | tojson }} {{ values.THREE }}"
+    assert members_of(text, "secrets") == {"ONE", "TWO"}
+
+
+@pytest.mark.parametrize("text", ["{{ values.name.format }}", "{{ values['__class__'] }}", "{{ values.list.append }}"])
+def test_attributes_of_values_are_not_python_attributes(text: str) -> None:
+    with pytest.raises(TemplateFault, match="has no "):
+        render(text, VALUES)
