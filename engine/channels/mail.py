@@ -7,18 +7,19 @@ import hashlib
 import html
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from mimetypes import guess_type
 
 from markdown_it import MarkdownIt
 
 from engine.channels.mail_header import header_fault, mailbox, write_mailboxes, write_text
 from engine.errors import PermanentError
 
-__all__ = ["Mail", "body_fault", "build", "header_fault", "new_message_id"]
+__all__ = ["Attached", "Mail", "body_fault", "build", "header_fault", "new_message_id"]
 
 # Pure 7-bit parts, so that no server needs an extension; headers that were set raw leave as they are.
 _POLICY = SMTP.clone(cte_type="7bit", refold_source="none")
@@ -53,6 +54,14 @@ _STYLES = {
 
 
 @dataclass(frozen=True)
+class Attached:
+    """A file that goes with a mail, under the name that its receiver sees."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Mail:
     """What is to be sent; addresses as a person writes them, `body` is Markdown."""
 
@@ -62,6 +71,7 @@ class Mail:
     bcc: tuple[str, ...]
     subject: str
     body: str
+    attachments: tuple[Attached, ...] = ()
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -107,7 +117,11 @@ def build(mail: Mail, message_id: str, date: datetime) -> EmailMessage:
         message.set_raw(name, value)
     message.set_content(body)
     message.add_alternative(_page(mail.subject, body), subtype="html")
-    message.set_boundary(f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:40]}")
+    for attached in mail.attachments:
+        kind, _, subtype = (guess_type(attached.name)[0] or "application/octet-stream").partition("/")
+        message.add_attachment(attached.content, kind, subtype, filename=" ".join(attached.name.split()))
+    for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
+        part.set_boundary(f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:40]}{number or ''}")
     return message
 
 

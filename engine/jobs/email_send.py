@@ -1,6 +1,7 @@
 """EMAIL_SEND: one message to its recipients, through the configured mail server or into the outbox."""
 
 import socket
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,16 +9,19 @@ from pydantic import Field
 
 from engine import clock
 from engine.channels import outbox, smtp
-from engine.channels.mail import Mail, build, new_message_id
-from engine.errors import FieldError, InvalidInput
+from engine.channels.mail import Attached, Mail, build, new_message_id
+from engine.errors import FieldError, InvalidInput, PermanentError
+from engine.jobs.attached import Attachment
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import SINGLE_LINE, Addresses, TextBlock
 from engine.settings import Settings
-from engine.storage import open_storage
+from engine.storage import FILES, open_storage
 from models.states import Category
 
 TARGET = "mail"
 MAX_RECIPIENTS = 100
+MAX_ATTACHMENTS = 10
+MAX_ATTACHED_BYTES = 15_000_000  # together: encoded they are a third more, and many servers take 25 MB
 
 
 class EmailPayload(Payload):
@@ -30,6 +34,9 @@ class EmailPayload(Payload):
     body: Annotated[
         TextBlock, Field(title="Body", min_length=1, max_length=200_000, json_schema_extra={"multiline": True})
     ]
+    attachments: Annotated[
+        list[Attachment], Field(title="Attachments", max_length=MAX_ATTACHMENTS, json_schema_extra={"upload": "files"})
+    ] = []  # noqa: RUF012
 
 
 class EmailSend(JobType[EmailPayload]):
@@ -60,17 +67,27 @@ class EmailSend(JobType[EmailPayload]):
         return (TARGET,)
 
     async def accept(self, payload: EmailPayload, settings: Settings) -> EmailPayload:
-        """Refuse more recipients than one message may have."""
+        """Refuse more recipients, or more in its attachments, than one message may have; keep those by content."""
         count = len({*payload.to, *payload.cc, *payload.bcc})
         if count > MAX_RECIPIENTS:
             fault = f"Recipient, Cc and Bcc together must have at most {MAX_RECIPIENTS} addresses, not {count}"
             raise InvalidInput([FieldError("to", fault)])
-        return payload
+        rules: dict[str, Any] = {"kinds": None, "most": MAX_ATTACHED_BYTES}
+        kept = [
+            await each.keep(f"attachments.{number}", settings, title=f"Attachments {number + 1}", **rules)
+            for number, each in enumerate(payload.attachments)
+        ]
+        if (total := await _size(kept, settings)) > MAX_ATTACHED_BYTES:
+            rule = f"Attachments must have at most {MAX_ATTACHED_BYTES:,} bytes together, not {total:,}"
+            raise InvalidInput([FieldError("attachments", rule)])
+        return payload.model_copy(update={"attachments": kept})
 
     async def run(self, payload: EmailPayload, context: Context) -> dict[str, Any]:
         """Connect first, where every fault is certain; then send, once."""
         sender = sender_address(context.settings)
-        mail = Mail(sender, tuple(payload.to), tuple(payload.cc), tuple(payload.bcc), payload.subject, payload.body)
+        attached = tuple([await _attached(attachment, context.settings) for attachment in payload.attachments])
+        to, cc, bcc = tuple(payload.to), tuple(payload.cc), tuple(payload.bcc)
+        mail = Mail(sender, to, cc, bcc, payload.subject, payload.body, attached)
         identity = {"message_id": new_message_id(sender), "date": clock.now().isoformat()}
         server = mail_server(context.settings)
         if server is None:
@@ -78,6 +95,19 @@ class EmailSend(JobType[EmailPayload]):
         await context.log(f"Connecting to {server.host}, port {server.port}")
         async with smtp.connect(server) as session:
             return await context.effect(TARGET, identity, lambda kept: _send(mail, kept, session))
+
+
+async def _size(attachments: Sequence[Attachment], settings: Settings) -> int:
+    storage = open_storage(settings)
+    found = [await storage.find(f"{FILES}/{attachment.file}") for attachment in attachments]
+    return sum(file.size for file in found if file)
+
+
+async def _attached(attachment: Attachment, settings: Settings) -> Attached:
+    content = await open_storage(settings).get(f"{FILES}/{attachment.file}")
+    if content is None:
+        raise PermanentError(f"the attachment {attachment.name} is stored no more")
+    return Attached(str(attachment.name), content)
 
 
 async def _save(mail: Mail, identity: dict[str, Any], settings: Settings) -> dict[str, Any]:

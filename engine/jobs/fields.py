@@ -1,11 +1,9 @@
-"""Field types that payloads share: mail addresses, single lines, images."""
+"""Field types that payloads share: mail addresses, single lines, blocks of text."""
 
-import base64
-import binascii
 from typing import Annotated, Any
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from engine.channels.mail import body_fault
 from engine.channels.mail_header import address_fault, header_fault
@@ -71,26 +69,3 @@ SINGLE_LINE = AfterValidator(_single_line)
 
 TextBlock = Annotated[str, AfterValidator(_text_block)]
 """Text of any number of lines."""
-
-
-class ImageInput(BaseModel):
-    """An attached picture: given as base64 `data`, kept as `file`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    data: str | None = Field(None, description="PNG, JPEG, GIF or WebP, base64", repr=False)
-    file: str | None = Field(None, pattern=r"^[0-9a-f]{64}\.(png|jpg|gif|webp)$", description="an image stored before")
-    alt: Annotated[TextBlock, Field(min_length=1, max_length=1500)]
-
-    def content(self) -> bytes | None:
-        """The decoded picture, None when it is already stored.
-
-        Raises:
-            ValueError: `data` is not base64.
-        """
-        if self.data is None:
-            return None
-        try:
-            return base64.b64decode(self.data, validate=True)
-        except binascii.Error:
-            raise ValueError("must be base64") from None

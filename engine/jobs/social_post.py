@@ -16,8 +16,9 @@ from engine.errors import (
     PermanentError,
     TransientError,
 )
+from engine.jobs.attached import ImageInput
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
-from engine.jobs.fields import ImageInput, TextBlock
+from engine.jobs.fields import TextBlock
 from engine.outbound import allowed, http_client
 from engine.settings import Settings
 from engine.storage import FILES, Storage, open_storage
@@ -85,8 +86,7 @@ class SocialPost(JobType[SocialPayload]):
         rows = await _rows(payload.channels)
         faults = [*_unknown_channels(payload, rows), *_too_long(payload, list(rows.values()))]
         faults += _too_heavy(payload)
-        storage = open_storage(settings)
-        images = [await _keep_image(image, i, faults, storage) for i, image in enumerate(payload.images)]
+        images = [await _keep_image(image, i, faults, settings) for i, image in enumerate(payload.images)]
         if faults:
             raise InvalidInput(faults)
         return payload.model_copy(update={"images": images})
@@ -173,24 +173,13 @@ def _too_heavy(payload: SocialPayload) -> list[FieldError]:
     return [FieldError("images", f"Images together must have at most {MAX_IMAGES_BYTES:,} bytes, not {total:,}")]
 
 
-async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], storage: Storage) -> ImageInput:
-    field = f"images.{index}"
+async def _keep_image(image: ImageInput, index: int, faults: list[FieldError], settings: Settings) -> ImageInput:
+    title = f"Images {index + 1}"
     try:
-        content = image.content()
-    except ValueError as error:
-        faults.append(FieldError(f"{field}.data", f"Images {index + 1} {error}"))
+        return await image.keep(f"images.{index}", settings, kinds=files.IMAGES, most=MAX_IMAGE_BYTES, title=title)
+    except InvalidInput as error:
+        faults += error.errors
         return image
-    if content is None:
-        if image.file is None or await storage.find(f"{FILES}/{image.file}") is None:
-            faults.append(FieldError(field, f"Images {index + 1} must have data, or name a stored file"))
-        return image
-    kind = files.image_kind(content)
-    if kind is None or len(content) > MAX_IMAGE_BYTES:
-        rule = f"must be a PNG, JPEG, GIF or WebP of at most {MAX_IMAGE_BYTES:,} bytes, not {len(content):,} bytes"
-        faults.append(FieldError(field, f"Images {index + 1} {rule}{'' if kind else ' of something else'}"))
-        return image
-    name = await files.keep(storage, content, kind)
-    return ImageInput(file=name, alt=image.alt)
 
 
 def _image(image: ImageInput, storage: Storage) -> Image:

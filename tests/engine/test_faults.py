@@ -51,7 +51,7 @@ POST = {"text": "Hello", "channels": ["feed"]}
         (
             EmailPayload,
             {**MAIL, "colour": "red"},
-            ["colour: colour is not a field here; the fields are to, cc, bcc, subject, body"],
+            ["colour: colour is not a field here; the fields are to, cc, bcc, subject, body, attachments"],
         ),
         (SocialPayload, {**POST, "channels": []}, ["channels: Channels must name at least one"]),
         (SocialPayload, {**POST, "channels": "feed"}, ["channels: Channels must be a list, not 'feed'"]),

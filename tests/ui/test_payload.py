@@ -18,6 +18,7 @@ from ui.components.payload import label, words
         (["a@b.example", "c@d.example"], "a@b.example, c@d.example"),
         ([], "—"),
         ({"file": "x.png", "alt": "A meadow"}, "picture: A meadow"),
+        ({"file": "0123.pdf", "name": "Report.pdf"}, "Report.pdf"),
         ({"file": f"{'0123456789abcdef' * 4}.mp3"}, "01234567….mp3"),
         ({"a@b.example": "550 no such user"}, "A@b.example: 550 no such user"),
         ([{"channel": "feed", "url": "/posts/1"}], "Channel: feed; Url: /posts/1"),

@@ -1,6 +1,7 @@
 """Files in a form: chosen from this computer, or named by the job that made them."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +16,15 @@ MAX_BYTES = 5_500_000  # as base64 it must fit in one request; what is larger co
 
 @dataclass(frozen=True)
 class Kind:
-    """What a field takes: the words on its button, and how many."""
+    """What a field takes: the words on its button, and how many; without endings any file, under its name."""
 
     word: str
-    endings: frozenset[str]
+    endings: frozenset[str] | None
     many: bool = False
 
 
 KINDS = {
+    "files": Kind("Attach files", None, many=True),
     "pictures": Kind("Add pictures", files.IMAGES, many=True),
     "picture": Kind("Add a picture", files.IMAGES),
     "sound": Kind("Add a sound file", files.SOUNDS),
@@ -40,37 +42,34 @@ class FilesField(Field):
     def _build(self, target: str) -> Any:
         self._list = Node("div", "", "upload-list")
         upload = ui.upload(on_upload=self._on_upload, auto_upload=True, multiple=True, max_file_size=MAX_BYTES)
-        accepted = ",".join(f".{ending}" for ending in sorted(self._kind.endings))
-        upload.props(f'accept="{accepted}"')
+        if self._kind.endings:
+            accepted = ",".join(f".{ending}" for ending in sorted(self._kind.endings))
+            upload.props(f'accept="{accepted}"')
         with Node("div", "", "upload-ways"):
             # The library's uploader is no button to assistive technology; this one is, and asks it for files.
             label = f"{self._kind.word}: {self._title}"
             add = button(self._kind.word, "", "attach_file", id=target, aria_label=label)
             add.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
-            named = ui.input(placeholder="or a job’s file: 12/card.png").props("outlined dense").classes("grow")
-            named.props["aria-label"] = f"{self._title} from a job"
-            named.on("keydown.enter.prevent", lambda: self._on_named(named))
-            named.on("blur", lambda: self._on_named(named))
+            named_file(f"{self._title} from a job", self._on_named)
         upload.on("rejected", lambda: self.show_fault(f"{self._words()} of at most {MAX_BYTES:,} bytes"))
         return upload
 
     def _words(self) -> str:
-        return f"It must be one of {', '.join(sorted(self._kind.endings))}"
+        return f"It must be one of {', '.join(sorted(self._kind.endings or ()))}"
 
-    def _on_named(self, named: ui.input) -> None:
-        if text := (named.value or "").strip():
-            named.set_value("")
-            self._add({"artifact": text}, text)
+    def _on_named(self, name: str) -> None:
+        self._add({"artifact": name}, name)
 
     async def _on_upload(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
         self._input.run_method("removeUploadedFiles")  # a reset would end the uploads that are still under way
         if len(content) > MAX_BYTES:
             self.show_fault(f"{event.file.name} must have at most {MAX_BYTES:,} bytes, not {len(content):,}")
-        elif files.kind_of(content) not in self._kind.endings:
+        elif self._kind.endings and files.kind_of(content) not in self._kind.endings:
             self.show_fault(f"{event.file.name}: {self._words().lower()}")
         else:
-            self._add({"data": base64.b64encode(content).decode()}, event.file.name)
+            name = {} if self._kind.endings else {"name": event.file.name}
+            self._add({"data": base64.b64encode(content).decode(), **name}, event.file.name)
 
     def _add(self, given: dict[str, str], name: str) -> None:
         self.show_fault("")
@@ -96,3 +95,17 @@ class FilesField(Field):
 
     def focus(self) -> None:
         """The fault is announced; there is no one input to go to."""
+
+
+def named_file(label: str, on_name: Callable[[str], None]) -> None:
+    """A place to write the file of an earlier job, as 12/card.png; it is taken by Enter, or by going elsewhere."""
+    named = ui.input(placeholder="or a job’s file: 12/card.png").props("outlined dense").classes("grow")
+    named.props["aria-label"] = label
+
+    def take() -> None:
+        if text := (named.value or "").strip():
+            named.set_value("")
+            on_name(text)
+
+    named.on("keydown.enter.prevent", take)
+    named.on("blur", take)

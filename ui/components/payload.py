@@ -52,6 +52,8 @@ def words(value: Any) -> str:
             return ", ".join(words(entry) for entry in value) or "—"
         case {"alt": str(alt)}:
             return f"picture: {alt}"
+        case {"file": str(), "name": str(name)}:
+            return name
         case {"file": str(file), **rest} if not rest:
             return f"{file[:8]}….{file.rpartition('.')[2]}"
         case dict():

@@ -8,6 +8,7 @@ from nicegui import events, ui
 from engine.engine import Atlas
 from engine.jobs.social_post import MAX_IMAGE_BYTES, MAX_IMAGES
 from ui.components.fields import Field
+from ui.components.file_fields import named_file
 from ui.components.node import Node, button, icon_button
 
 
@@ -33,48 +34,56 @@ class ImagesField(Field):
     """Up to four pictures, each with the text for people who cannot see it."""
 
     def __init__(self, title: str, **more: Any) -> None:
-        self._images: list[tuple[str, Any, Node]] = []
+        self._images: list[tuple[dict[str, str], Any, Node]] = []
         super().__init__(title, **more)
 
     def _build(self, target: str) -> Any:
         self._list = Node("div", "", "upload-list")
         upload = ui.upload(on_upload=self._on_upload, auto_upload=True, multiple=True, max_file_size=MAX_IMAGE_BYTES)
         upload.props('accept="image/png,image/jpeg,image/gif,image/webp"')
-        # The library's uploader is no button to assistive technology; this one is, and asks it for files.
-        add = button("Add images", "", "add_photo_alternate", id=target, aria_label="Add images")
-        add.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
+        with Node("div", "", "upload-ways"):
+            # The library's uploader is no button to assistive technology; this one is, and asks it for files.
+            add = button("Add images", "", "add_photo_alternate", id=target, aria_label="Add images")
+            add.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
+            named_file("Image from a job", self._on_named)
         upload.on(
             "rejected",
             lambda: self.show_fault(f"Images must be pictures of at most {MAX_IMAGE_BYTES:,} bytes"),
         )
         return upload
 
+    def _on_named(self, name: str) -> None:
+        self._add({"artifact": name}, name)
+
     async def _on_upload(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
         self._input.run_method("removeUploadedFiles")  # a reset would end the uploads that are still under way
-        if len(self._images) >= MAX_IMAGES:
-            self.show_fault(f"Images must be at most {MAX_IMAGES}; {event.file.name} is left out")
-            return
         if len(content) > MAX_IMAGE_BYTES:
             self.show_fault(
                 f"Images must have at most {MAX_IMAGE_BYTES:,} bytes, {event.file.name} has {len(content):,}"
             )
             return
+        self._add({"data": base64.b64encode(content).decode()}, event.file.name)
+
+    def _add(self, given: dict[str, str], name: str) -> None:
+        if len(self._images) >= MAX_IMAGES:
+            self.show_fault(f"Images must be at most {MAX_IMAGES}; {name} is left out")
+            return
         self.show_fault("")
         with self._list, Node("div", "", "list-row") as row:
-            alt = ui.input(placeholder=f"Describe {event.file.name} for people who cannot see it")
-            alt.props("outlined dense").classes("grow").props["aria-label"] = f"Description of {event.file.name}"
-            entry = (base64.b64encode(content).decode(), alt, row)
-            icon_button(f"Remove {event.file.name}", "close").on_press(lambda: self._remove(entry))
+            alt = ui.input(placeholder=f"Describe {name} for people who cannot see it")
+            alt.props("outlined dense").classes("grow").props["aria-label"] = f"Description of {name}"
+            entry = (given, alt, row)
+            icon_button(f"Remove {name}", "close").on_press(lambda: self._remove(entry))
         self._images.append(entry)
 
-    def _remove(self, entry: tuple[str, Any, Node]) -> None:
+    def _remove(self, entry: tuple[dict[str, str], Any, Node]) -> None:
         self._images.remove(entry)
         entry[2].delete()
 
     def value(self) -> Any:
         """Each picture with its description."""
-        return [{"data": data, "alt": alt.value or ""} for data, alt, _ in self._images]
+        return [{**given, "alt": alt.value or ""} for given, alt, _ in self._images]
 
     def focus(self) -> None:
         """The fault is announced; there is no one input to go to."""

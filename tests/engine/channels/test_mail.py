@@ -1,6 +1,7 @@
 """What a mail looks like on the wire."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -8,7 +9,7 @@ from email.policy import SMTPUTF8
 
 import pytest
 
-from engine.channels.mail import Mail, body_fault, build, new_message_id
+from engine.channels.mail import Attached, Mail, body_fault, build, new_message_id
 from engine.errors import PermanentError
 
 DATE = datetime(2026, 11, 23, 15, 48, tzinfo=UTC)
@@ -161,3 +162,28 @@ def test_every_mail_gets_a_message_id_of_its_own_in_the_senders_domain() -> None
     first, second = (new_message_id("Jobs <jobs@bücher.example>") for _ in range(2))
     assert re.fullmatch(r"<[0-9a-f]{32}@xn--bcher-kva\.example>", first)
     assert first != second
+
+
+def test_attached_files_arrive_whole_under_their_names_and_the_text_stays_what_is_read_first() -> None:
+    files = (Attached("Bericht – Übersicht.pdf", b"%PDF-1.7 \x00\xff" * 1000), Attached("table.csv", "ä;b\n".encode()))
+    mail = replace(a_mail(), attachments=files)
+    message = as_read(mail)
+    assert message.get_content_type() == "multipart/mixed"
+    assert [(part.get_filename(), part.get_content_type()) for part in message.iter_attachments()] == [
+        ("Bericht – Übersicht.pdf", "application/pdf"),
+        ("table.csv", "text/csv"),
+    ]
+    assert [part.get_payload(decode=True) for part in message.iter_attachments()] == [file.content for file in files]
+    assert part(mail, "plain") == "Hello *you*\n"
+    assert "<em>you</em>" in part(mail, "html")
+    wire = build(mail, MESSAGE_ID, DATE).as_bytes()
+    assert wire == build(mail, MESSAGE_ID, DATE).as_bytes(), "a retry sends the identical bytes"
+    assert wire.isascii()
+    assert max(map(len, wire.splitlines())) <= 998
+
+
+def test_a_name_that_could_break_the_headers_does_not() -> None:
+    mail = replace(a_mail(), attachments=(Attached('x"\r\nBcc: eve@example.org\r\n.txt', b"x"),))
+    message = as_read(mail)
+    assert "Bcc" not in message
+    assert all("Bcc" not in part for part in message.walk())

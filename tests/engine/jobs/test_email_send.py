@@ -1,5 +1,6 @@
 """EMAIL_SEND against a real mail server: what arrives, once, under the identity that was stored."""
 
+import base64
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import SMTP
@@ -10,13 +11,14 @@ import pytest
 
 from engine.engine import Atlas
 from engine.errors import InvalidInput
+from engine.jobs.base import Context
 from engine.jobs.email_send import EmailSend, mail_server
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from engine.storage import open_storage
 from models.states import Status
 from tests.servers.smtp import SmtpTestServer
-from tests.support.engine import changed, running, submitted, until_status
+from tests.support.engine import changed, running, scripted, submitted, until_status
 
 MAIL = {"to": ["ada@example.org", "bob@example.org"], "subject": "Hello", "body": "Dear **all**"}
 
@@ -193,3 +195,56 @@ def test_a_server_without_a_port_is_reached_on_the_usual_one(security: Any, port
     server = mail_server(Settings(smtp_host="mail.example.org", smtp_security=security))
     assert server
     assert server.port == port
+
+
+@pytest.mark.either
+async def test_a_file_of_an_earlier_job_goes_with_a_mail_as_it_was_when_that_was_accepted(
+    settings: Settings, server: SmtpTestServer
+) -> None:
+    async def report(context: Context) -> dict[str, Any]:
+        context.artifact("Bericht.csv").write_bytes(b"a;b\n1;2\n")
+        return {}
+
+    async with running(through(server, settings), QuickEmailSend(), scripted(report)) as atlas:
+        earlier = await submitted(atlas)
+        await until_status(atlas, earlier, Status.COMPLETED)
+        more = {"data": base64.b64encode(b"hello").decode(), "name": "hello.txt"}
+        payload = {**MAIL, "attachments": [f"{earlier}/Bericht.csv", more]}
+        job_id = await submitted(atlas, "EMAIL_SEND", payload, requires_approval=True)
+        for file in settings.data_dir.rglob("Bericht.csv"):
+            file.write_bytes(b"changed")
+        await atlas.commands.approve(job_id)
+        job = await until_status(atlas, job_id, Status.COMPLETED)
+    (received,) = server.messages
+    parts = received.message.iter_attachments()
+    attached = {part.get_filename(): part.get_payload(decode=True) for part in parts}
+    assert attached == {"Bericht.csv": b"a;b\n1;2\n", "hello.txt": b"hello"}
+    assert [set(each) for each in job.payload["attachments"]] == [{"file", "name"}] * 2
+
+
+@pytest.mark.either
+@pytest.mark.parametrize(
+    ("attachments", "field", "words"),
+    [
+        (["7/none.pdf"], "payload.attachments.0", "Attachments 1 must be a file that an earlier job made"),
+        (["none.pdf"], "payload.attachments.0", "Attachments 1 must be base64 data, or a file of an earlier job"),
+        ([{"data": "%"}], "payload.attachments.0.data", "Attachments 1 must be base64"),
+        ([{"data": "aA==", "name": "../x"}], "payload.attachments.0.name", "must be a plain file name"),
+        ([{"data": "aA=="}] * 11, "payload.attachments", "at most 10 entries"),
+        (
+            [{"data": base64.b64encode(bytes(8_000_000)).decode()}] * 2,
+            "payload.attachments",
+            "not 16,000,000",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_what_cannot_be_attached_is_refused_by_field(
+    settings: Settings, attachments: list[Any], field: str, words: str
+) -> None:
+    async with running(settings, EmailSend()) as atlas:
+        with pytest.raises(InvalidInput) as refused:
+            await submitted(atlas, "EMAIL_SEND", {**MAIL, "attachments": attachments})
+    (fault,) = refused.value.errors
+    assert fault.field == field
+    assert words in fault.message

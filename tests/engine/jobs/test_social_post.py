@@ -208,14 +208,18 @@ async def test_an_image_is_kept_by_its_content_and_posted_with_its_description(
     ("image", "field", "sentence"),
     [
         ({"data": "not base64!", "alt": "x"}, "images.0.data", "Images 1 must be base64"),
-        ({"data": base64.b64encode(b"<svg/>").decode(), "alt": "x"}, "images.0", "Images 1 must be a PNG, JPEG, GIF"),
+        (
+            {"data": base64.b64encode(b"<svg/>").decode(), "alt": "x"},
+            "images.0",
+            "Images 1 must be one of gif, jpg, png",
+        ),
         (
             {"data": base64.b64encode(PNG + bytes(2_000_000)).decode(), "alt": "x"},
             "images.0",
             "at most 2,000,000 bytes",
         ),
-        ({"alt": "x"}, "images.0", "Images 1 must have data, or name a stored file"),
-        ({"file": "0" * 64 + ".png", "alt": "x"}, "images.0", "Images 1 must have data, or name a stored file"),
+        ({"alt": "x"}, "images.0", "Images 1 must be base64 data, or a file of an earlier job"),
+        ({"file": "0" * 64 + ".png", "alt": "x"}, "images.0", "Images 1 must be a stored file"),
         ({"file": "../secret.key", "alt": "x"}, "images.0.file", "Images 1 file"),
         ({"data": base64.b64encode(PNG).decode()}, "images.0.alt", "Images 1 alt is required"),
     ],
