@@ -13,6 +13,7 @@ class Kind(StrEnum):
     PERSON = "person"
     TOKEN = "token"  # noqa: S105 (a word)
     LOCAL = "local"  # whoever sits at this machine, where no sign-in is asked for
+    JOB = "job"  # a job that submits another
     SYSTEM = "system"
 
 

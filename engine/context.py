@@ -1,6 +1,7 @@
 """What a running job holds in its hand: its lease, its progress, its log and its effects."""
 
 import asyncio
+import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
@@ -12,8 +13,10 @@ from typing import Any, TypeVar
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.actors import Actor, Kind
 from engine.artifacts import Artifacts
-from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked
+from engine.audit import deed
+from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError
 from engine.events import Bus, JobLogged, JobProgressed
 from engine.ledger import Ledger, close_lost
 from engine.processes import OnLine, Processes
@@ -28,6 +31,7 @@ from models.states import Phase, Status
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Submit = Callable[..., Awaitable[Any]]
 
 PROGRESS_WRITE_SECONDS = 2.0
 LOOK_UP_SECONDS = 0.5
@@ -39,10 +43,17 @@ class AttemptContext:
     """The `Context` of one attempt."""
 
     def __init__(
-        self, lease: Lease, settings: Settings, bus: Bus, ledger: Ledger, busy: asyncio.Semaphore | None = None
+        self,
+        lease: Lease,
+        settings: Settings,
+        bus: Bus,
+        ledger: Ledger,
+        busy: asyncio.Semaphore | None = None,
+        submit: Submit | None = None,
     ) -> None:
-        """`busy` is a turn for each processor that what computes may keep busy."""
+        """`busy` is a turn for each processor that what computes may keep busy; `submit` is where new jobs go."""
         self._busy = busy or asyncio.Semaphore()
+        self._submit = submit
         self.job_id = lease.job_id
         self.settings = settings
         self.pause_asked = False
@@ -126,6 +137,25 @@ class AttemptContext:
     def artifact(self, name: str) -> Path:
         """A path in the attempt's own folder; see `Artifacts.path`."""
         return self.artifacts.path(name)
+
+    async def submit_job(self, type_key: str, payload: dict[str, Any], *, created_by: str, **more: Any) -> int:
+        """Submit another job under a key that this job's attempts share, so that none submits it twice."""
+        if self._submit is None:
+            raise PermanentError("no job can be submitted here")
+        await self.checkpoint()
+        asked = json.dumps([type_key, payload, created_by, more], sort_keys=True, default=str)
+        key = f"job {self.job_id}: {hashlib.sha256(asked.encode()).hexdigest()[:32]}"
+        actor = Actor(created_by, Kind.JOB, frozenset())
+        after = {"type": type_key, "by": f"job {self.job_id}"}
+        made = await self._submit(
+            type_key,
+            payload,
+            created_by=created_by,
+            idempotency_key=key,
+            told=lambda ids: deed(actor, "job.submit", f"job {ids[0]}", None, after),
+            **more,
+        )
+        return int(made.id)
 
     async def already_done(self, target: str) -> dict[str, Any] | None:
         """What an earlier attempt's effect on this target gave, or None."""

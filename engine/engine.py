@@ -64,7 +64,7 @@ class Atlas:
         self._deliverer = Deliverer(settings, self.bus, self._ledger, self.queries, health, self._cluster)
         self.reports = Reports(settings, self.registry, self.bus, self._ledger, self.agents)
         self.office = Office(self)
-        self._executor = Executor(settings, self.registry, self.bus, self._ledger)
+        self._executor = Executor(settings, self.registry, self.bus, self._ledger, self.commands.submit)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
         self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)

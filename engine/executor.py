@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import clock
 from engine.artifacts import Artifacts
-from engine.context import AttemptContext
+from engine.context import AttemptContext, Submit
 from engine.errors import (
     AttemptError,
     AttemptStopped,
@@ -90,7 +90,11 @@ class RunningAttempt:
 class Executor:
     """Runs claimed jobs and writes what came of each."""
 
-    def __init__(self, settings: Settings, registry: Registry, bus: Bus, ledger: Ledger) -> None:
+    def __init__(
+        self, settings: Settings, registry: Registry, bus: Bus, ledger: Ledger, submit: Submit | None = None
+    ) -> None:
+        """`submit` is where jobs go that jobs submit."""
+        self._submit = submit
         self._settings = settings
         self._registry = registry
         self._bus = bus
@@ -132,7 +136,8 @@ class Executor:
     async def execute(self, job: Claimed, *, pause: bool = False) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
         lease = Lease(job.id, job.attempt, job.lease_token)
-        running = RunningAttempt(AttemptContext(lease, self._settings, self._bus, self._ledger, self._busy))
+        context = AttemptContext(lease, self._settings, self._bus, self._ledger, self._busy, self._submit)
+        running = RunningAttempt(context)
         running.context.pause_asked = pause
         self.stop(job.id)  # an earlier attempt whose lease ran out may still be at it
         self.running[job.id] = running

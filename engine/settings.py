@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     allow_private_urls: str = ""
     max_submissions_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
 
+    llm_url: str | None = None
+    llm_model: str | None = None
+    llm_api_key: SecretStr | None = None
+    llm_input_price: Annotated[float, Field(ge=0)] = 0
+    llm_output_price: Annotated[float, Field(ge=0)] = 0
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
     retention_days: Annotated[float, Field(ge=0, le=36500)] = 0
@@ -109,6 +114,20 @@ class Settings(BaseSettings):
         if any(given) and not all(given):
             raise ValueError(f"and {PREFIX}OIDC_ISSUER and {PREFIX}OIDC_CLIENT_ID must all be set, or none")
         return secret
+
+    @field_validator("llm_url")
+    @classmethod
+    def _an_endpoint(cls, url: str | None) -> str | None:
+        if url and not re.fullmatch(r"https?://[^\s?#@]+", url, re.ASCII):
+            raise ValueError("must be an OpenAI-compatible endpoint's URL, as http://127.0.0.1:11434/v1")
+        return url.rstrip("/") if url else None
+
+    @field_validator("llm_model")
+    @classmethod
+    def _with_its_endpoint(cls, model: str | None, info: ValidationInfo) -> str | None:
+        if bool(model) != bool(info.data.get("llm_url")):
+            raise ValueError(f"and {PREFIX}LLM_URL must both be set, or neither")
+        return model
 
     @field_validator("allow_private_urls")
     @classmethod

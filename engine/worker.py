@@ -18,8 +18,10 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
 from engine.artifacts import remove_leftovers
+from engine.audit import Audit
 from engine.backup import settle_restored_dump
 from engine.cluster import Cluster
+from engine.commands import Commands
 from engine.errors import SettingsError
 from engine.events import AttemptEnded, Bus, EngineChanged
 from engine.executor import Executor
@@ -27,6 +29,7 @@ from engine.health import Health
 from engine.heartbeat import Heartbeat
 from engine.jobs import Registry, load_registry
 from engine.ledger import Ledger, close_cancelled
+from engine.queries import Queries
 from engine.settings import Settings
 from models.ending import Lease
 from models.message import TASK, TakenUp, queue_of, take_up
@@ -60,7 +63,9 @@ class Worker:
         self.types = chosen_types(self._registry, only)
         health = Health(self.bus)
         self._ledger = Ledger(health)
-        self._executor = Executor(settings, self._registry, self.bus, self._ledger)
+        audit, queries = Audit(settings, self._ledger), Queries(settings, self._registry, health)
+        commands = Commands(settings, self._registry, self.bus, audit, queries)
+        self._executor = Executor(settings, self._registry, self.bus, self._ledger, commands.submit)
         self._cluster = Cluster(settings, self.id, self.bus, may_lead=False)
         self._heartbeat = Heartbeat(
             settings, self.id, self._executor, self.bus, health, role=ProcessRole.WORKER, types=self.types

@@ -88,6 +88,14 @@ class Context(Protocol):
         """
         ...
 
+    async def submit_job(self, type_key: str, payload: dict[str, Any], *, created_by: str, **more: Any) -> int:
+        """Submit another job, as anybody could, and return its id; the same body again gives the same job.
+
+        Raises:
+            InvalidInput: a field breaks a rule.
+        """
+        ...
+
     async def already_done(self, target: str) -> dict[str, Any] | None:
         """What an earlier attempt's effect on this target gave, or None."""
         ...
