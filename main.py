@@ -35,7 +35,7 @@ from models.errors import DatabaseError
 USAGE = (
     "usage: python main.py "
     "[serve | worker [--only TYPE,…] | backup FILE | restore FILE | migrate-database sqlite://… postgres://… | "
-    "create-token NAME --scope SCOPE,… [--days DAYS] | audit verify]"
+    "create-token NAME --scope SCOPE,… [--days DAYS] | audit verify | demo]"
 )
 BAD_START = 2
 GRACEFUL_SECONDS = 3
@@ -64,6 +64,10 @@ def main(arguments: Sequence[str]) -> int:
                 print(asyncio.run(create_token(load_settings(), name, scopes.split(","))))
             case ["create-token", name, "--scope", scopes, "--days", days]:
                 print(asyncio.run(create_token(load_settings(), name, scopes.split(","), days)))
+            case ["demo"]:
+                from engine.demo import fill
+
+                print(asyncio.run(fill(load_settings())))
             case ["audit", "verify"]:
                 print(asyncio.run(verify_audit(load_settings())))
             case ["migrate-database", source, target]:

@@ -22,6 +22,7 @@ _TYPE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 MAX_ID = 2**63 - 1
 JobId = Annotated[int, Path(ge=1, le=MAX_ID)]
 SmallId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+FileName = Annotated[str, Path(max_length=80, examples=["0123456789abcdef.png"])]
 TypeKey = Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 
 
@@ -109,6 +110,13 @@ def job_routes(atlas: Atlas) -> APIRouter:
         """A file that the job's latest attempt made; a part of it with a Range header."""
         file = await atlas.downloads.artifact(job_id, name)
         shown_as = await atlas.downloads.shown_as(file, name) if view else None
+        return file_response(atlas, file, request, filename=name, shown_as=shown_as)
+
+    @router.get("/files/{name}", response_class=FileResponse)
+    async def get_file(name: FileName, request: Request) -> Response:
+        """A picture that was attached, by its content's name."""
+        file = await atlas.downloads.image(name)
+        shown_as = await atlas.downloads.shown_as(file, name)
         return file_response(atlas, file, request, filename=name, shown_as=shown_as)
 
     _add_moves(router, atlas)

@@ -27,7 +27,7 @@ async def create_token(settings: Settings, name: str, scopes: list[str], days: s
     """
     bus = Bus()
     async with _opened(settings, bus) as audit:
-        actor = _operator()
+        actor = operator()
         try:
             lasting = float(days) if days else DEFAULT_DAYS
             view, secret = await Tokens(bus).create(name, scopes, days=lasting, created_by=actor.name)
@@ -65,7 +65,8 @@ async def _opened(settings: Settings, bus: Bus) -> AsyncIterator[Audit]:
         await close_database()
 
 
-def _operator() -> Actor:
+def operator() -> Actor:
+    """Whoever types at the console."""
     try:
         name = getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from models.states import Status
 MAX_FOUND = 50
 MAX_CANDIDATES = 500
 SNIPPET = 200
+TRIES = 5
 _WORD = re.compile(r"\w+")
 _NOT_IN_SLUGS = re.compile(r"[^\w]+")
 
@@ -65,11 +67,15 @@ async def publish(job_id: int, slug: str, title: str, tags: Sequence[str], body:
         LeaseLost: the job is not running any more.
     """
     new = _New(job_id, storable(slug), storable(title), list(tags), storable(body), storable(text))
-    while True:
-        try:  # in a task of its own, as the job's may be cancelled
-            return await asyncio.shield(asyncio.ensure_future(_publish(new)))
-        except IntegrityError:  # another job added a version to it, or began it, just now
-            continue
+    for _ in range(TRIES - 1):
+        with suppress(IntegrityError):  # another job added a version to it, or began it, just now
+            return await _whole(new)
+    return await _whole(new)
+
+
+async def _whole(new: "_New") -> int:
+    """In a task of its own, as the job's may be cancelled."""
+    return await asyncio.shield(asyncio.ensure_future(_publish(new)))
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class _New:
 async def _publish(new: _New) -> int:
     now = clock.now()
     async with transaction():
-        if not await Job.filter(id=new.job_id, status=Status.RUNNING).update(id=new.job_id):  # it writes first
+        if not await Job.filter(id=new.job_id, status=Status.RUNNING).update(status=Status.RUNNING):
             raise LeaseLost("the job was cancelled")
         if (already := await ArticleVersion.get_or_none(job_id=new.job_id)) is not None:
             return int(already.number)
@@ -163,7 +169,7 @@ def _article_view(article: Article, row: ArticleVersion, words: list[str]) -> Ar
         article.version,
         article.updated_at,
         row.created_by,
-        _snippet(row.text, words),
+        _snippet(row.text, row.title, words),
     )
 
 
@@ -181,8 +187,8 @@ def _version_view(article: Article, row: ArticleVersion) -> VersionView:
     )
 
 
-def _snippet(text: str, words: list[str]) -> str:
-    plain = " ".join(text.split())
+def _snippet(text: str, title: str, words: list[str]) -> str:
+    plain = " ".join(text.removeprefix(title).split())
     lower = plain.lower()
     first = min((at for word in words if (at := lower.find(word)) >= 0), default=0)
     begin = max(0, first - SNIPPET // 3)

@@ -9,10 +9,11 @@ from typing import Any
 from tortoise.expressions import Q
 from tortoise.functions import Count
 
-from engine import clock
+from engine import clock, knowledge
 from engine.errors import NotFound
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
+from engine.knowledge import ArticleView, VersionView
 from engine.rows import agent_view, attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
 from engine.views import (
@@ -150,6 +151,20 @@ class Queries:
     async def effects(self, job_id: int) -> list[EffectView]:
         """What a job did, or may have done, to the world."""
         return [effect_view(row) for row in await Effect.filter(job_id=job_id).order_by("id")]
+
+    # -- the knowledge base ----------------------------------------------------------------------------------
+
+    async def articles(self, text: str = "", *, tag: str = "") -> list[ArticleView]:
+        """See `knowledge.search`."""
+        return await knowledge.search(text, tag=tag)
+
+    async def article(self, slug: str, number: int | None = None) -> VersionView:
+        """See `knowledge.version`."""
+        return await knowledge.version(slug, number)
+
+    async def article_versions(self, slug: str) -> list[VersionView]:
+        """See `knowledge.versions`."""
+        return await knowledge.versions(slug)
 
     # -- the rest --------------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from engine.errors import SettingsError
 PREFIX = "JOB_RUNNER_"
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1000
-_KEPT_TO_OURSELVES = ("PASSWORD", "SECRET", "DATABASE_URL", "STORAGE_URL", "S3_ENDPOINT")  # no message repeats them
+# No message repeats what these hold.
+_KEPT_TO_OURSELVES = ("PASSWORD", "SECRET", "API_KEY", "DATABASE_URL", "STORAGE_URL", "S3_ENDPOINT")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w!.*'()-]+)*/?", re.ASCII)
 _HOST_OR_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9A-Fa-f:.]+(?:/\d{1,3})?", re.ASCII)
 _SERVER = re.compile(r"https?://[\w.-]+(?::\d{1,5})?/?|https?://\[[0-9a-fA-F:]+\](?::\d{1,5})?/?", re.ASCII)

@@ -107,7 +107,7 @@ def test_an_unknown_command_is_one_line_with_those_there_are(tmp_path: Path, arg
     assert_one_line(
         start(*arguments, DATA_DIR=tmp_path),
         "[serve | worker [--only TYPE,…] | backup FILE | restore FILE | migrate-database sqlite://… postgres://… | "
-        "create-token NAME --scope SCOPE,… [--days DAYS] | audit verify]",
+        "create-token NAME --scope SCOPE,… [--days DAYS] | audit verify | demo]",
     )
 
 

@@ -19,6 +19,7 @@ from ui.pages.audit import AuditPage
 from ui.pages.dashboard import DashboardPage
 from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
+from ui.pages.knowledge import ArticlePage, KnowledgePage
 from ui.pages.settings import SettingsPage
 from ui.sockets import PageOwner, bind_sockets
 from ui.theme import FAVICON, HEAD
@@ -36,6 +37,8 @@ PAGES: dict[str, MakeView] = {
     "/jobs": JobsPage,
     "/jobs/{id}": JobPage,
     "/approvals": ApprovalsPage,
+    "/kb": KnowledgePage,
+    "/kb/{slug}": ArticlePage,
     "/agents": AgentsPage,
     "/settings": SettingsPage,
     "/settings/audit": AuditPage,

@@ -73,6 +73,7 @@ NAVIGATION = (
     ("Dashboard", "/app", "space_dashboard"),
     ("Jobs", "/app/jobs", "work_outline"),
     ("Approvals", "/app/approvals", "front_hand"),
+    ("Knowledge", "/app/kb", "menu_book"),
     ("Agents", "/app/agents", "smart_toy"),
     ("Settings", "/app/settings", "settings"),
 )

@@ -6,8 +6,13 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from engine.errors import NotFound
+from engine.jobs.animation_render import AnimationRender
 from engine.jobs.base import JobType
+from engine.jobs.blog_post import BlogPost
 from engine.jobs.email_send import EmailSend
+from engine.jobs.image_render import ImageRender
+from engine.jobs.kb_document import KbDocument
+from engine.jobs.report import Report
 from engine.jobs.social_post import SocialPost
 from engine.jobs.video_render import VideoRender
 from engine.jobs.webhook_call import WebhookCall
@@ -17,6 +22,19 @@ log = logging.getLogger(__name__)
 ENTRY_POINT = "job_runner.jobs"
 
 AnyJobType = JobType[Any]
+
+
+BUILT_IN: tuple[type[AnyJobType], ...] = (
+    EmailSend,
+    SocialPost,
+    VideoRender,
+    ImageRender,
+    AnimationRender,
+    BlogPost,
+    Report,
+    KbDocument,
+    WebhookCall,
+)
 
 
 class Registry:
@@ -56,7 +74,7 @@ class Registry:
 
 def load_registry() -> Registry:
     """The built-in types and those of installed packages; one that cannot be loaded is logged and left out."""
-    types: list[AnyJobType] = [EmailSend(), SocialPost(), VideoRender(), WebhookCall()]
+    types: list[AnyJobType] = [each() for each in BUILT_IN]
     for entry in entry_points(group=ENTRY_POINT):
         try:
             types.append(_usable(entry.load()(), types))

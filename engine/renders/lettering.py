@@ -1,5 +1,6 @@
 """Letters in pictures: the fonts, text that fits its box, and colours that can be read on each other."""
 
+import math
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -113,7 +114,8 @@ def _set(text: str, face: str, size: int, width: int, leading: float) -> Letteri
 
 def _balanced(letters: Lettering, text: str, width: int) -> Lettering:
     """The same lines, none much longer than another: a last word by itself looks like a mistake."""
-    narrow, wide = width // 2, width
+    longest = max((letters.font.getlength(word) for word in text.split()), default=0)
+    narrow, wide = min(width, max(width // 2, math.ceil(longest))), width
     while narrow < wide:
         tried = (narrow + wide) // 2
         if len(wrapped(text, letters.font, tried)) <= len(letters.lines):

@@ -18,6 +18,7 @@ ROUTES = {
     "/api/v1/agents/{agent_id}/reports": {"post"},
     "/api/v1/agents/{agent_id}/jobs/{job_id}/report": {"post"},
     "/api/v1/agents/{agent_id}/jobs/{job_id}/artifacts/{name}": {"put"},
+    "/api/v1/files/{name}": {"get"},
     "/api/v1/secrets": {"get"},
     "/api/v1/secrets/{name}": {"put", "delete"},
     "/api/v1/webhooks": {"get", "post"},

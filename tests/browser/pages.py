@@ -13,7 +13,7 @@ from tests.support.server import JobRunner
 
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
-PATHS = ["/app", "/app/jobs", "/app/approvals", "/app/agents", "/app/settings", "/app/settings/audit"]
+PATHS = ["/app", "/app/jobs", "/app/kb", "/app/approvals", "/app/agents", "/app/settings", "/app/settings/audit"]
 
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>

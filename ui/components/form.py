@@ -1,7 +1,7 @@
 """From a payload model to its form: each property's schema tells which field it gets."""
 
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
@@ -66,4 +66,6 @@ def _takes_text(info: FieldInfo) -> bool:
 
 def _without_none(annotation: Any) -> Any:
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-    return kinds[0] if get_origin(annotation) in (Union, UnionType) and len(kinds) == 1 else annotation
+    if get_origin(annotation) in (Union, UnionType) and len(kinds) == 1:
+        annotation = kinds[0]
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation

@@ -26,24 +26,24 @@ class NewJobDialog:
         self._is_submitting = self._is_submitted = False
         self._slot = ui.element("div").classes("dialog-slot")
 
-    async def open(self) -> None:
-        """Show the form; channels that were connected meanwhile are offered."""
+    async def open(self, wanted: str | None = None) -> None:
+        """Show the form, first for the wanted type or category; channels connected meanwhile are offered."""
         former, self._types = self._types, {t.key: t for t in self._atlas.queries.job_types() if t.by_hand}
         if self._dialog is None:
             with self._slot:
-                self._dialog = await self._build()
+                self._dialog = await self._build(wanted)
         else:
             await self._offer(former)
         for field in self._fields.values():
             await field.reload(self._atlas)
         self._dialog.open()
 
-    async def _build(self) -> ui.dialog:
+    async def _build(self, wanted: str | None) -> ui.dialog:
         with dialog_frame("New Job") as (dialog, body):
             with body:
                 options = self._options()
                 with labelled("Job type") as label:
-                    self._type = ui.select(options, value=next(iter(options)), on_change=self._on_type)
+                    self._type = ui.select(options, value=self._first(wanted), on_change=self._on_type)
                     self._type.props(f"outlined dense for={label.target} popup-content-class=type-menu")
                 self._form = Node("div", "", "form-fields")
                 self._priority = PriorityField()
@@ -53,6 +53,10 @@ class NewJobDialog:
                 button("Submit", "primary").on_press(self._submit)
         await self._show_fields()
         return dialog
+
+    def _first(self, wanted: str | None) -> str:
+        fitting = (key for key, job_type in self._types.items() if wanted in (key, job_type.category))
+        return next(fitting, next(iter(self._types)))
 
     async def _offer(self, former: dict[str, AnyJobType]) -> None:
         """Types may have come, gone or been worded anew since the form was last open."""

@@ -42,10 +42,12 @@ class JobsPage(StillView):
         with Node("div", "", "toolbar"):
             self._filters = Filters(self._on_filter)
             if self._may_create:
-                button("New Job", "primary", "add").on_press(self._new_job.open)
+                button("New Job", "primary", "add").on_press(lambda: self._new_job.open(self._asked[0]))
         self._active = JobList("Active jobs", self._card, self._empty_active, self._on_active_page)
         self._completed = JobList("Completed jobs", self._row, self._empty_completed, self._on_completed_page, "rows")
         shell.show("Job Runner", PATH, self)
+        if self._may_create and (wanted := arguments.query_parameters.get("new")):
+            ui.timer(0, lambda: self._new_job.open(wanted), once=True)
 
     async def read(self, reader: Reader) -> Draw:
         """Read both lists and the counts again; they are not drawn if somebody has asked for others meanwhile."""

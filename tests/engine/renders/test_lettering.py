@@ -34,6 +34,12 @@ def test_words_stay_whole_as_long_as_a_size_lets_them() -> None:
     assert len(broken.lines) > 1
 
 
+@pytest.mark.parametrize("text", ["98.7 %", "a Donaudampfschiff b", "x y"])
+def test_no_word_is_broken_to_make_lines_alike(text: str) -> None:
+    letters = fit(text, "display", 896, 730, largest=380, smallest=54, leading=1.02)
+    assert " ".join(letters.lines).split() == text.split()
+
+
 def test_lines_are_of_like_length() -> None:
     letters = fit("Revenue grew by 18 %", "display", 330, 120, largest=36, smallest=36)
     assert letters.lines == ("Revenue", "grew by 18 %")

@@ -1,0 +1,156 @@
+"""The knowledge base: articles that jobs have written, searched; and one article with its versions."""
+
+import difflib
+from functools import partial
+from urllib.parse import quote, urlencode
+
+from nicegui import PageArguments, ui
+
+from engine import clock
+from engine.errors import NotFound
+from engine.knowledge import ArticleView, VersionView
+from models.rights import Right
+from ui.components.apology import missing
+from ui.components.job_card import time_node
+from ui.components.markdown import show_markdown
+from ui.components.node import Node, button
+from ui.components.redrawn import Redrawn
+from ui.layout import Shell, StillView
+from ui.live import Draw
+from ui.reader import Reader
+
+PATH = "/app/kb"
+
+
+class KnowledgePage(StillView):
+    """Every article, the latest change first, or those that have every word."""
+
+    def __init__(self, shell: Shell, arguments: PageArguments) -> None:
+        self._shell = shell
+        query = arguments.query_parameters
+        self._text, self._tag = query.get("q", ""), query.get("tag", "")
+        shell.show("Knowledge", PATH, self)
+        with Node("div", "", "toolbar"):
+            self._search = ui.input("Search the articles", value=self._text).props("outlined dense clearable")
+            self._search.classes("grow").on_value_change(self._look)
+            if Right.OPERATE in shell.rights:
+                Node("a", "New article", "button primary", href="/app/jobs?new=KB_DOCUMENT", data_icon="add")
+        with Node("section", "", "panel", aria_label="Articles"):
+            self._list = Redrawn("")
+
+    async def read(self, reader: Reader) -> Draw:
+        """Search again."""
+        found = await reader.queries.articles(self._text, tag=self._tag)
+        return partial(self._list.show, (self._text, self._tag, found), partial(self._draw, found))
+
+    def _draw(self, found: list[ArticleView]) -> None:
+        if self._tag:
+            with Node("div", "", "chips"):
+                Node("span", f"Tag: {self._tag}", "chip")
+                button("Show all", "small").on_press(self._show_all)
+        if not found and (self._text or self._tag):
+            Node("p", "No article matches. Try fewer words.", "muted")
+        elif not found:
+            Node(
+                "p",
+                "Nothing has been written down yet. A KB_DOCUMENT job adds an article; the next one of the same "
+                "title adds a version.",
+                "muted",
+            )
+        for article in found:
+            with Node("article", "", "list-row", aria_label=article.title, data_article=article.slug):
+                with Node("div", "", "grow"):
+                    Node("a", article.title, "card-title-link", href=article_path(article.slug))
+                    Node("span", article.snippet, "muted")
+                    with Node("span", "", "muted"):
+                        Node("span", f"version {article.version} by {article.updated_by}, ")
+                        time_node(article.updated_at, clock.now())
+                with Node("div", "", "chips"):
+                    for tag in article.tags[:5]:
+                        Node("a", tag, "chip", href=f"{PATH}?{urlencode({'tag': tag})}")
+
+    async def _show_all(self) -> None:
+        self._tag = ""
+        await self._look()
+
+    async def _look(self) -> None:
+        self._text = (self._search.value or "").strip()
+        filled = {name: value for name, value in (("q", self._text), ("tag", self._tag)) if value}
+        ui.navigate.history.replace(f"{PATH}?{urlencode(filled)}" if filled else PATH)
+        await self._shell.refresh(self._shell.live.reader())
+
+
+class ArticlePage(StillView):
+    """One version of an article, what changed in it, and the others."""
+
+    def __init__(self, shell: Shell, arguments: PageArguments) -> None:
+        self._shell = shell
+        self._slug = str(arguments.path_parameters["slug"])
+        number = arguments.query_parameters.get("version", "")
+        self._number = int(number) if number.isdecimal() and len(number) < 9 else None
+        shell.show("Knowledge", PATH, self)
+        Node("a", "All articles", "button plain back", href=PATH, data_icon="arrow_back")
+        self._shown = Redrawn("stack")
+
+    async def read(self, reader: Reader) -> Draw:
+        """Read the version and the list of all."""
+        try:
+            versions = await reader.queries.article_versions(self._slug)
+        except NotFound:
+            return partial(self._shown.show, None, partial(_missing, "article"))
+        chosen = next((each for each in versions if each.number == self._number), None)
+        if chosen is None and self._number is not None:
+            return partial(self._shown.show, None, partial(_missing, "version"))
+        shown = chosen or versions[0]
+        return partial(self._shown.show, (shown, len(versions)), partial(self._draw, shown, versions))
+
+    def _draw(self, shown: VersionView, versions: list[VersionView]) -> None:
+        with Node("div", "", "job-head"):
+            Node("h2", shown.title)
+            for tag in shown.tags[:8]:
+                Node("a", tag, "chip", href=f"{PATH}?{urlencode({'tag': tag})}")
+        with Node("p", "", "muted"):
+            Node("span", f"Version {shown.number} of {shown.latest} by {shown.created_by}, ")
+            time_node(shown.created_at, clock.now())
+            Node("span", " · ")
+            Node("a", f"job {shown.job_id}", href=f"/app/jobs/{shown.job_id}")
+        with Node("div", "", "columns"):
+            with Node("section", "", "panel grow", aria_label="Article"):
+                show_markdown(shown.body, title=shown.title)
+            with Node("section", "", "panel side", aria_label="Versions"):
+                Node("h2", "Versions")
+                for number, version in enumerate(versions):
+                    former = versions[number + 1] if number + 1 < len(versions) else None
+                    self._draw_version(version, former, is_shown=version.number == shown.number)
+
+    def _draw_version(self, version: VersionView, former: VersionView | None, *, is_shown: bool) -> None:
+        with Node("div", "", "list-row"), Node("div", "", "grow"):
+            link = Node("a", f"Version {version.number}", href=article_path(version.slug, version.number))
+            link.change(aria_current="true" if is_shown else None)
+            with Node("span", "", "muted"):
+                Node("span", f"{version.created_by}, ")
+                time_node(version.created_at, clock.now())
+            if former:
+                with Node("details", "", "fold"):
+                    Node("summary", "What changed")
+                    _draw_changes(former.body, version.body)
+
+
+def _missing(what: str) -> None:
+    ui.context.client.status_code = 404
+    missing(what)
+
+
+def article_path(slug: str, number: int | None = None) -> str:
+    """Where an article, or a version of it, is."""
+    return f"{PATH}/{quote(slug)}" + (f"?version={number}" if number else "")
+
+
+def _draw_changes(before: str, after: str) -> None:
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[2:]
+    with Node("div", "", "changes"):
+        for line in lines[:400]:
+            kind = {"+": "added", "-": "removed"}.get(line[:1], "muted")
+            Node("div", line if kind != "muted" or not line.startswith("@@") else "…", kind)
+        if not lines:
+            Node("div", "Nothing but the title or tags.", "muted")
