@@ -30,6 +30,7 @@ def run(work: Work) -> dict[str, Any]:
         "message": f"A {picture.width} × {picture.height} card",
         "files": [name],
         "preview": name,
+        "thumbnail": "thumbnail.webp",
         "alt": alternative(card.headline, card.subline),
     }
 

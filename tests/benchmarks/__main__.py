@@ -1,11 +1,11 @@
-"""Every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine agents workers]`."""
+"""Every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine agents renders …]`."""
 
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import agents, engine, live, pages, start, workers
+from tests.benchmarks import agents, engine, live, pages, renders, start, workers
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "start": start.run,
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "live": live.run,
     "engine": engine.run,
     "agents": agents.run,
+    "renders": renders.run,
     "workers": workers.run,
 }
 

@@ -135,6 +135,7 @@ async def test_a_card_with_an_uploaded_picture_and_an_earlier_card_as_its_logo(s
             "message": "A 1200 × 630 card",
             "files": ["card.png"],
             "preview": "card.png",
+            "thumbnail": "thumbnail.webp",
             "alt": "Ship it – Now",
         }
         assert job.payload["picture"]["file"].endswith(".jpg")

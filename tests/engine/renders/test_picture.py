@@ -174,6 +174,7 @@ def test_the_card_is_the_kind_of_file_that_was_asked_for(bench: Bench, output: s
         "message": "A 1200 × 630 card",
         "files": [f"card.{output}"],
         "preview": f"card.{output}",
+        "thumbnail": "thumbnail.webp",
         "alt": "Two lines – How twelve agents and three people publish a week.",
     }
     assert Image.open(bench.made / f"card.{output}").format == output.upper()
