@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
+from engine import llm
 from engine.access import Access
 from engine.actors import Actor, Kind
 from engine.administration import Administration
@@ -58,6 +59,7 @@ class Office:
         self,
         services: Services,
     ) -> None:
+        self.settings = services.settings
         self.commands = services.commands
         self.queries = services.queries
         self.administration = services.administration
@@ -140,6 +142,11 @@ class Desk:
             return await self._office.commands.submit_batch(named, told)
 
         return await _whole(submitted())
+
+    async def draft(self, kind: str, brief: str) -> str:
+        """See `llm.draft`; nothing is submitted by it."""
+        await self._allowed(Right.OPERATE)
+        return await llm.draft(self._office.settings, cast(llm.DraftKind, kind), brief)
 
     async def move(self, job_id: int, move: Move, *, reason: str | None = None) -> None:
         """Cancel, pause, resume, retry, run now, approve or reject a job."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # its types would be one more package, for this test alone
+import yaml  # its types would be one more package, for this test alone
 
 import main
 from engine.settings import PREFIX, Settings

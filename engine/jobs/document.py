@@ -74,7 +74,7 @@ class DocumentPayload(Payload):
             title="Body",
             min_length=1,
             max_length=500_000,
-            json_schema_extra={"multiline": True},
+            json_schema_extra={"multiline": True, "draft": "document"},
             description="Markdown. May begin with title, subtitle, author, date, lang, tags and summary between two "
             "lines of dashes. ![](image:1) shows the first picture below, ![](12/card.png) a file of job 12. "
             "```csv makes a table, ```chart with “type: bar” (line, pie, stacked) a chart.",

@@ -32,7 +32,8 @@ class EmailPayload(Payload):
     bcc: Annotated[Addresses, Field(title="Bcc", max_length=MAX_RECIPIENTS)] = []  # noqa: RUF012
     subject: Annotated[str, Field(title="Subject", min_length=1, max_length=300), SINGLE_LINE]
     body: Annotated[
-        TextBlock, Field(title="Body", min_length=1, max_length=200_000, json_schema_extra={"multiline": True})
+        TextBlock,
+        Field(title="Body", min_length=1, max_length=200_000, json_schema_extra={"multiline": True, "draft": "mail"}),
     ]
     attachments: Annotated[
         list[Attachment], Field(title="Attachments", max_length=MAX_ATTACHMENTS, json_schema_extra={"upload": "files"})

@@ -13,7 +13,7 @@ from engine.jobs.attached import FileInput
 from engine.jobs.base import Context, JobType, Payload
 from engine.jobs.fields import SINGLE_LINE, TextBlock
 from engine.renders import folder_of, render
-from engine.renders.cards import colours
+from engine.renders.cards import palettes
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.states import Category
@@ -150,7 +150,7 @@ def _unreadable(payload: CardPayload) -> list[FieldError]:
         faults.append(FieldError("colours", "Own colours must be 2 or 3, the ground and the accent first, not 1"))
     elif payload.colours:
         try:
-            colours.own(payload.colours)
+            palettes.own(payload.colours)
         except ValueError as error:
             faults.append(FieldError("colours", f"Own colours {error}"))
     return faults

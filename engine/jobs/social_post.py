@@ -43,7 +43,8 @@ class SocialPayload(Payload):
     """What a post needs; a channel is named as in Settings."""
 
     text: Annotated[
-        TextBlock, Field(title="Text", min_length=1, max_length=20_000, json_schema_extra={"multiline": True})
+        TextBlock,
+        Field(title="Text", min_length=1, max_length=20_000, json_schema_extra={"multiline": True, "draft": "post"}),
     ]
     channels: Annotated[
         ChannelNames,

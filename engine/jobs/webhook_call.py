@@ -57,7 +57,12 @@ class CallPayload(Payload):
     headers: Annotated[
         list[str],
         BeforeValidator(_lines),
-        Field(title="Headers", max_length=50, description="One a line, as Authorization: Bearer {{ secrets.TOKEN }}"),
+        Field(
+            title="Headers",
+            max_length=50,
+            description="One a line, as Authorization: Bearer {{ secrets.TOKEN }}",
+            json_schema_extra={"lines": True},
+        ),
     ] = []  # noqa: RUF012 (pydantic copies it)
     body: Annotated[
         TextBlock,

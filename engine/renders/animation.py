@@ -8,10 +8,10 @@ from PIL import Image
 
 from engine.renders.cards import table
 from engine.renders.cards.card import Card, card_of, clean
-from engine.renders.cards.colours import Tone
 from engine.renders.cards.counting import Count, Counting
 from engine.renders.cards.encoding import OUTPUTS, Output, encoder
 from engine.renders.cards.motion import Fading, Loop, Reveal
+from engine.renders.cards.palettes import Tone
 from engine.renders.cards.race import Race, shown
 from engine.renders.cards.table import Table
 from engine.renders.cards.templates import TEMPLATES

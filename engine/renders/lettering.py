@@ -1,4 +1,4 @@
-"""Letters in pictures: the fonts, text that fits its box, and colours that can be read on each other."""
+"""Letters in pictures: the fonts, and text that fits its box; and pictures that somebody gave, opened safely."""
 
 import math
 import unicodedata
@@ -7,12 +7,12 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
+from engine.renders.colours import Colour
 from engine.renders.program import Fault
 
 Font = ImageFont.FreeTypeFont
-Colour = tuple[int, int, int]
 
 _FILES = {
     "display": ("font_manrope", "Manrope-ExtraBold.ttf"),
@@ -20,8 +20,6 @@ _FILES = {
     "text": ("font_source_sans_pro", "SourceSansPro-Regular.ttf"),
     "text-bold": ("font_source_sans_pro", "SourceSansPro-Semibold.ttf"),
 }
-WHITE, INK = (255, 255, 255), (15, 23, 42)
-READABLE = 4.5  # the contrast that text needs (WCAG 2.2, 1.4.3)
 _NOTHING = "\U000fffff"  # no font has it, so it gives the sign for what a font has not
 _KEPT = frozenset("\n\t ")
 
@@ -160,37 +158,6 @@ def _broken(word: str, chosen: Font, width: int) -> list[str]:
             pieces.append("")
         pieces[-1] += sign
     return pieces
-
-
-def colour_of(text: str) -> Colour:
-    """The colour that a hexadecimal text names, as #4F46E5."""
-    red, green, blue = ImageColor.getrgb(text)[:3]
-    return red, green, blue
-
-
-def contrast(one: Colour, other: Colour) -> float:
-    """Between 1 and 21 (WCAG 2.2, contrast ratio)."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def ink_on(ground: Colour) -> Colour:
-    """White or nearly black, whichever can be read better on this ground: at a contrast of at least 4.2."""
-    return max((WHITE, INK), key=lambda ink: contrast(ink, ground))
-
-
-def mixed(one: Colour, other: Colour, share: float) -> Colour:
-    """The first colour with this share (0 to 1) of the other."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
-    return red, green, blue
-
-
-def _luminance(colour: Colour) -> float:
-    red, green, blue = (
-        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-        for value in (channel / 255 for channel in colour)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def opened(file: Path, *, most: int = 50_000_000) -> Image.Image:

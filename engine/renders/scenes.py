@@ -6,7 +6,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from engine.renders.captions import MOST_LINES, WIDTH, caption_font
-from engine.renders.lettering import INK, WHITE, Colour, colour_of, drawable, fit, ink_on, mixed, opened
+from engine.renders.colours import INK, WHITE, Colour, ink_on, mixed, parsed
+from engine.renders.lettering import drawable, fit, opened
 
 MARGIN = 0.08  # of the shorter side
 CAPTION_FOOT = 0.07  # of the height, under the captions
@@ -32,7 +33,7 @@ def draw(scene: Scene, size: tuple[int, int], *, keeps_room: bool) -> tuple[Imag
     text = text.strip()
     foot = caption_room(size) if keeps_room else 0
     if scene.image is None:
-        ground = colour_of(scene.colour)
+        ground = parsed(scene.colour)
         picture = gradient(size, ground)
         _headline(picture, text, ink_on(ground), ground, foot)
         return picture, lacking

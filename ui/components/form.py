@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+from ui.components.draft_field import Drafter, DraftField
 from ui.components.fields import (
     ChoiceField,
     Field,
@@ -24,22 +25,26 @@ def by_hand(fields: dict[str, FieldInfo]) -> list[tuple[str, FieldInfo]]:
     return [(name, info) for name, info in fields.items() if not _extra(info).get("for_programs")]
 
 
-def field_for(name: str, info: FieldInfo) -> Field:
+def field_for(name: str, info: FieldInfo, drafter: Drafter) -> Field:
     """The field for one payload property, told by its schema; a default is filled in."""
     title = info.title or name.replace("_", " ").capitalize()
-    field = _field(info, title, {"optional": not info.is_required(), "help_text": info.description or ""})
+    field = _field(info, title, drafter, {"optional": not info.is_required(), "help_text": info.description or ""})
     if isinstance(info.default, str | int | float) and not isinstance(field, JsonField | LinesField):
         field.fill(info.default)
     return field
 
 
-def _field(info: FieldInfo, title: str, common: dict[str, Any]) -> Field:
+def _field(info: FieldInfo, title: str, drafter: Drafter, common: dict[str, Any]) -> Field:
     extra = _extra(info)
     kind = _without_none(info.annotation)
     if extra.get("choices") == "channels":
         return ChannelsField(title, **common)
     if extra.get("upload") == "image":
         return ImagesField(title, **common)
+    if draft := extra.get("draft"):
+        return DraftField(title, kind=str(draft), drafter=drafter, **common)
+    if extra.get("lines"):
+        return LinesField(title, multiline=True, **common)
     if (upload := extra.get("upload")) in KINDS:
         return FilesField(title, kind=KINDS[str(upload)], **common)
     if get_origin(kind) is Literal:

@@ -4,10 +4,12 @@ from typing import Any
 
 from nicegui import ui
 
+from engine import llm
 from engine.errors import InvalidInput, JobRunnerError
 from engine.health import DRIVER_ERRORS, trouble
 from engine.jobs import AnyJobType
 from ui.components.dialogs import dialog_frame
+from ui.components.draft_field import Drafter
 from ui.components.fields import Field, PriorityField, labelled
 from ui.components.form import by_hand, field_for
 from ui.components.node import Node, button
@@ -78,7 +80,9 @@ class NewJobDialog:
         self._is_submitted = False
         self._form.clear()
         with self._form:
-            self._fields = {name: field_for(name, info) for name, info in by_hand(job_type.fields())}
+            drafter = Drafter(llm.missing(self._atlas.settings), self._shell.desk.draft)
+            fields = by_hand(job_type.fields())
+            self._fields = {name: field_for(name, info, drafter) for name, info in fields}
         for name, field in self._fields.items():
             if name in former:
                 field.take_over(former[name])

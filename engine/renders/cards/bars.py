@@ -7,13 +7,14 @@ from PIL import Image, ImageDraw
 
 from engine.renders.cards import shapes
 from engine.renders.cards.canvas import Box, Canvas
-from engine.renders.cards.colours import Tone, mixed
 from engine.renders.cards.course import Standing
 from engine.renders.cards.figures import Figures
 from engine.renders.cards.numerals import grouped
+from engine.renders.cards.palettes import Tone
 from engine.renders.cards.scene import Part, lay
 from engine.renders.cards.table import Table
 from engine.renders.cards.typesetting import Setting, Style, line_of
+from engine.renders.colours import mixed
 
 THICK = 0.72  # of a bar's row
 NAMES = 0.3  # of the width, for names, at most

@@ -7,13 +7,13 @@ from PIL import Image, ImageDraw
 from engine.renders.cards import shapes, stack
 from engine.renders.cards.canvas import Box
 from engine.renders.cards.card import Card
-from engine.renders.cards.colours import mixed
 from engine.renders.cards.figures import Figures
 from engine.renders.cards.motion import eased_out, smoothed
 from engine.renders.cards.numerals import decimals_of, grouped
 from engine.renders.cards.pictures import veiled
 from engine.renders.cards.scene import Part, Scene, lay
 from engine.renders.cards.typesetting import Style
+from engine.renders.colours import mixed
 
 COUNTING_SHARE = 0.64  # of the loop; then the number stays
 LINE_GAP = 46  # between the number, the line and the words, in pixels of a landscape

@@ -5,7 +5,7 @@ from functools import cached_property
 from PIL import ImageDraw, features
 
 from engine.renders import lettering
-from engine.renders.cards.colours import Colour
+from engine.renders.colours import Colour
 
 _DIGITS = "0123456789"
 _TABULAR = ["tnum"]  # the fonts' own digits of one width (OpenType)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, ImageChops, ImageDraw
 
-from engine.renders.cards.colours import VISIBLE, Colour, Tone, contrast, mixed
+from engine.renders.cards.palettes import VISIBLE, Tone
+from engine.renders.colours import Colour, contrast, mixed
 
 FINER = 3
 Motif = Callable[[ImageDraw.ImageDraw, int, int, int, int, Colour], None]  # pen, x, y, side, turn, colour

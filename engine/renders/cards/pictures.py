@@ -6,8 +6,9 @@ from PIL import Image, ImageOps, ImageStat
 
 from engine.renders.cards import shapes
 from engine.renders.cards.canvas import Box, Canvas
-from engine.renders.cards.colours import INK, READABLE, WHITE, Colour, Tone, contrast, mixed
+from engine.renders.cards.palettes import Tone
 from engine.renders.cards.scene import Entry, Part
+from engine.renders.colours import INK, READABLE, WHITE, Colour, contrast, mixed
 
 LOST = 3.0  # below this contrast a logo's part is not seen
 MOST_LOST = 0.12  # the share of a logo that may be lost before it gets a plate

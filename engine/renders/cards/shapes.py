@@ -5,7 +5,7 @@ from functools import cache
 
 from PIL import Image, ImageChops, ImageDraw
 
-from engine.renders.cards.colours import Colour
+from engine.renders.colours import Colour
 
 FINER = 4  # edges are drawn so many times larger, then brought down
 _CELL = 8

@@ -8,10 +8,10 @@ from PIL import Image
 from engine.renders.cards import shapes
 from engine.renders.cards.canvas import Box
 from engine.renders.cards.card import Card
-from engine.renders.cards.colours import Colour, ink_on
 from engine.renders.cards.pictures import logo_part
 from engine.renders.cards.scene import Entry, Part
 from engine.renders.cards.typesetting import Setting, Style, fitted, line_of
+from engine.renders.colours import Colour, ink_on
 
 FEW, SOME = 12, 26  # letters
 SUBLINE_SHARE = 0.36  # of the room that headline and subline have together

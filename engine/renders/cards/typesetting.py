@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw
 
 from engine.renders import lettering
 from engine.renders.cards import breaking
-from engine.renders.cards.colours import Colour
 from engine.renders.cards.scene import Entry, Part
 from engine.renders.cards.shapes import tile
+from engine.renders.colours import Colour
 from engine.renders.lettering import Font
 
 _HANGING = "“”„\"'‘’«»"  # a line that begins with one is aligned by the letter behind it

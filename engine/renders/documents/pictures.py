@@ -8,9 +8,10 @@ from urllib.parse import unquote
 
 from PIL import Image
 
+from engine.renders.colours import WHITE
 from engine.renders.documents.chart_data import Chart
 from engine.renders.documents.charts import svg_of
-from engine.renders.lettering import WHITE, opened
+from engine.renders.lettering import opened
 from engine.renders.program import Fault
 
 TEXT_WIDTH, MOST_HEIGHT = 140.0, 180.0  # millimetres

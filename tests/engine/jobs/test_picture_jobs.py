@@ -14,8 +14,8 @@ from engine.jobs.animation_render import AnimationRender
 from engine.jobs.base import JobType
 from engine.jobs.image_render import CardPayload, ImageRender
 from engine.renders.cards.canvas import CANVASES
-from engine.renders.cards.colours import PALETTES
 from engine.renders.cards.encoding import OUTPUTS
+from engine.renders.cards.palettes import PALETTES
 from engine.renders.cards.templates import TEMPLATES
 from engine.settings import Settings
 from models.states import Category, Status

@@ -11,12 +11,12 @@ from PIL import Image, ImageChops
 
 from engine.renders import animation
 from engine.renders.cards.breaking import balanced, greedy
-from engine.renders.cards.colours import PALETTES
 from engine.renders.cards.counting import Count
 from engine.renders.cards.course import Course
 from engine.renders.cards.encoding import OUTPUTS, encoder
 from engine.renders.cards.figures import Figures
 from engine.renders.cards.numerals import grouped
+from engine.renders.cards.palettes import PALETTES
 from engine.renders.cards.table import read
 from engine.renders.program import Fault
 from tests.engine.renders.bench import Bench, film_of

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from engine.renders.lettering import INK, WHITE, contrast, drawable, fit, font, ink_on, mixed, opened, wrapped
+from engine.renders.colours import INK, WHITE, contrast, ink_on, mixed
+from engine.renders.lettering import drawable, fit, font, opened, wrapped
 from engine.renders.program import Fault
 
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitän"

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops
 from engine.renders import picture
 from engine.renders.cards.canvas import CANVASES
 from engine.renders.cards.card import card_of
-from engine.renders.cards.colours import PALETTES
+from engine.renders.cards.palettes import PALETTES
 from engine.renders.cards.scene import Entry, lay
 from engine.renders.cards.templates import TEMPLATES
 from engine.renders.program import Fault

@@ -7,10 +7,11 @@ from PIL import Image, ImageDraw
 from engine.renders.cards import shapes, stack
 from engine.renders.cards.canvas import Box
 from engine.renders.cards.card import Card
-from engine.renders.cards.colours import Tone, mixed
+from engine.renders.cards.palettes import Tone
 from engine.renders.cards.pictures import medallion
 from engine.renders.cards.scene import Entry, Part, Scene
 from engine.renders.cards.typesetting import Style
+from engine.renders.colours import mixed
 
 RAYS = 32
 RAY = 0.032  # how much lighter a ray is

@@ -5,10 +5,10 @@ from PIL import Image
 from engine.renders.cards import shapes, stack
 from engine.renders.cards.canvas import Box
 from engine.renders.cards.card import Card
-from engine.renders.cards.colours import mixed
 from engine.renders.cards.pictures import veiled
 from engine.renders.cards.scene import Entry, Part, Scene
 from engine.renders.cards.typesetting import Setting, Style, fitted, line_of
+from engine.renders.colours import mixed
 
 SHORT = 14  # letters
 HEIGHTS = (0.2, 0.3, 0.26, 0.42, 0.38, 0.56, 0.72, 1.0)  # shares of the room that the bars have

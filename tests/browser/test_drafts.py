@@ -1,0 +1,65 @@
+"""Guide: "Write it for me" drafts a text from a brief; without an endpoint the button says what to set."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.pages import Browsing, choose
+from tests.servers.llm import LlmServer
+from tests.support.server import JobRunner
+
+pytestmark = [pytest.mark.browser, pytest.mark.either]
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[LlmServer]:
+    with LlmServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server_settings(model: LlmServer) -> dict[str, object]:
+    """With an endpoint."""
+    return {"POLL_SECONDS": 0.2, "LLM_URL": model.endpoint, "LLM_MODEL": "test-model"}
+
+
+def opened(page: Page, type_key: str = "EMAIL_SEND") -> Locator:
+    page.goto("/app/jobs")
+    page.get_by_role("button", name="New Job").click()
+    dialog = page.get_by_role("dialog", name="New Job")
+    choose(page, "Job type", type_key)
+    return dialog
+
+
+def test_a_draft_of_a_brief_takes_the_texts_place_and_what_was_there_can_be_brought_back(
+    page: Page, runner: JobRunner, model: LlmServer
+) -> None:
+    dialog = opened(page)
+    body = dialog.get_by_role("textbox", name="Body")
+    body.fill("Half a thought")
+    dialog.get_by_role("button", name="Write it for me").click()
+    model.says("Dear Ada,\n\nthe numbers are up.")
+    dialog.get_by_role("textbox", name="Brief").fill("Tell Ada that the numbers are up")
+    dialog.get_by_role("button", name="Write", exact=True).click()
+    expect(body).to_have_value("Dear Ada,\n\nthe numbers are up.")
+    expect(dialog.get_by_text("A draft: read it before you send it.")).to_be_visible()
+    assert "Tell Ada that the numbers are up" in str(model.bodies[-1])
+    dialog.get_by_role("button", name="Bring back what was there").click()
+    expect(body).to_have_value("Half a thought")
+
+
+def test_an_endpoint_that_refuses_is_told_and_nothing_is_lost(
+    page: Page, runner: JobRunner, model: LlmServer, browsing: Browsing
+) -> None:
+    dialog = opened(page, "SOCIAL_POST")
+    text = dialog.get_by_role("textbox", name="Text")
+    text.fill("Mine")
+    dialog.get_by_role("button", name="Write it for me").click()
+    dialog.get_by_role("button", name="Write", exact=True).click()
+    expect(dialog.get_by_text("Say first what it is about.")).to_be_visible()
+    model.fails(401, "no")
+    dialog.get_by_role("textbox", name="Brief").fill("Something")
+    dialog.get_by_role("button", name="Write", exact=True).click()
+    expect(dialog.get_by_text("JOB_RUNNER_LLM_API_KEY")).to_be_visible()
+    expect(text).to_have_value("Mine")
