@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from engine.errors import NotFound
+from engine.jobs.agent_task import AgentTask
 from engine.jobs.animation_render import AnimationRender
 from engine.jobs.base import JobType
 from engine.jobs.blog_post import BlogPost
@@ -34,6 +35,7 @@ BUILT_IN: tuple[type[AnyJobType], ...] = (
     Report,
     KbDocument,
     WebhookCall,
+    AgentTask,
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import Browsing, choose
+from tests.browser.pages import Browsing, choose, completed
 from tests.servers.llm import LlmServer
 from tests.support.server import JobRunner
 
@@ -63,3 +63,19 @@ def test_an_endpoint_that_refuses_is_told_and_nothing_is_lost(
     dialog.get_by_role("button", name="Write", exact=True).click()
     expect(dialog.get_by_text("JOB_RUNNER_LLM_API_KEY")).to_be_visible()
     expect(text).to_have_value("Mine")
+
+
+def test_an_agent_is_given_a_goal_and_its_steps_and_answer_are_seen(
+    page: Page, runner: JobRunner, model: LlmServer
+) -> None:
+    dialog = opened(page, "AGENT_TASK")
+    dialog.get_by_role("textbox", name="Goal").fill("Say what a job runner is good for")
+    model.says("It does the work that was asked for.")
+    dialog.get_by_role("button", name="Submit").click()
+    done = completed(page).get_by_role("article", name="Agent task")
+    expect(done).to_contain_text("It does the work that was asked for.", timeout=30_000)
+    done.get_by_role("link", name="Agent task").click()
+    result = page.get_by_role("region", name="Result")
+    expect(result.get_by_text("It does the work that was asked for.").first).to_be_visible()
+    expect(page.get_by_role("region", name="Attempts")).to_contain_text("It does the work that was asked for.")
+    expect(page.get_by_role("region", name="Files").get_by_role("link", name="transcript.md")).to_be_visible()

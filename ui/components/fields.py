@@ -124,6 +124,18 @@ class ChoiceField(Field):
         return ui.select(list(self._choices)).props(f"outlined dense for={target}")
 
 
+class ChoicesField(Field):
+    """Any of a few."""
+
+    def __init__(self, title: str, *, choices: Sequence[Any], **more: Any) -> None:
+        self._choices = choices
+        super().__init__(title, **more)
+
+    def _build(self, target: str) -> Any:
+        select = ui.select(list(self._choices), multiple=True, value=[])
+        return select.props(f"outlined dense use-chips for={target}")
+
+
 class LinesField(TextField):
     """A list of texts, one a line."""
 

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from ui.components.draft_field import Drafter, DraftField
 from ui.components.fields import (
     ChoiceField,
+    ChoicesField,
     Field,
     JsonField,
     LinesField,
@@ -31,6 +32,8 @@ def field_for(name: str, info: FieldInfo, drafter: Drafter) -> Field:
     field = _field(info, title, drafter, {"optional": not info.is_required(), "help_text": info.description or ""})
     if isinstance(info.default, str | int | float) and not isinstance(field, JsonField | LinesField):
         field.fill(info.default)
+    if isinstance(field, ChoicesField) and isinstance(info.default, list):
+        field.fill(list(info.default))
     return field
 
 
@@ -49,6 +52,8 @@ def _field(info: FieldInfo, title: str, drafter: Drafter, common: dict[str, Any]
         return FilesField(title, kind=KINDS[str(upload)], **common)
     if get_origin(kind) is Literal:
         return ChoiceField(title, choices=get_args(kind), **common)
+    if get_origin(kind) is list and get_origin(get_args(kind)[0]) is Literal:
+        return ChoicesField(title, choices=get_args(get_args(kind)[0]), **common)
     if kind is bool:
         return SwitchField(title, **common)
     if kind in (int, float):

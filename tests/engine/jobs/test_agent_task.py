@@ -205,6 +205,7 @@ async def test_the_model_is_told_the_types_that_it_may_submit_with_their_schemas
     every, chosen = (body["tools"][0]["function"]["description"] for body in server.bodies)
     assert "\nVIDEO_RENDER: " in every
     assert "AGENT_TASK" not in every
+    print(chosen)
     _, mail, translate = chosen.splitlines()
     assert mail.startswith("EMAIL_SEND: Send an email through the platform. {")
     schema = json.loads(mail.partition(". ")[2])
@@ -476,7 +477,7 @@ async def test_one_step_makes_only_so_many_calls(settings: Settings, server: Llm
     await worked(through(server, settings), tools=["search_knowledge"])
     answers = server.results()
     assert answers[19].startswith("No article has")
-    assert answers[20:] == ["Not done: one step makes at most 20 calls"] * 2
+    assert ["at most 20 calls" in answer for answer in answers[19:]] == [False, True, True]
 
 
 async def test_an_attempt_after_a_fault_is_told_what_the_one_before_has_submitted_and_submits_it_once(
@@ -562,5 +563,5 @@ async def test_a_cancelled_agent_leaves_no_connection_and_no_task(
         await atlas.commands.cancel(job_id)
         await until_status(atlas, job_id, Status.CANCELLED)
         await until(atlas, is_left)
-        tasks = [repr(task) for task in asyncio.all_tasks()]
+        tasks = [repr(task) for task in asyncio.all_tasks() - {asyncio.current_task()}]
     assert not [task for task in tasks if "llm.py" in task or "agent_t" in task]
