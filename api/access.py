@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api import schemas
 from api.rest import Asked, SmallId, cursor_of
+from api.schemas import access as schemas
 from engine.audit import Recorded, listed
 from engine.desk import Desk
 from engine.engine import Atlas

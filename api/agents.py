@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from api import schemas
 from api.rest import Asked, JobId
+from api.schemas import agents as schemas
+from api.schemas.problems import Problem
 from engine.engine import Atlas
 from engine.errors import LeaseGone
 from engine.reports import Report
@@ -52,7 +53,7 @@ def agent_routes(atlas: Atlas) -> APIRouter:
         heard = await desk.report(agent_id, reports, lease_seconds=body.lease_seconds)
         return schemas.HeardList(items=[schemas.Heard.model_validate(each) for each in heard])
 
-    @router.post("/agents/{agent_id}/jobs/{job_id}/report", responses={409: {"model": schemas.Problem}})
+    @router.post("/agents/{agent_id}/jobs/{job_id}/report", responses={409: {"model": Problem}})
     async def report_job(agent_id: JobId, job_id: JobId, body: schemas.OneReport, desk: Asked) -> schemas.Heard:
         """Tell of one job; a lost lease is answered with 409."""
         report = Report(**{**body.model_dump(exclude={"lease_seconds"}), "log": tuple(body.log), "job_id": job_id})

@@ -8,14 +8,16 @@ from fastapi.responses import RedirectResponse, Response
 from api import problems
 from api.access import access_routes
 from api.agents import agent_routes
+from api.channels import channel_routes
 from api.events import event_routes
 from api.feed import feed_routes
 from api.health import health_routes
 from api.openapi import describe
-from api.rest import channel_routes, engine_routes, job_routes
-from api.schemas import Problem
+from api.rest import job_routes
+from api.schemas.problems import Problem
 from api.secrets import secret_routes
 from api.sign_in import SignIn, sign_in_routes
+from api.types import engine_routes
 from api.webhooks import webhook_routes
 from engine.engine import Atlas
 

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from api import schemas
+from api.schemas import agents as agent_schemas
+from api.schemas import jobs as job_schemas
 from engine.actors import Actor, Kind
 from engine.desk import Desk
 from engine.engine import Atlas
@@ -76,7 +77,7 @@ class JobOptions(Arguments):
     priority: Literal["high", "medium", "low"] = "medium"
     run_at: AwareDatetime | None = Field(None, description="not before this moment (RFC 3339)")
     requires_approval: bool = Field(False, description="whether a person has to let it go first")
-    idempotency_key: schemas.IdempotencyKey | None = Field(
+    idempotency_key: job_schemas.IdempotencyKey | None = Field(
         None, description="the same key and job again gives the first job"
     )
 
@@ -270,7 +271,7 @@ class Toolbox:
         job = _told(await self._atlas.queries.job(asked.job_id), caller.base)
         attempts = await self._atlas.queries.attempts(asked.job_id)
         effects = await self._atlas.queries.effects(asked.job_id)
-        told = [schemas.Attempt.of(attempt, effects).model_dump(mode="json") for attempt in attempts]
+        told = [job_schemas.Attempt.of(attempt, effects).model_dump(mode="json") for attempt in attempts]
         return {"job": job, "attempts": told}
 
     async def _wait_for_job(self, _: Desk, asked: WaitForJob, caller: Caller) -> dict[str, Any]:
@@ -320,11 +321,11 @@ class Toolbox:
 
     async def _register(self, desk: Desk, asked: RegisterAgent, caller: Caller) -> dict[str, Any]:
         view = await desk.register_agent(asked.name, asked.types, asked.concurrency)
-        return {"agent": schemas.Agent.model_validate(view).model_dump(mode="json")}
+        return {"agent": agent_schemas.Agent.model_validate(view).model_dump(mode="json")}
 
     async def _claim(self, desk: Desk, asked: ClaimJobs, caller: Caller) -> dict[str, Any]:
         handed = await desk.claim(asked.agent_id, **asked.model_dump(exclude={"agent_id"}), is_gone=caller.is_gone)
-        return {"jobs": [schemas.Claimed.model_validate(each).model_dump(mode="json") for each in handed]}
+        return {"jobs": [agent_schemas.Claimed.model_validate(each).model_dump(mode="json") for each in handed]}
 
     async def _report(self, desk: Desk, asked: ReportJob, caller: Caller) -> dict[str, Any]:
         told = asked.model_dump(exclude={"agent_id", "log"})
@@ -333,7 +334,7 @@ class Toolbox:
             raise LeaseGone(heard.problem or "")
         if heard.problem:
             raise InvalidInput([FieldError("report", heard.problem)])
-        return schemas.Heard.model_validate(heard).model_dump(mode="json")
+        return agent_schemas.Heard.model_validate(heard).model_dump(mode="json")
 
     async def _upload(self, desk: Desk, asked: UploadArtifact, caller: Caller) -> dict[str, Any]:
         try:
@@ -355,7 +356,7 @@ def _goes_on(job: JobView) -> bool:
 
 def _told(job: JobView, base: str) -> dict[str, Any]:
     """A job with the page where a person sees it."""
-    told = schemas.Job.of(job).model_dump(mode="json")
+    told = job_schemas.Job.of(job).model_dump(mode="json")
     return {**told, "url": f"{base.rstrip('/')}/app/jobs/{job.id}"}
 
 

@@ -6,13 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from api import schemas
 from api.downloads import file_response
+from api.schemas import jobs as schemas
 from engine.actors import Kind
-from engine.defined_types import Definition
 from engine.desk import Desk
 from engine.engine import Atlas
-from engine.errors import FieldError, InvalidInput, NotFound
+from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
 from engine.submission import Submission
 from models.states import Category, Move, Status
@@ -159,96 +158,6 @@ def _add_moves(router: APIRouter, atlas: Atlas) -> None:
         """Settle a job whose outcome is unknown: did it go out?"""
         await desk.resolve(job_id, **body.model_dump())
         return await moved(job_id)
-
-
-def engine_routes(atlas: Atlas) -> APIRouter:
-    """Job types and the engine."""
-    router = APIRouter(prefix="/api/v1", tags=["engine"])
-
-    async def shown_types() -> list[schemas.JobType]:
-        schemas_of = {job_type.key: job_type.schema() for job_type in atlas.queries.job_types()}
-        return [schemas.JobType.of(view, schemas_of[view.key]) for view in await atlas.queries.types()]
-
-    @router.get("/job-types")
-    async def list_job_types() -> schemas.JobTypeList:
-        """Every job type, with its payload's JSON Schema."""
-        return schemas.JobTypeList(items=await shown_types())
-
-    async def one_type(key: str) -> schemas.JobType:
-        found = [shown for shown in await shown_types() if shown.type == key]
-        if not found:
-            raise NotFound("job type", key)
-        return found[0]
-
-    @router.post("/job-types", status_code=201)
-    async def define_job_type(body: schemas.NewType, desk: Asked, response: Response) -> schemas.JobType:
-        """Define a type that outside agents do the work of; it is at once in the form, the API and MCP."""
-        await desk.define_type(_definition(body.type, body))
-        response.headers["Location"] = f"/api/v1/job-types/{body.type}"
-        return await one_type(body.type)
-
-    @router.get("/job-types/{key}")
-    async def get_job_type(key: TypeKey) -> schemas.JobType:
-        """One job type."""
-        return await one_type(key)
-
-    @router.put("/job-types/{key}")
-    async def redefine_job_type(key: TypeKey, body: schemas.TypeDefinition, desk: Asked) -> schemas.JobType:
-        """Word a defined type anew; jobs that were accepted before stay as they are."""
-        await desk.redefine_type(_definition(key, body))
-        return await one_type(key)
-
-    @router.delete("/job-types/{key}", status_code=204)
-    async def remove_job_type(key: TypeKey, desk: Asked) -> None:
-        """Forget a defined type; refused while jobs of it are not over."""
-        await desk.remove_type(key)
-
-    @router.patch("/job-types/{key}")
-    async def change_job_type(key: TypeKey, body: schemas.TypePolicy, desk: Asked) -> schemas.JobType:
-        """Pause or limit every job of a type, from the engine's next look on."""
-        await desk.set_policy(key, **body.model_dump(exclude_unset=True))
-        return await one_type(key)
-
-    @router.get("/engine")
-    async def get_engine() -> schemas.Engine:
-        """Whether Atlas is alive, and how busy."""
-        state = await atlas.queries.engine()
-        return schemas.Engine.of(state, 0 if state.fault else await atlas.queries.queue_length())
-
-    return router
-
-
-def channel_routes(atlas: Atlas) -> APIRouter:
-    """Where posts go."""
-    router = APIRouter(prefix="/api/v1", tags=["channels"])
-
-    @router.get("/channels")
-    async def list_channels() -> schemas.ChannelList:
-        """Every channel, without credentials."""
-        return schemas.ChannelList(items=[schemas.Channel.of(c) for c in await atlas.queries.channels()])
-
-    @router.post("/channels", status_code=201)
-    async def connect_channel(body: schemas.ChannelRequest, desk: Asked, response: Response) -> schemas.Channel:
-        """Connect a channel and test it; `fault` says why its server refuses, if it does."""
-        channel = await desk.connect_channel(body.name, body.kind, body.url, body.credentials)
-        response.headers["Location"] = f"/api/v1/channels/{channel.id}"
-        return schemas.Channel.of(channel)
-
-    @router.delete("/channels/{channel_id}", status_code=204)
-    async def remove_channel(channel_id: JobId, desk: Asked) -> None:
-        """Forget a channel and its credentials."""
-        await desk.remove_channel(channel_id)
-
-    @router.post("/channels/{channel_id}/test")
-    async def test_channel(channel_id: JobId, desk: Asked) -> schemas.Channel:
-        """Ask the channel's server who we are there."""
-        return schemas.Channel.of(await desk.test_channel(channel_id))
-
-    return router
-
-
-def _definition(key: str, body: schemas.TypeDefinition) -> Definition:
-    return Definition(key=key, **{name: getattr(body, name) for name in schemas.TypeDefinition.model_fields})
 
 
 def _submission(job: schemas.JobRequest, own: str) -> Submission:

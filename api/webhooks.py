@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from api import schemas
 from api.rest import Asked, JobId
+from api.schemas import webhooks as schemas
 
 
 def webhook_routes(_: object) -> APIRouter:

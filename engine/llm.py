@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine import stored_secrets
 from engine.errors import AttemptError, PermanentError, TransientError
 from engine.settings import PREFIX, Settings
+from models.database import storable
 
 if TYPE_CHECKING:
     import httpx2
@@ -167,20 +168,25 @@ async def ask(
             written += len(piece) if isinstance(piece, str) else 0
             if written > most_characters:
                 raise TooLong
-        return _without_thoughts(stream.get())
+        return _readable(stream.get())
 
 
-def _without_thoughts(response: "ModelResponse") -> "ModelResponse":
-    """Thoughts between tags are no part of the text, however the endpoint has cut it into pieces."""
-    from pydantic_ai.messages import TextPart, ThinkingPart
+def _readable(response: "ModelResponse") -> "ModelResponse":
+    """Without half characters, and without thoughts between tags, however the endpoint has cut it into pieces."""
+    from pydantic_ai.messages import TextPart, ThinkingPart, ToolCallPart
 
     begin, end = _THOUGHT
     parts = list(response.parts)
     for at, part in enumerate(parts):
-        if isinstance(part, TextPart):
-            parts[at] = replace(part, content=re.sub(f"{begin}.*?({end}|$)", "", part.content, flags=re.DOTALL))
-        elif isinstance(part, ThinkingPart) and end in part.content:  # its end was not told from the answer
-            parts[at] = TextPart(part.content.partition(end)[2])
+        if isinstance(part, ThinkingPart) and end in part.content:  # its end was not told from the answer
+            parts[at] = TextPart(storable(part.content.partition(end)[2]))
+        elif isinstance(part, TextPart):
+            text = re.sub(f"{begin}.*?({end}|$)", "", part.content, flags=re.DOTALL)
+            parts[at] = replace(part, content=storable(text))
+        elif isinstance(part, ThinkingPart):
+            parts[at] = replace(part, content=storable(part.content))
+        elif isinstance(part, ToolCallPart) and isinstance(part.args, str):
+            parts[at] = replace(part, args=storable(part.args))
     return replace(response, parts=parts)
 
 
@@ -313,6 +319,8 @@ async def draft(settings: Settings, kind: DraftKind, brief: str) -> str:
         PermanentError: no endpoint is set, or it will not answer until somebody changes something.
         TransientError: it may answer later.
     """
+    if kind not in _DRAFTS:
+        raise PermanentError(f"kind must be one of {', '.join(_DRAFTS)}, not {kind!r}")
     rules = f"{_DRAFTS[kind]} {_DRAFT_RULES}"
     try:
         async with asyncio.timeout(DRAFT_SECONDS), opened(settings) as model:

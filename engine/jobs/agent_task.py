@@ -20,6 +20,7 @@ from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import SINGLE_LINE, TextBlock
 from engine.retry import RetryPolicy
 from engine.settings import PREFIX, Settings
+from models.database import storable
 from models.job import Job
 from models.states import Category
 
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from pydantic_ai.models.openai import OpenAIChatModel
 
 TRANSCRIPT = "transcript.md"
+_LAST_STEP = "(Your next step is the last one: call no tool in it, answer.)"
+_EMPTY = "Your answer was empty. Answer in words, or call a tool."
 MINUTE = 60.0  # in seconds
 MAX_GOAL = 10_000
 MAX_MINUTES = 120
+MAX_ANSWER = 100_000  # characters that the result has of it
 MAX_CALLS = 20  # that one step may make
 MAX_SAME = 3  # times in a row that a call may be made with the same arguments
 MAX_UNUSABLE = 3  # answers in a row that make no sense
@@ -180,7 +184,7 @@ class Story:
     def write(self) -> None:
         """The transcript becomes an artifact."""
         text = llm.hidden(self._context.settings, "\n\n".join(self._text) + "\n")
-        self._context.artifact(TRANSCRIPT).write_text(text, encoding="utf-8")
+        self._context.artifact(TRANSCRIPT).write_text(storable(text), encoding="utf-8")
 
 
 class Agent:
@@ -219,8 +223,10 @@ class Agent:
             self.story.add("## Stopped", str(error))
             error.result = self._so_far(str(error))
             raise
-        answer = llm.hidden(self._context.settings, answer)
+        answer = storable(llm.hidden(self._context.settings, answer))
         self.story.add("## Answer", answer)
+        if len(answer) > MAX_ANSWER:
+            answer = f"{answer[:MAX_ANSWER]}\n\n(Cut here; {TRANSCRIPT} has all of it.)"
         first = next(line for line in answer.splitlines() if line.strip())
         message = first.strip().lstrip("#").strip()[:300] or "Done"
         return {**self._so_far(message), "answer": answer, "files": [TRANSCRIPT]}
@@ -245,13 +251,14 @@ class Agent:
         types = await submittable() if "submit_job" in self._payload.tools else {}
         chosen = self._payload.job_types or [key for key, job_type in types.items() if job_type.by_hand]
         self._tools.grant(self._payload.tools, {key: types[key] for key in chosen if key in types})
-        parts = [UserPromptPart(self._payload.goal)]
+        goal = self._payload.goal
         earlier = Job.filter(id__gt=self._context.job_id, created_by=self._creator).order_by("id")
         if jobs := await earlier.filter(idempotency_key__startswith=f"job {self._context.job_id}: "):
             self._tools.jobs += [job.id for job in jobs]
             told = "\n".join(f"- job {job.id}, {job.type}: {job.summary or job.name}" for job in jobs)
-            parts.append(UserPromptPart(f"An earlier attempt was broken off. Do not submit again what it did:\n{told}"))
+            goal += f"\n\n(An earlier attempt was broken off. Do not submit again what it did:\n{told})"
             await self.story.tell(f"An earlier attempt has submitted {_listed(self._tools.jobs)}", told)
+        parts = [UserPromptPart(goal)]
         self._messages = [ModelRequest(parts=parts, instructions=_instructions(self._payload, clock.now().date()))]
 
     async def _step(self, model: "OpenAIChatModel") -> "ModelResponse":
@@ -283,24 +290,27 @@ class Agent:
 
     async def _replies(self, response: "ModelResponse") -> "ModelRequest":
         """What the model is told next: what came of each call, or that it has made no sense."""
-        from pydantic_ai.messages import ModelRequest, ToolReturnPart, UserPromptPart
+        from pydantic_ai.messages import ModelRequest, TextPart, ToolReturnPart, UserPromptPart
 
-        parts: list[Any] = []
-        for number, call in enumerate(response.tool_calls):
-            told, outcome = await self._reply(call, number)
-            parts.append(ToolReturnPart(call.tool_name, told, call.tool_call_id, outcome=outcome))
-        if not parts:
+        is_last = self._steps == self._payload.max_steps - 1
+        hint = f"\n\n{_LAST_STEP}" if is_last else ""
+        calls = list(enumerate(response.tool_calls, 1))
+        if not calls:
             self._make_no_sense("the answer was empty")
-            parts.append(UserPromptPart("Your answer was empty. Answer in words, or call a tool."))
-        if self._steps == self._payload.max_steps - 1:
-            parts.append(UserPromptPart("Your next step is the last one: call no tool in it, answer."))
+            response.parts = [*response.parts, TextPart("(nothing)")]  # many models want turns to be taken
+            return ModelRequest(parts=[UserPromptPart(f"{_EMPTY}{hint}")])
+        parts = []
+        for number, call in calls:
+            told, outcome = await self._reply(call, number)
+            told += hint if number == len(calls) else ""  # no message of its own: many take none after a tool's
+            parts.append(ToolReturnPart(call.tool_name, told, call.tool_call_id, outcome=outcome))
         return ModelRequest(parts=parts)
 
     async def _reply(self, call: "ToolCallPart", number: int) -> tuple[str, Any]:
         name, given = call.tool_name, call.args
         said = given if isinstance(given, str) else json.dumps(given or {}, ensure_ascii=False)
         await self.story.tell(f"Calls {name}: {said}", f"Calls `{name}`:", _fenced(said))
-        if number >= MAX_CALLS:
+        if number > MAX_CALLS:
             return f"Not done: one step makes at most {MAX_CALLS} calls", "failed"
         self._refuse_loop(name, said)
         self._called[name] = self._called.get(name, 0) + 1
@@ -310,6 +320,7 @@ class Agent:
             self._unusable = 0
         except Unusable as fault:
             told, outcome = f"That call makes no sense: {fault}", "retried"
+        told = storable(told)
         await self.story.tell(f"{name} answers: {told}", f"`{name}` answers:", _fenced(told))
         if outcome == "retried":
             self._make_no_sense(told)

@@ -205,12 +205,12 @@ async def test_the_model_is_told_the_types_that_it_may_submit_with_their_schemas
     every, chosen = (body["tools"][0]["function"]["description"] for body in server.bodies)
     assert "\nVIDEO_RENDER: " in every
     assert "AGENT_TASK" not in every
-    print(chosen)
     _, mail, translate = chosen.splitlines()
     assert mail.startswith("EMAIL_SEND: Send an email through the platform. {")
     schema = json.loads(mail.partition(". ")[2])
     assert schema["required"] == ["to", "subject", "body"]
     assert schema["properties"]["subject"] == {"maxLength": 300, "minLength": 1, "type": "string"}
+    assert "title" not in schema["properties"]["body"]
     assert translate == 'TRANSLATE: Translate a text. {"type":"object","required":["text"]}'
 
 
@@ -262,6 +262,7 @@ async def test_the_knowledge_base_is_searched_and_read(settings: Settings, serve
         ("/on/4", "Numbers"),
         ("/on/5", "is not read: the page was sent on more than 5 times"),
         ("/gone", "answered 404 Not Found"),
+        ("/\ud800", "answered 404 Not Found"),
         ("/picture", "is image/png, which is no text"),
         ("/plain", "a < b"),
         ("/latin", "Grüße"),
@@ -396,10 +397,8 @@ async def test_before_the_last_step_the_model_is_told_to_answer(settings: Settin
     server.says(calls=[("search_knowledge", {"text": "a"})])
     server.says("Nothing found")
     job = await worked(through(server, settings), tools=["search_knowledge"], max_steps=2)
-    assert server.bodies[1]["messages"][-1] == {
-        "role": "user",
-        "content": "Your next step is the last one: call no tool in it, answer.",
-    }
+    (found,) = server.results()
+    assert found.endswith("(Your next step is the last one: call no tool in it, answer.)")
     assert job.result["message"] == "Nothing found"
 
 
@@ -436,6 +435,17 @@ async def test_an_answer_that_the_endpoint_cut_off_says_so(settings: Settings, s
     assert job.result["answer"].endswith("(The endpoint has cut the answer off here, at its own limit.)")
 
 
+async def test_half_characters_and_an_overlong_answer_do_no_harm(
+    settings: Settings, server: LlmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_task, "MAX_ANSWER", 40)
+    server.says("Hm \ud800", calls=[("read_article", {"slug": "a\ud800\0"}), ("read_article", '"\ud800"')])
+    server.says("<think>So</think>Found \0" + "it. " * 20)
+    job = await worked(through(server, settings), tools=["search_knowledge"])
+    assert job.result["answer"] == f"Found {'it. ' * 8}it\n\n(Cut here; transcript.md has all of it.)"
+    assert "it. " * 19 in job.transcript
+
+
 async def test_a_model_that_goes_in_circles_is_stopped(settings: Settings, server: LlmServer) -> None:
     for arguments in ('{"text": "a"}', '{ "text":"a" }', '{"text": "a"}'):
         server.says(calls=[("search_knowledge", arguments)])
@@ -463,6 +473,8 @@ async def test_nonsense_is_told_back_to_the_model_and_not_for_ever(
     server.says("Sorry. I am done")
     job = await worked(through(server, settings), tools=["search_knowledge"])
     assert fault in str(server.bodies[1]["messages"][-1]["content"])
+    turns = [message["role"] for message in server.bodies[1]["messages"]]
+    assert turns == ["system", "user", "assistant", "tool" if calls else "user"]
     assert job.result["message"] == "Sorry. I am done"
     for number in range(3):
         server.says(calls=[(name, given if isinstance(given, dict) else given + str(number)) for name, given in calls])
@@ -491,9 +503,9 @@ async def test_an_attempt_after_a_fault_is_told_what_the_one_before_has_submitte
     job = await worked(through(server, settings), tools=["submit_job"])
     (mail,) = job.made
     assert (job.view.attempt, job.result["jobs"]) == (2, [mail.id])
-    goal, earlier = server.bodies[2]["messages"][1]["content"], server.bodies[2]["messages"][2]["content"]
-    assert goal == GOAL["goal"]
-    assert earlier.endswith(f"- job {mail.id}, EMAIL_SEND: ada@example.org · Numbers")
+    goal = server.bodies[2]["messages"][1]["content"]
+    assert goal.startswith(f"{GOAL['goal']}\n\n(An earlier attempt was broken off. Do not submit again what it did:")
+    assert goal.endswith(f"- job {mail.id}, EMAIL_SEND: ada@example.org · Numbers)")
     assert f"An earlier attempt has submitted job {mail.id}" in job.log
 
 
@@ -535,7 +547,7 @@ async def test_a_pause_works_at_once_though_the_endpoint_hangs_and_the_work_begi
         job = await all_of(await until_status(atlas, job_id, Status.COMPLETED), settings)
     (mail,) = job.made
     assert job.result["jobs"] == [mail.id]
-    assert f"- job {mail.id}, EMAIL_SEND" in server.bodies[2]["messages"][2]["content"]
+    assert f"- job {mail.id}, EMAIL_SEND" in server.bodies[2]["messages"][1]["content"]
 
 
 @pytest.mark.parametrize("where", ["in mid-answer", "before the answer", "at a page"])

@@ -1,0 +1,158 @@
+"""Jobs over the wire, named as in the contract. Times are RFC 3339 in UTC."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from engine.views import AttemptView, EffectView, JobView
+
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[ -~]+$")]
+
+
+class JobRequest(BaseModel):
+    """A job to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(examples=["EMAIL_SEND"])
+    payload: dict[str, Any] = Field(
+        examples=[{"to": "ada@example.org", "subject": "Numbers", "body": "Here **they** are."}]
+    )
+    priority: str = Field("medium", examples=["high"], description="high, medium or low")
+    name: str | None = None
+    run_at: AwareDatetime | None = Field(None, description="not before this moment")
+    created_by: str | None = Field(
+        None, min_length=1, max_length=200, description="who is told as its creator; unset: whoever asks"
+    )
+    requires_approval: bool = False
+
+
+class BatchJob(JobRequest):
+    """A job of a batch."""
+
+    idempotency_key: IdempotencyKey | None = Field(None, description="of this job alone")
+
+
+class Batch(BaseModel):
+    """Jobs to create together: all of them, or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[BatchJob] = Field(min_length=1, max_length=1000)
+
+
+class BatchItem(BaseModel):
+    """What became of one job of a batch."""
+
+    id: int
+    created: bool = Field(description="false: its idempotency key was used before, for the same job")
+
+
+class BatchResult(BaseModel):
+    """In the order of the batch."""
+
+    items: list[BatchItem]
+
+
+class Resolution(BaseModel):
+    """A person's answer to "Did it go out?"."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    went_out: bool
+    target: str | None = Field(None, description="which of several effects; left out, the answer is for all")
+    attempt: int | None = Field(None, ge=1, le=2**31 - 1, description="which attempt is meant; left out, the latest")
+
+
+class Rejection(BaseModel):
+    """Why a job is rejected."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str | None = Field(None, max_length=2000)
+
+
+class Job(BaseModel):
+    """One job."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    type: str
+    category: str
+    name: str
+    summary: str
+    status: str
+    priority: str
+    progress: float
+    payload: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    waiting_for: str | None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    run_at: datetime | None
+    attempt: int
+    max_attempts: int
+    approval: str | None
+    outcome: str | None
+    allowed: list[str]
+
+    @classmethod
+    def of(cls, view: JobView) -> "Job":
+        """The job as programs see it."""
+        return cls.model_validate({**vars(view), "allowed": sorted(view.allowed)})
+
+
+class JobList(BaseModel):
+    """One stretch of a listing; `next_cursor` continues it, null at the end."""
+
+    items: list[Job]
+    next_cursor: str | None
+    total: int
+
+
+class LogLine(BaseModel):
+    """A line that an attempt logged."""
+
+    at: datetime
+    text: str
+
+
+class Effect(BaseModel):
+    """What the job did, or may have done, to the world."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    target: str
+    attempt: int
+    phase: str
+    identity: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class Attempt(BaseModel):
+    """One try of a job."""
+
+    number: int
+    engine: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    phase: str
+    error: str | None
+    log: list[LogLine]
+    effects: list[Effect]
+
+    @classmethod
+    def of(cls, view: AttemptView, effects: list[EffectView]) -> "Attempt":
+        """The attempt with the effects that it began last."""
+        lines = [LogLine(at=line.at, text=line.text) for line in view.log]
+        own = [Effect.model_validate(effect) for effect in effects if effect.attempt == view.number]
+        return cls.model_validate({**vars(view), "log": lines, "effects": own})
