@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -341,7 +340,7 @@ class Toolbox:
             body = (
                 asked.content.encode() if asked.encoding == "text" else base64.b64decode(asked.content, validate=True)
             )
-        except (binascii.Error, UnicodeEncodeError) as error:
+        except ValueError as error:  # base64 of a kind, or lone surrogates
             raise InvalidInput([FieldError("content", f"content must be {asked.encoding}: {error}")]) from None
         await desk.keep_artifact(asked.agent_id, asked.job_id, asked.lease_token, asked.name, body)
         return {"name": asked.name, "bytes": len(body)}

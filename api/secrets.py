@@ -17,6 +17,7 @@ class Secret(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     name: str
+    hosts: list[str] = Field(description="that it may be sent to; * is any")
     created_by: str
     created_at: datetime
     used_at: datetime | None = Field(description="when a job last used it")
@@ -29,11 +30,12 @@ class SecretList(BaseModel):
 
 
 class SecretValue(BaseModel):
-    """The value of a secret."""
+    """The value of a secret, and where it may go."""
 
     model_config = ConfigDict(extra="forbid")
 
     value: str = Field(examples=["a long random text"], description="4 to 10,000 characters", repr=False)
+    hosts: list[str] = Field(examples=[["chat.example.org"]], description="that it may be sent to; * is any")
 
 
 def secret_routes(_: object) -> APIRouter:
@@ -48,7 +50,7 @@ def secret_routes(_: object) -> APIRouter:
     @router.put("/secrets/{name}")
     async def set_secret(name: SecretName, body: SecretValue, desk: Asked) -> Secret:
         """Store a secret, in the place of one of this name; jobs use it as `{{ secrets.NAME }}`."""
-        return Secret.model_validate(await desk.put_secret(name, body.value))
+        return Secret.model_validate(await desk.put_secret(name, body.value, body.hosts))
 
     @router.delete("/secrets/{name}", status_code=204)
     async def remove_secret(name: SecretName, desk: Asked) -> None:

@@ -72,7 +72,9 @@ class Artifacts:
             log.warning("what job %s made before it failed is not stored: %s", self._lease.job_id, fault)
 
     async def clear(self) -> None:
-        """Remove what lies on this machine and is stored elsewhere."""
+        """Remove what lies on this machine and is stored elsewhere, and what the work hid for itself."""
+        if self._workplace is not None:
+            await asyncio.to_thread(_remove_hidden, self._workplace)
         if self._workplace is not None and self._workplace == self._spare:
             await asyncio.to_thread(shutil.rmtree, self._spare, ignore_errors=True)
 
@@ -95,6 +97,12 @@ class Artifacts:
                     await storage.delete(artifacts_of(self._lease.job_id, int(number)))
         except StorageFault as fault:
             log.warning("files of earlier attempts of job %s stay for now: %s", self._lease.job_id, fault)
+
+
+def _remove_hidden(folder: Path) -> None:
+    for hidden in folder.glob(".*"):
+        if hidden.is_dir():
+            shutil.rmtree(hidden, ignore_errors=True)
 
 
 async def remove_leftovers(settings: Settings) -> None:

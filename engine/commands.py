@@ -1,7 +1,7 @@
 """What anyone may do. Pages and API call these; nothing else writes on somebody's behalf."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,6 +99,12 @@ class Commands:
             KeyInFlight: a request with this key is being carried out.
         """
         asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval)
+        carried_out = asyncio.ensure_future(self._submit(asked, idempotency_key, told, with_view=with_view))
+        return await asyncio.shield(carried_out)  # the key is in flight until it is done, whoever hangs up
+
+    async def _submit(
+        self, asked: Submission, idempotency_key: str | None, told: Told | None, *, with_view: bool
+    ) -> Submitted:
         with self._carrying_out([idempotency_key]):
             if idempotency_key and (first := await self._first(idempotency_key, asked)):
                 return Submitted(first, is_new=False)
@@ -112,7 +118,7 @@ class Commands:
     async def _store(self, new: Sequence["_New"]) -> list[Submitted | None]:
         """Each as it was made, None where the key is taken: one wait for a turn at SQLite's one connection."""
         if any(each.with_view for each in new):
-            with suppress(*DRIVER_ERRORS):  # damage that has nothing to do with the jobs ends a transaction
+            with suppress(_NotSeen):
                 return await self._stored(new, with_views=True)
         return await self._stored(new, with_views=False)
 
@@ -121,8 +127,14 @@ class Commands:
             ids = await insert_jobs(writer, [each.job for each in new])
             stored = {job_id: each for job_id, each in zip(ids, new, strict=True) if job_id is not None}
             await self._audit.append(writer, [each.told([job_id]) for job_id, each in stored.items() if each.told])
-            views = {view.id: view for view in await self._queries.jobs(stored)} if with_views else {}
+            views = {view.id: view for view in await self._seen(stored)} if with_views else {}
         return [None if job_id is None else Submitted(job_id, True, views.get(job_id)) for job_id in ids]
+
+    async def _seen(self, ids: Collection[int]) -> list[JobView]:
+        try:
+            return await self._queries.jobs(ids)
+        except DRIVER_ERRORS as error:  # damage that has nothing to do with the jobs, and ends the transaction
+            raise _NotSeen from error
 
     async def submit_batch(
         self, batch: Sequence[tuple[Submission, str | None]], told: Told | None = None
@@ -407,6 +419,10 @@ class _New:
     job: NewJob
     told: Told | None
     with_view: bool
+
+
+class _NotSeen(Exception):
+    """Nothing is committed yet: the new jobs are to be stored without being looked at."""
 
 
 class _KeyTaken(Exception):

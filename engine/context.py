@@ -52,6 +52,7 @@ class AttemptContext:
         submit: Submit | None = None,
     ) -> None:
         """`busy` is a turn for each processor that what computes may keep busy; `submit` is where new jobs go."""
+        self.restart_limit: Callable[[], None] = _nothing
         self._busy = busy or asyncio.Semaphore()
         self._submit = submit
         self.job_id = lease.job_id
@@ -125,6 +126,8 @@ class AttemptContext:
             await self.log("Waits for a free processor")
         while not await _in_time(self._busy.acquire(), LOOK_UP_SECONDS):
             await self.checkpoint()
+            self.restart_limit()
+        self.restart_limit()  # what waits for its turn has not begun
         try:
             return await self._processes.run(*arguments, folder=folder, on_line=on_line, nice=True)
         finally:
@@ -242,6 +245,10 @@ class AttemptContext:
             await close_lost(self.lease, told[:MAX_LOG_TEXT])
 
         await _uninterrupted(self._ledger.write(settle))
+
+
+def _nothing() -> None:
+    return None
 
 
 async def _in_time(work: Coroutine[Any, Any, T], seconds: float) -> T | None:

@@ -248,11 +248,16 @@ class Desk:
         await self._allowed(Right.ADMINISTER)
         return await self._office.secrets.all()
 
-    async def put_secret(self, name: str, value: str) -> SecretView:
-        """See `StoredSecrets.put`; the log tells the name alone."""
+    async def put_secret(self, name: str, value: str, hosts: Sequence[str]) -> SecretView:
+        """See `StoredSecrets.put`; the log tells everything but the value."""
         actor = await self._allowed(Right.ADMINISTER)
         put = self._office.secrets.put
-        return await self._administer("secret.set", f"secret {name}", lambda: put(name, value, actor.name))
+        return await self._administer(
+            "secret.set",
+            f"secret {name}",
+            lambda: put(name, value, hosts, actor.name),
+            told=lambda view: {"hosts": view.hosts},
+        )
 
     async def remove_secret(self, name: str) -> None:
         """See `StoredSecrets.remove`."""

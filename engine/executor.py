@@ -199,7 +199,14 @@ class Executor:
         job_type = self._registry.find(job.type)
         if job_type is None:
             return Failed(f"This installation has no job type {job.type}")
-        limit = asyncio.timeout(job.time_limit_seconds or job_type.time_limit_seconds)
+        seconds = job.time_limit_seconds or job_type.time_limit_seconds
+        limit = asyncio.timeout(seconds)
+
+        def restart() -> None:
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time() + seconds)
+
+        running.context.restart_limit = restart
         try:
             async with limit:
                 running.waiting = asyncio.current_task()

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
@@ -14,15 +15,31 @@ from engine import clock
 from engine.errors import LeaseLost, NotFound
 from models.article import Article, ArticleVersion
 from models.database import storable, transaction
+from models.ending import Lease
 from models.job import Job
 from models.states import Status
 
 MAX_FOUND = 50
 MAX_CANDIDATES = 500
+MAX_WORDS = 10
+MAX_VERSIONS = 100
 SNIPPET = 200
 TRIES = 5
 _WORD = re.compile(r"\w+")
 _NOT_IN_SLUGS = re.compile(r"[^\w]+")
+_LINE = ("id", "slug", "title", "tags", "version", "updated_at", "updated_by")
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is to be published: Markdown, the same in plain words, and the pictures' files by their names in it."""
+
+    slug: str
+    title: str
+    tags: Sequence[str]
+    body: str
+    plain: str
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,8 +56,19 @@ class ArticleView:
 
 
 @dataclass(frozen=True)
+class VersionLine:
+    """A version as a list shows it."""
+
+    slug: str
+    number: int
+    title: str
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True)
 class VersionView:
-    """One version in full; `body` is Markdown."""
+    """One version in full; `body` is Markdown, `pictures` are kept files by their names in it."""
 
     slug: str
     number: int
@@ -48,6 +76,7 @@ class VersionView:
     title: str
     tags: tuple[str, ...]
     body: str
+    pictures: dict[str, str]
     created_at: datetime
     created_by: str
     job_id: int
@@ -58,73 +87,86 @@ def slug_of(title: str) -> str:
     return _NOT_IN_SLUGS.sub("-", title.lower()).strip("-")[:200] or "article"
 
 
-async def publish(job_id: int, slug: str, title: str, tags: Sequence[str], body: str, text: str) -> int:
+async def publish(lease: Lease, text: Text) -> int:
     """Add a version to the article of this slug, a new one if there is none; returns its number.
 
-    A job publishes once, however often it is tried; `text` is the body in plain words.
+    A job publishes once, however often it is tried.
 
     Raises:
-        LeaseLost: the job is not running any more.
+        LeaseLost: the attempt does not own its job any more.
     """
-    new = _New(job_id, storable(slug), storable(title), list(tags), storable(body), storable(text))
     for _ in range(TRIES - 1):
         with suppress(IntegrityError):  # another job added a version to it, or began it, just now
-            return await _whole(new)
-    return await _whole(new)
+            return await _whole(lease, text)
+    return await _whole(lease, text)
 
 
-async def _whole(new: "_New") -> int:
+async def _whole(lease: Lease, text: Text) -> int:
     """In a task of its own, as the job's may be cancelled."""
-    return await asyncio.shield(asyncio.ensure_future(_publish(new)))
+    return await asyncio.shield(asyncio.ensure_future(_publish(lease, text)))
 
 
-@dataclass(frozen=True)
-class _New:
-    job_id: int
-    slug: str
-    title: str
-    tags: list[str]
-    body: str
-    text: str
-
-
-async def _publish(new: _New) -> int:
-    now = clock.now()
+async def _publish(lease: Lease, text: Text) -> int:
+    now, title, plain = clock.now(), storable(text.title), storable(text.plain)
+    held = Job.filter(id=lease.job_id, status=Status.RUNNING, attempt=lease.attempt, lease_token=lease.token)
     async with transaction():
-        if not await Job.filter(id=new.job_id, status=Status.RUNNING).update(status=Status.RUNNING):
-            raise LeaseLost("the job was cancelled")
-        if (already := await ArticleVersion.get_or_none(job_id=new.job_id)) is not None:
+        if not await held.update(status=Status.RUNNING):  # the first statement writes
+            raise LeaseLost("the job went on without this attempt")
+        if (already := await ArticleVersion.get_or_none(job_id=lease.job_id)) is not None:
             return int(already.number)
-        article = await Article.get_or_none(slug=new.slug)
+        by = (await Job.get(id=lease.job_id)).created_by
+        latest: dict[str, Any] = {
+            "title": title,
+            "tags": list(text.tags),
+            "text": plain,
+            "words": f"{title}\n{plain}".casefold(),
+        }
+        latest |= {"updated_at": now, "updated_by": by}
+        article = await Article.get_or_none(slug=storable(text.slug))
         if article is None:
-            article = await Article.create(
-                slug=new.slug, title=new.title, tags=new.tags, version=0, created_at=now, updated_at=now
-            )
+            article = Article(slug=storable(text.slug), version=0, created_at=now, **latest)
+            await article.save()
         number = int(article.version) + 1
-        by = (await Job.get(id=new.job_id)).created_by
-        own = {"title": new.title, "tags": new.tags, "body": new.body, "text": new.text, "job_id": new.job_id}
-        version = ArticleVersion(article_id=article.id, number=number, created_by=by, created_at=now, **own)
+        version = ArticleVersion(
+            article_id=article.id,
+            number=number,
+            title=title,
+            tags=list(text.tags),
+            body=storable(text.body),
+            pictures=dict(text.pictures),
+            job_id=lease.job_id,
+            created_by=by,
+            created_at=now,
+        )
         await version.save()
-        await Article.filter(id=article.id).update(version=number, title=new.title, tags=new.tags, updated_at=now)
+        await Article.filter(id=article.id).update(version=number, **latest)
         return number
 
 
 async def search(text: str = "", *, tag: str = "", limit: int = MAX_FOUND) -> list[ArticleView]:
-    """The articles that have every word, the best match first; without words, the latest change first."""
-    words = [storable(word.lower()) for word in _WORD.findall(text)][:10]
+    """The articles that have every word, those with the words in their titles first, then the latest change first."""
+    words = [storable(word.casefold()) for word in _WORD.findall(text)][:MAX_WORDS]
     where = Q()
     for word in words:
-        where &= Q(title__icontains=word) | Q(text__icontains=word)
-    articles = {row.id: row for row in await Article.all().order_by("-updated_at").limit(5000)}
-    rows = ArticleVersion.filter(where, article_id__in=list(articles)) if words else ArticleVersion.all()
-    found = []
-    for row in await rows.order_by("-created_at").limit(MAX_CANDIDATES if words else MAX_CANDIDATES * 4):
-        article = articles.get(row.article_id)
-        if article is None or row.number != article.version or (tag and tag not in article.tags):
-            continue
-        found.append((_rank(row, words), _article_view(article, row, words)))
-    found.sort(key=lambda each: (-each[0], -each[1].updated_at.timestamp()))
-    return [view for _, view in found[:limit]]
+        where &= Q(words__contains=word)
+    rows = await Article.filter(where).order_by("-updated_at").limit(MAX_CANDIDATES).values(*_LINE)
+    fitting = [row for row in rows if not tag or tag in row["tags"]]
+    fitting.sort(key=lambda row: -sum(word in str(row["title"]).casefold() for word in words))
+    chosen = fitting[:limit]
+    texts = await Article.filter(id__in=[row["id"] for row in chosen]).values_list("id", "text") if chosen else []
+    text_of = dict(texts)
+    return [
+        ArticleView(
+            slug=row["slug"],
+            title=row["title"],
+            tags=tuple(row["tags"]),
+            version=row["version"],
+            updated_at=row["updated_at"],
+            updated_by=row["updated_by"],
+            snippet=_snippet(text_of.get(row["id"], ""), row["title"], words),
+        )
+        for row in chosen
+    ]
 
 
 async def version(slug: str, number: int | None = None) -> VersionView:
@@ -133,63 +175,46 @@ async def version(slug: str, number: int | None = None) -> VersionView:
     Raises:
         NotFound: there is no such article or version.
     """
-    article = await Article.get_or_none(slug=storable(slug))
-    if article is None:
-        raise NotFound("article", slug)
+    article = await _article(slug)
     row = await ArticleVersion.get_or_none(article_id=article.id, number=number or article.version)
     if row is None:
         raise NotFound("version", f"{number} of {slug}")
-    return _version_view(article, row)
+    return VersionView(
+        slug=article.slug,
+        number=row.number,
+        latest=article.version,
+        title=row.title,
+        tags=tuple(row.tags),
+        body=row.body,
+        pictures=dict(row.pictures),
+        created_at=row.created_at,
+        created_by=row.created_by,
+        job_id=row.job_id,
+    )
 
 
-async def versions(slug: str) -> list[VersionView]:
-    """Every version of an article, the newest first.
+async def versions(slug: str) -> list[VersionLine]:
+    """The latest hundred versions of an article, the newest first.
 
     Raises:
         NotFound: there is no such article.
     """
+    article = await _article(slug)
+    rows = ArticleVersion.filter(article_id=article.id).order_by("-number").limit(MAX_VERSIONS)
+    found = await rows.values("number", "title", "created_at", "created_by")
+    return [VersionLine(slug=article.slug, **row) for row in found]
+
+
+async def _article(slug: str) -> Article:
     article = await Article.get_or_none(slug=storable(slug))
     if article is None:
         raise NotFound("article", slug)
-    rows = await ArticleVersion.filter(article_id=article.id).order_by("-number").limit(100)
-    return [_version_view(article, row) for row in rows]
-
-
-def _rank(row: ArticleVersion, words: list[str]) -> int:
-    """A word in the title counts as ten in the text."""
-    title, text = row.title.lower(), row.text.lower()
-    return sum(10 * title.count(word) + min(text.count(word), 9) for word in words)
-
-
-def _article_view(article: Article, row: ArticleVersion, words: list[str]) -> ArticleView:
-    return ArticleView(
-        article.slug,
-        article.title,
-        tuple(article.tags),
-        article.version,
-        article.updated_at,
-        row.created_by,
-        _snippet(row.text, row.title, words),
-    )
-
-
-def _version_view(article: Article, row: ArticleVersion) -> VersionView:
-    return VersionView(
-        article.slug,
-        row.number,
-        article.version,
-        row.title,
-        tuple(row.tags),
-        row.body,
-        row.created_at,
-        row.created_by,
-        row.job_id,
-    )
+    return article
 
 
 def _snippet(text: str, title: str, words: list[str]) -> str:
     plain = " ".join(text.removeprefix(title).split())
-    lower = plain.lower()
+    lower = plain.casefold()
     first = min((at for word in words if (at := lower.find(word)) >= 0), default=0)
     begin = max(0, first - SNIPPET // 3)
     piece = plain[begin : begin + SNIPPET]

@@ -51,7 +51,11 @@ _DRAFT_RULES = (
 
 
 class TooLong(Exception):
-    """The answer was cut off because it became longer than was allowed."""
+    """The answer was cut off because it became longer than was allowed, after so many characters."""
+
+    def __init__(self, characters: int) -> None:
+        self.characters = characters
+        super().__init__(f"cut off after {characters:,} characters")
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ async def ask(
             piece = getattr(part, "content_delta", None) or getattr(part, "args_delta", None)
             written += len(piece) if isinstance(piece, str) else 0
             if written > most_characters:
-                raise TooLong
+                raise TooLong(written)
         return _readable(stream.get())
 
 
@@ -195,8 +199,12 @@ def tokens_of(messages: "Sequence[ModelMessage]", response: "ModelResponse") -> 
     usage = response.usage
     if usage.input_tokens or usage.output_tokens:
         return Tokens(usage.input_tokens, usage.output_tokens)
+    return about(messages, sum(_length(part) for part in response.parts))
+
+
+def about(messages: "Sequence[ModelMessage]", answered: int) -> Tokens:
+    """About what an answer of so many characters to these messages has used."""
     asked = sum(_length(part) for message in messages for part in message.parts)
-    answered = sum(_length(part) for part in response.parts)
     return Tokens(asked // CHARACTERS_A_TOKEN, answered // CHARACTERS_A_TOKEN, is_estimate=True)
 
 

@@ -13,7 +13,7 @@ from engine import clock, knowledge
 from engine.errors import NotFound
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
-from engine.knowledge import ArticleView, VersionView
+from engine.knowledge import ArticleView, VersionLine, VersionView
 from engine.rows import agent_view, attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
 from engine.views import (
@@ -162,7 +162,7 @@ class Queries:
         """See `knowledge.version`."""
         return await knowledge.version(slug, number)
 
-    async def article_versions(self, slug: str) -> list[VersionView]:
+    async def article_versions(self, slug: str) -> list[VersionLine]:
         """See `knowledge.versions`."""
         return await knowledge.versions(slug)
 

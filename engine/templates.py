@@ -15,6 +15,8 @@ from engine.faults import shown
 
 FILTERS = ("tojson", "upper", "lower", "trim", "urlencode", "default")
 MAX_RENDERED = 1_000_000
+MAX_FILTERS = 3
+MAX_DEPTH = 20
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -65,12 +67,14 @@ def check(text: str, names: set[str]) -> None:
     Raises:
         TemplateFault: what is wrong, as the end of a sentence that begins with the field.
     """
-    for node in _walk(_parsed(text)):
+    for node, depth in _walk(_parsed(text)):
+        if depth > MAX_DEPTH:
+            raise TemplateFault("is too deeply nested")
         if not isinstance(node, _ALLOWED):
             what = type(node).__name__.lower()
             raise TemplateFault(f"may have names and filters in {{{{ … }}}} only, not {what}")
-        if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            raise TemplateFault(f"may use the filters {', '.join(FILTERS)}, not {shown(node.name)}")
+        if isinstance(node, nodes.Filter):
+            _check_filters(node)
         if isinstance(node, nodes.Name) and node.name not in names:
             raise TemplateFault(f"may use {', '.join(sorted(names))}, not {shown(node.name)}")
         attribute = node.attr if isinstance(node, nodes.Getattr) else ""
@@ -78,10 +82,21 @@ def check(text: str, names: set[str]) -> None:
             raise TemplateFault(f"may not use {shown(attribute)}")
 
 
+def _check_filters(node: nodes.Filter) -> None:
+    """Each may make a text a few times longer, so that many in a row would fill the memory."""
+    if node.name not in FILTERS:
+        raise TemplateFault(f"may use the filters {', '.join(FILTERS)}, not {shown(node.name)}")
+    inner, row = node.node, 1
+    while isinstance(inner, nodes.Filter):
+        inner, row = inner.node, row + 1
+    if row > MAX_FILTERS:
+        raise TemplateFault(f"may use at most {MAX_FILTERS} filters one after the other, not {row}")
+
+
 def members_of(text: str, name: str) -> set[str]:
     """What of `name` the template uses, as in {{ secrets.TOKEN }} or {{ secrets["TOKEN"] }}."""
     used = set()
-    for node in _walk(_parsed(text)):
+    for node, _ in _walk(_parsed(text)):
         if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == name:
             used.add(node.attr)
         if isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Name) and node.node.name == name:
@@ -97,15 +112,22 @@ def render(text: str, values: Values) -> str:
     """
     check(text, set(values))
     try:
-        rendered = _ENVIRONMENT.from_string(text).render(values)
+        return _joined(_ENVIRONMENT.from_string(text).generate(values))
     except (UndefinedError, SecurityError) as error:
         raise TemplateFault(f"cannot be filled in: {error}") from None
     except (TypeError, ValueError) as error:
         raise TemplateFault(f"cannot be filled in: {error}") from None
-    if len(rendered) > MAX_RENDERED:
-        rule = f"must have at most {MAX_RENDERED:,} characters when it is filled in"
-        raise TemplateFault(f"{rule}, not {len(rendered):,}")
-    return rendered
+
+
+def _joined(pieces: Iterator[str]) -> str:
+    """All of them, unless that becomes too much: looked at piece by piece, before it is in memory."""
+    joined, length = [], 0
+    for piece in pieces:
+        length += len(piece)
+        if length > MAX_RENDERED:
+            raise TemplateFault(f"must have at most {MAX_RENDERED:,} characters when it is filled in")
+        joined.append(piece)
+    return "".join(joined)
 
 
 def _parsed(text: str) -> nodes.Template:
@@ -117,7 +139,10 @@ def _parsed(text: str) -> nodes.Template:
         raise TemplateFault("is too deeply nested") from None
 
 
-def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
-    yield node
-    for child in node.iter_child_nodes():
-        yield from _walk(child)
+def _walk(root: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:
+    """Every node with its depth; not by recursion, as a template may nest as deep as it likes."""
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        waiting += reversed([(child, depth + 1) for child in node.iter_child_nodes()])

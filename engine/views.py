@@ -135,6 +135,7 @@ class SecretView:
     """A stored secret without its value; `used_at` is when a job last used it."""
 
     name: str
+    hosts: tuple[str, ...]
     created_by: str
     created_at: datetime
     used_at: datetime | None

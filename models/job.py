@@ -121,7 +121,7 @@ async def insert_jobs(writer: BaseDBAsyncClient, jobs: Sequence[NewJob]) -> list
     with_key = {row["idempotency_key"]: int(row["id"]) for row in rows}
     # Ids are given one after the other, in the order of the list.
     without = iter(sorted(int(row["id"]) for row in rows if row["idempotency_key"] is None))
-    return [with_key.get(job.idempotency_key) if job.idempotency_key else next(without) for job in jobs]
+    return [with_key.pop(job.idempotency_key, None) if job.idempotency_key else next(without) for job in jobs]
 
 
 def _row(job: NewJob) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from tortoise.models import Model
 
 
 class StoredSecret(Model):
-    """A secret by its name. `sealed` is encrypted, and never leaves the engine."""
+    """A secret by its name, and the hosts that it may be sent to. `sealed` is encrypted, and never leaves the engine."""
 
     id = fields.BigIntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)
     sealed = fields.TextField()
+    hosts = fields.JSONField[list[str]]()
     created_by = fields.CharField(max_length=200)
     created_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)

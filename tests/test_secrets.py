@@ -55,7 +55,7 @@ def test_no_secret_is_anywhere_to_be_read(tmp_path: Path, own_database: str, mai
         httpx.get(f"{runner.url}/api/v1/jobs", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
         hook = {"name": "ops", "url": f"{mastodon.url}/hook"}
         signing = admin.post("/api/v1/webhooks", json=hook).json()["secret"].removeprefix("whsec_")
-        admin.put("/api/v1/secrets/CANARY", json={"value": STORED})
+        admin.put("/api/v1/secrets/CANARY", json={"value": STORED, "hosts": ["127.0.0.1"]})
         call = {"url": f"{mastodon.url}/api/v1/none", "headers": ["X-Key: {{ secrets.CANARY }}"], "body": BODY}
         jobs.append(runner.submit("WEBHOOK_CALL", call))
         runner.until(jobs[-1], "failed")

@@ -239,7 +239,8 @@ class Agent:
             response = await self._step(model)
             text = (response.text or "").strip()
             if text:
-                await self.story.tell(f"The model says: {text}", text, most=MAX_TOLD)
+                quoted = [text] if response.tool_calls else []  # the answer has a chapter of its own
+                await self.story.tell(f"The model says: {text}", *quoted, most=MAX_TOLD)
             if text and not response.tool_calls:
                 return await self._final(response, text)
             self._refuse_over_budget()
@@ -274,7 +275,8 @@ class Agent:
         try:
             with llm.faults(self._context.settings):
                 response = await self._watched(asking)
-        except llm.TooLong:
+        except llm.TooLong as cut:
+            self._tokens += llm.about(self._messages, cut.characters)
             raise self._over(f"{self._payload.max_tokens:,} tokens") from None
         self._tokens += llm.tokens_of(self._messages, response)
         self._messages.append(response)

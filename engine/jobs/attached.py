@@ -1,7 +1,6 @@
 """Files in a payload: given as base64, or as one that an earlier job made; kept by content when the job is accepted."""
 
 import base64
-import binascii
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -65,7 +64,7 @@ class FileInput(BaseModel):
         if self.data is not None:
             try:
                 return base64.b64decode(self.data, validate=True)
-            except binascii.Error:
+            except ValueError:  # also of text that is not ASCII
                 raise told.fault("must be base64", "data") from None
         if not (named := _ARTIFACT.fullmatch(self.artifact or "")) or int(named[1]) > MAX_ID:
             rule = "must be base64 data, or a file of an earlier job as in 12/card.png"

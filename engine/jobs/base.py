@@ -15,6 +15,7 @@ from engine.faults import field_errors
 from engine.processes import OnLine
 from engine.retry import RetryPolicy
 from engine.settings import Settings
+from models.ending import Lease
 from models.states import Category
 
 
@@ -48,6 +49,8 @@ class Context(Protocol):
 
     job_id: int
     settings: Settings
+    lease: Lease
+    """Names this attempt; what it writes of its own accord must be conditional on it."""
 
     async def progress(self, percent: float) -> None:
         """Tell how far the work is, 0 to 100. A safe point: may raise `AttemptStopped`."""

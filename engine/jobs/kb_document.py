@@ -1,6 +1,7 @@
 """KB_DOCUMENT: an article of the knowledge base; the next one of the same slug is its next version."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from markdown_it import MarkdownIt
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from engine import knowledge
 from engine.jobs.base import Context, ResultLine
-from engine.jobs.document import Document, DocumentPayload
+from engine.jobs.document import Document, DocumentImage, DocumentPayload
 from engine.renders.documents.front_matter import split
 
 _ATTACHED = "image:"
@@ -60,18 +61,19 @@ class KbDocument(Document[ArticlePayload]):
         told, body = await asyncio.to_thread(split, payload.body)
         title = payload.title or told.title
         slug = payload.slug.lower() or knowledge.slug_of(title)
-        shown = _with_addresses(body, payload)
-        number = await knowledge.publish(context.job_id, slug, title, list(told.tags), shown, plain(body))
+        plain_text = await asyncio.to_thread(plain, body)
+        pictures = {name: str(image.file) for name, image in _named(payload)}
+        text = knowledge.Text(slug, title, list(told.tags), body, plain_text, pictures)
+        number = await knowledge.publish(context.lease, text)
         return {**result, "message": f"Version {number} of {title}", "url": f"/app/kb/{slug}", "version": number}
 
 
-def _with_addresses(body: str, payload: ArticlePayload) -> str:
-    """The text with its pictures by where they are kept, so that it can be shown without the job."""
+def _named(payload: ArticlePayload) -> Iterator[tuple[str, DocumentImage]]:
+    """The pictures by every name that the text may call them."""
     for number, image in enumerate(payload.images, 1):
-        for name in (f"{_ATTACHED}{number}", image.name):
-            if name:
-                body = body.replace(f"]({name})", f"](/api/v1/files/{image.file})")
-    return body
+        yield f"{_ATTACHED}{number}", image
+        if image.name:
+            yield image.name, image
 
 
 def _words(part: Token) -> str:

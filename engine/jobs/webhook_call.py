@@ -19,7 +19,7 @@ from engine.jobs.fields import TextBlock
 from engine.outbound import Forbidden, allowed, http_client, is_web_address
 from engine.retry import RetryPolicy
 from engine.settings import Settings
-from engine.stored_secrets import hidden, missing, opened
+from engine.stored_secrets import Opened, hidden, hidden_in, missing, opened
 from engine.templates import TemplateFault, check, members_of, render
 from models.states import Category
 
@@ -31,6 +31,8 @@ ONLY_LOOKS = ("GET", "HEAD")
 NAMES = {"secrets", "values", "job"}
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}):\s*([^\r\n]*)")  # RFC 9110, 5.1
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
+_SENDABLE = re.compile(r"[\t -~]*")
+_HOST_WRITTEN_OUT = re.compile(r"https?://[^/?#{}]+(?:[/?#].*)?|\{\{\s*secrets\.[A-Z0-9_]+\s*\}\}.*", re.DOTALL)
 _STATUSES = re.compile(r"\s*(\d{3})\s*(?:-\s*(\d{3})\s*)?")
 _TRY_AGAIN = (408, 425, 429, 503)
 _NEVER = (501, 505)  # the server does not do such a thing (RFC 9110, 15.6)
@@ -129,7 +131,8 @@ class WebhookCall(JobType[CallPayload]):
         faults = [*_template_faults(payload), *_header_faults(payload), *_status_faults(payload)]
         if payload.method in ONLY_LOOKS and payload.body:
             faults.append(FieldError("body", f"Body must be empty for {payload.method}"))
-        if "{{" not in payload.url and not is_web_address(payload.url):
+        is_plain = "{{" not in payload.url
+        if not _HOST_WRITTEN_OUT.fullmatch(payload.url) or (is_plain and not is_web_address(payload.url)):
             faults.append(FieldError("url", f"Address must be like https://example.org/hook, not {shown(payload.url)}"))
         if faults:
             raise InvalidInput(faults)
@@ -188,20 +191,35 @@ def _status_faults(payload: CallPayload) -> list[FieldError]:
 
 
 async def _filled_in(payload: CallPayload, context: Context) -> Call:
+    """The request, of which everything that could keep it from being sent has been looked at.
+
+    Raises:
+        PermanentError: it cannot be sent; nothing was.
+    """
     secrets = await opened(_secrets(payload), context.settings)
-    values = {"secrets": secrets, "values": payload.values, "job": {"id": context.job_id}}
+    known = {name: secret.value for name, secret in secrets.items()}
+    values = {"secrets": known, "values": payload.values, "job": {"id": context.job_id}}
     try:
         url, *lines, body = [render(text, values) for text in _texts(payload).values()]
     except TemplateFault as fault:
-        raise PermanentError(hidden(f"The request {fault}", secrets)) from None
+        raise PermanentError(hidden(f"The request {fault}", known)) from None
     headers = {found[1]: found[2] for line in lines if (found := _HEADER.fullmatch(line))}
-    if len(headers) < len(lines):
-        raise PermanentError("A header has a line break in it, or no name, when it is filled in")
+    if len(headers) < len(lines) or not all(_SENDABLE.fullmatch(text) for text in headers.values()):
+        raise PermanentError("A header cannot be sent: it must be one line of plain ASCII when it is filled in")
     if body and "content-type" not in {name.lower() for name in headers}:
         headers["Content-Type"] = "application/json"
     if not is_web_address(url):
         raise PermanentError("The address is none of the web when it is filled in")
-    return Call(payload.method, url, headers, body.encode(), secrets)
+    _check_hosts(url, secrets)
+    return Call(payload.method, url, headers, body.encode(), known)
+
+
+def _check_hosts(url: str, secrets: dict[str, Opened]) -> None:
+    host = httpx.URL(url).host
+    for name, secret in secrets.items():
+        if not secret.may_reach(host):
+            allowed_hosts = ", ".join(sorted(secret.hosts))
+            raise PermanentError(f"The secret {name} may be sent to {allowed_hosts} only, as set in Settings")
 
 
 async def _ask(call: Call, payload: CallPayload, http: httpx.AsyncClient, more: dict[str, str]) -> dict[str, Any]:
@@ -217,10 +235,22 @@ async def _ask(call: Call, payload: CallPayload, http: httpx.AsyncClient, more: 
         raise TransientError(hidden(f"{call.where} could not be reached: {error}", call.secrets)) from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise _lost(call, f"the connection was lost ({type(error).__name__})") from None
-    text = hidden(content.decode(response.encoding or "utf-8", "replace"), call.secrets)
+    text = _read(response, content)
     if not _is_expected(response.status_code, payload.expect):
-        raise _refused(call, response, text)
+        raise _refused(call, response, hidden(text, call.secrets))
     return _result(call, payload, response, text)
+
+
+def _read(response: httpx.Response, content: bytes) -> str:
+    """The body as text, whatever the server says of its letters."""
+    try:
+        return content.decode(response.encoding or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return content.decode("utf-8", "replace")
+
+
+def _status(call: Call, response: httpx.Response) -> str:
+    return hidden(f"{response.status_code} {response.reason_phrase}".rstrip(), call.secrets)
 
 
 async def _answer(call: Call, http: httpx.AsyncClient, more: dict[str, str]) -> tuple[httpx.Response, bytes]:
@@ -232,8 +262,8 @@ async def _answer(call: Call, http: httpx.AsyncClient, more: dict[str, str]) -> 
         try:
             if call.method in ONLY_LOOKS and response.is_redirect and response.next_request:
                 there = response.next_request.url
-                if there.host != url.host:  # what was meant for one server is not told to another
-                    headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+                if (there.scheme, there.host, there.port) != (url.scheme, url.host, url.port):
+                    headers = {}  # what was meant for one server is not told to another
                 url = there
                 continue
             content = bytearray()
@@ -256,7 +286,7 @@ def _lost(call: Call, why: str) -> AttemptError:
 def _refused(call: Call, response: httpx.Response, text: str) -> AttemptError:
     status = response.status_code
     said = " ".join(text.split())[:300]
-    told = f"{call.where} answered {status} {response.reason_phrase}".rstrip() + (f": {said}" if said else "")
+    told = f"{call.where} answered {_status(call, response)}" + (f": {said}" if said else "")
     if status in _TRY_AGAIN or (status >= 500 and call.method in ONLY_LOOKS):
         return TransientError(told, retry_after=retry_after(response.headers, clock.now()))
     if status >= 500 and status not in _NEVER:
@@ -274,12 +304,13 @@ def _is_expected(status: int, expect: str) -> bool:
 
 
 def _result(call: Call, payload: CallPayload, response: httpx.Response, text: str) -> dict[str, Any]:
-    told = f"{call.where}: {response.status_code} {response.reason_phrase}".rstrip()
-    result = {"message": told, "status": response.status_code, "answer": text[:SHOWN_ANSWER]}
+    told = f"{call.where}: {_status(call, response)}"
+    answer = hidden(text, call.secrets)[:SHOWN_ANSWER]
+    result: dict[str, Any] = {"message": told, "status": response.status_code, "answer": answer}
     if not payload.extract:
         return result
     try:
-        result["extracted"] = _extracted(text, payload.extract)
+        result["extracted"] = hidden_in(_extracted(text, payload.extract), call.secrets)
     except (ValueError, LookupError, TypeError):
         result["message"] = f"{told}, but the answer has no {payload.extract}"
     return result

@@ -1,6 +1,7 @@
 """ffmpeg, once: still clips give way to each other, captions lie over them, sounds under them."""
 
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ RATE = 30
 TRANSITION_SECONDS = 0.5
 FADE_OUT_SECONDS = 1.5
 LAST_WORDS = 3
+STALL_SECONDS = 60.0
+HEARD_RATE = 8000  # samples a second that are looked at
 ENCODER = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-r", str(RATE))
 _TRANSITIONS = {"fade": "fade", "slide": "slideleft", "wipe": "wiperight", "cut": "fade"}
 
@@ -49,6 +52,8 @@ def encode(
         Fault: ffmpeg refuses; says why, as ffmpeg does.
     """
     total = sum(clip.seconds for clip in clips)
+    for sound in sounds:
+        check_sound(sound.file)
     inputs: list[str] = []
     for file in [clip.file for clip in clips] + [strip[0] for strip in strips]:
         inputs += ["-framerate", str(RATE), "-i", str(file)]
@@ -67,16 +72,67 @@ def encode(
 def _run(filters: list[str], inputs: list[str], output: list[str], total: float, told: Callable[[float], None]) -> None:
     general = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-progress", "pipe:1", "-stats_period", "0.2"]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), *general, *inputs, *filters, *output]
+    said: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as ffmpeg:
-        said: list[str] = []
+        watch = _Watch(ffmpeg)
         for line in ffmpeg.stdout or ():
             name, _, value = line.strip().partition("=")
             if name == "out_time_us" and value.isdecimal():
+                watch.came_to(int(value))
                 told(min(1.0, int(value) / 1e6 / total))
             elif not value:
                 said.append(line.strip())
+        watch.end()
+    if watch.stalled:
+        raise Fault(f"ffmpeg came no further for {STALL_SECONDS:g} s and was ended")
     if ffmpeg.returncode:
         raise Fault(f"ffmpeg ended with code {ffmpeg.returncode}: {' '.join(said[-LAST_WORDS:])[-500:]}")
+
+
+class _Watch:
+    """Ends ffmpeg when it comes no further."""
+
+    def __init__(self, ffmpeg: "subprocess.Popen[str]") -> None:
+        self._ffmpeg = ffmpeg
+        self._at = -1
+        self.stalled = False
+        self._timer = threading.Timer(STALL_SECONDS, self._stall)
+        self._timer.start()
+
+    def came_to(self, microseconds: int) -> None:
+        """It is at work as long as this grows."""
+        if microseconds > self._at:
+            self._at = microseconds
+            self._timer.cancel()
+            self._timer = threading.Timer(STALL_SECONDS, self._stall)
+            self._timer.start()
+
+    def end(self) -> None:
+        """It has ended by itself."""
+        self._timer.cancel()
+
+    def _stall(self) -> None:
+        self.stalled = True
+        self._ffmpeg.kill()
+
+
+def check_sound(file: str) -> None:
+    """Refuse what has nothing to be heard: repeated, it would go on for ever.
+
+    Raises:
+        Fault: it is no sound, or shorter than a tenth of a second.
+    """
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostdin", "-i", file]
+    raw = ["-map", "0:a:0", "-t", "1", "-f", "s16le", "-ac", "1", "-ar", str(HEARD_RATE), "pipe:1"]
+    try:
+        heard = subprocess.run([*ffmpeg, *raw], capture_output=True, timeout=STALL_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise Fault("A sound file cannot be read: it takes too long") from None
+    if heard.returncode:
+        said = heard.stderr.decode(errors="replace").strip().splitlines()
+        raise Fault(f"A sound file cannot be read: {said[-1][:300] if said else 'ffmpeg does not say why'}")
+    if len(heard.stdout) < 2 * HEARD_RATE // 10:
+        raise Fault("A sound file must have at least a tenth of a second of sound")
 
 
 def _seen(clips: Sequence[Clip], strips: Sequence[tuple[Path, int, int, Caption]]) -> Iterator[str]:

@@ -70,7 +70,8 @@ def test_each_job_type_has_the_schema_of_its_payload(runner: JobRunner) -> None:
     schema: dict[str, Any] = mail["payload_schema"]
     assert schema["required"] == ["to", "subject", "body"]
     titles = {name: field["title"] for name, field in schema["properties"].items()}
-    assert titles == {"to": "Recipient", "cc": "Cc", "bcc": "Bcc", "subject": "Subject", "body": "Body"}
+    asked = {"to": "Recipient", "cc": "Cc", "bcc": "Bcc", "subject": "Subject", "body": "Body"}
+    assert titles == {**asked, "attachments": "Attachments"}
     assert types["TEST_RENDER"]["effect"] == "repeatable"
 
 

@@ -1,24 +1,27 @@
 """Submitting a job: what is stored, what is refused, and the same request twice."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tortoise.exceptions import OperationalError
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.exceptions import DBConnectionError, OperationalError
 
-from engine import clock
+from engine import clock, commands
 from engine.actors import Actor, Kind
 from engine.audit import Deed, deed
 from engine.engine import Atlas
 from engine.errors import IdempotencyConflict, InvalidInput, KeyInFlight
 from engine.events import JobChanged
+from engine.jobs import BUILT_IN
 from engine.settings import Settings
 from engine.submission import Submission
-from models.database import connection
+from models.database import connection, transaction
 from models.job import Job
-from tests.support.engine import Recorder
+from tests.support.engine import Recorder, until
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -74,7 +77,7 @@ async def test_a_moment_that_has_passed_means_now(atlas: Atlas) -> None:
 @pytest.mark.parametrize(
     ("more", "field", "sentence"),
     [
-        ({"type": "FAX"}, "type", "type must be one of EMAIL_SEND, SOCIAL_POST, not 'FAX'"),
+        ({"type": "FAX"}, "type", f"type must be one of {', '.join(each.key for each in BUILT_IN)}, not 'FAX'"),
         ({"priority": "urgent"}, "priority", "priority must be high, medium or low, not 'urgent'"),
         ({"priority": "HIGH"}, "priority", "priority must be high, medium or low, not 'HIGH'"),
         ({"name": "x" * 201}, "name", "name must have at most 200 characters, not 201"),
@@ -221,3 +224,50 @@ async def test_many_at_once_each_get_their_own_job(atlas: Atlas) -> None:
     assert [stored[each.id] for each in made] == [(f"n{number}", key) for number, key in enumerate(keys)]
     targets = {entry.target for entry in await atlas.audit.entries(limit=100)}
     assert targets == {f"job {each.id}" for each in made}
+
+
+async def test_a_commit_whose_answer_is_lost_creates_no_second_job(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def lost() -> AsyncIterator[BaseDBAsyncClient]:
+        async with transaction() as writer:
+            yield writer
+        raise DBConnectionError("the line broke after the commit")
+
+    monkeypatch.setattr(commands, "transaction", lost)
+    with pytest.raises(DBConnectionError):
+        await atlas.commands.submit("EMAIL_SEND", MAIL, with_view=True)
+    assert await Job.all().count() == 1
+
+
+async def test_a_job_that_cannot_be_looked_at_is_stored_all_the_same(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def damaged(_: Any) -> list[Any]:
+        raise OperationalError("the database is damaged elsewhere")
+
+    monkeypatch.setattr(atlas.queries, "jobs", damaged)
+    made = await atlas.commands.submit("EMAIL_SEND", MAIL, with_view=True, told=told)
+    assert (made.is_new, made.view) == (True, None)
+    assert await Job.all().count() == 1
+
+
+async def test_whoever_hangs_up_leaves_the_key_in_flight_until_the_job_is_stored(atlas: Atlas) -> None:
+    heard = Recorder(atlas)
+    gone = asyncio.create_task(submit(atlas, idempotency_key="once"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    other = {**MAIL, "subject": "Another"}
+    with pytest.raises(KeyInFlight):
+        await submit(atlas, idempotency_key="once", payload=other)
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    await until(atlas, lambda: _is_told(heard))
+    (job,) = await Job.all()
+    assert job.payload == MAIL
+    assert heard.events == [JobChanged(job.id)]
+
+
+async def _is_told(heard: Recorder) -> bool:
+    return bool(heard.events)

@@ -7,6 +7,9 @@ import pytest
 
 from engine import knowledge
 from engine.errors import LeaseLost, NotFound
+from engine.knowledge import Text
+from models.ending import Lease
+from models.job import Job
 from models.states import Status
 from tests.support.engine import stored_job
 
@@ -14,8 +17,13 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 async def published(slug: str, title: str, text: str, *tags: str, **columns: Any) -> int:
-    job = await stored_job(status=Status.RUNNING, **columns)
-    return await knowledge.publish(job.id, slug, title, tags, f"# {title}\n\n{text}", f"{title}\n{text}")
+    lease = await a_lease(**columns)
+    return await knowledge.publish(lease, Text(slug, title, tags, f"# {title}\n\n{text}", f"{title}\n{text}"))
+
+
+async def a_lease(**columns: Any) -> Lease:
+    job = await stored_job(status=Status.RUNNING, attempt=1, lease_token="t", **columns)
+    return Lease(job.id, 1, "t")
 
 
 async def test_the_next_text_of_an_article_is_its_next_version_and_the_former_ones_stay() -> None:
@@ -30,16 +38,20 @@ async def test_the_next_text_of_an_article_is_its_next_version_and_the_former_on
 
 
 async def test_a_job_that_is_tried_again_publishes_nothing_a_second_time() -> None:
-    job = await stored_job(status=Status.RUNNING)
+    lease = await a_lease()
     for _ in range(3):
-        assert await knowledge.publish(job.id, "once", "Once", [], "text", "text") == 1
+        assert await knowledge.publish(lease, Text("once", "Once", [], "text", "text")) == 1
     assert len(await knowledge.versions("once")) == 1
 
 
-async def test_a_job_that_was_cancelled_meanwhile_publishes_nothing() -> None:
-    job = await stored_job(status=Status.CANCELLED)
+@pytest.mark.parametrize(
+    "change", [{"status": Status.CANCELLED}, {"lease_token": "another's"}, {"attempt": 2}], ids=lambda each: str(each)
+)
+async def test_an_attempt_that_lost_its_job_meanwhile_publishes_nothing(change: dict[str, Any]) -> None:
+    lease = await a_lease()
+    await Job.filter(id=lease.job_id).update(**change)
     with pytest.raises(LeaseLost):
-        await knowledge.publish(job.id, "never", "Never", [], "text", "text")
+        await knowledge.publish(lease, Text("never", "Never", [], "text", "text"))
     assert await knowledge.search() == []
 
 
@@ -53,11 +65,21 @@ async def test_words_find_the_latest_versions_that_have_all_of_them_the_best_fir
     await published("mail", "Mail", "How mails are written", "brand")
     await published("old", "Old", "mails mails mails")
     await published("old", "Old", "nothing any more")
+    await published("we", "Über uns", "Ein Satz")
+    assert [found.slug for found in await knowledge.search("über")] == ["we"]
+    assert [found.slug for found in await knowledge.search("ÜBER SATZ")] == ["we"]
     assert [found.slug for found in await knowledge.search("MAIL")] == ["mail", "tone"]
     assert [found.slug for found in await knowledge.search("mails signed")] == ["tone"]
     assert await knowledge.search("mails nothing") == []
     assert [found.slug for found in await knowledge.search(tag="brand")] == ["mail"]
-    assert [found.slug for found in await knowledge.search("%'\"")] == ["old", "mail", "tone"]
+    assert [found.slug for found in await knowledge.search("%'\"")] == ["we", "old", "mail", "tone"]
+
+
+async def test_an_article_with_many_versions_hides_no_other() -> None:
+    await published("quiet", "Quiet", "text")
+    for number in range(20):
+        await published("busy", "Busy", f"text {number}")
+    assert [found.slug for found in await knowledge.search(limit=2)] == ["busy", "quiet"]
 
 
 async def test_the_place_where_the_words_stand_is_shown() -> None:

@@ -46,6 +46,9 @@ def test_values_stand_where_they_are_named(text: str, rendered: str) -> None:
         ("{{ values.name | attr('x') }}", "not 'attr'"),
         ("{{ unclosed", "is no template"),
         ("{{" + "(" * 5000 + "}}", "is "),
+        ("{{ values" + ".a" * 3000 + " }}", "is too deeply nested"),
+        ("{{ values.x" + "|lower" * 600 + " }}", "may use at most 3 filters one after the other, not 600"),
+        ('{{ "x"' + "|tojson" * 4 + " }}", "may use at most 3 filters one after the other, not 4"),
     ],
 )
 def test_whatever_repeats_calls_or_includes_is_refused_before_it_runs(text: str, words: str) -> None:
@@ -70,3 +73,8 @@ def test_what_of_a_name_is_used_is_told_without_rendering() -> None:
 def test_attributes_of_values_are_not_python_attributes(text: str) -> None:
     with pytest.raises(TemplateFault, match="has no "):
         render(text, VALUES)
+
+
+def test_what_becomes_too_large_is_refused_before_it_is_in_memory() -> None:
+    with pytest.raises(TemplateFault, match="at most 1,000,000 characters when it is filled in"):
+        render("{{ values.x }}" * 10_000, {"values": {"x": "x" * 1_000_000}})

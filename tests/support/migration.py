@@ -112,11 +112,12 @@ async def _fill_outside() -> None:
     await Agent.create(
         name="polyglot", token_id=1, types=["TRANSLATE"], concurrency=2, registered_at=LONG_AGO, last_seen_at=LONG_AGO
     )
-    await StoredSecret.create(name="CHAT", sealed="sealed", used_at=LONG_AGO, **made)
+    await StoredSecret.create(name="CHAT", sealed="sealed", hosts=["*"], used_at=LONG_AGO, **made)
     words: dict[str, Any] = {"title": EVERYTHING["words"][:200], "tags": ["ä", "b"]}
-    article = await Article.create(slug="how", version=1, created_at=LONG_AGO, updated_at=LONG_AGO, **words)
-    body: dict[str, Any] = {"body": "# How", "text": "How"}
-    await ArticleVersion.create(article_id=article.id, number=1, job_id=1, **words, **body, **made)
+    latest: dict[str, Any] = {"text": "How", "words": "how", "updated_at": LONG_AGO, "updated_by": "ada"}
+    article = await Article.create(slug="how", version=1, created_at=LONG_AGO, **words, **latest)
+    version: dict[str, Any] = {"body": "# How", "pictures": {"image:1": "x.png"}, "job_id": 1, "number": 1}
+    await ArticleVersion.create(article_id=article.id, **version, **words, **made)
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:

@@ -1,32 +1,54 @@
 """Markdown on a page: no HTML of anybody's, no picture from elsewhere, links that lead to the web or to us."""
 
+import asyncio
+import html
+import re
+from collections.abc import Mapping
+
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from nicegui import ui
 
 from ui.components.node import Node
 from ui.present import web_link
 
+LONGEST_PARAGRAPH = 20_000  # characters: reading one takes time that grows with its square
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
-_OURS = "/api/v1/files/"
+_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 
 
-def show_markdown(text: str, *, title: str = "") -> None:
-    """Draw the text; a heading that only repeats the title above it is left out."""
+async def html_of(text: str, *, title: str = "", pictures: Mapping[str, str] | None = None) -> str:
+    """The text as HTML, made beside the loop; a heading that only repeats the title above it is left out.
+
+    `pictures` are kept files by the names that the text has for them; others are not shown.
+    """
+    return await asyncio.to_thread(_html, text, title, pictures or {})
+
+
+def show_html(made: str) -> None:
+    """Draw what `html_of` made."""
+    with Node("div", "", "prose"):
+        ui.html(made, sanitize=False)  # of escaped text alone
+
+
+def _html(text: str, title: str, pictures: Mapping[str, str]) -> str:
+    if max(map(len, _PARAGRAPHS.split(text)), default=0) > LONGEST_PARAGRAPH:
+        return f"<pre>{html.escape(text)}</pre>"
     tokens = _MARKDOWN.parse(text)
     if [token.type for token in tokens[:2]] == ["heading_open", "inline"] and tokens[1].content.strip() == title:
         tokens = tokens[3:]
     for token in (inner for outer in tokens for inner in (outer, *(outer.children or ()))):
-        if token.type == "image" and not str(token.attrGet("src") or "").startswith(_OURS):
-            token.attrSet("src", "")
-        if token.type == "link_open":
-            token.attrSet("rel", "noopener nofollow")
-            if not web_link(str(token.attrGet("href") or "")):
-                token.attrSet("href", "#")
-        if token.type == "heading_open":  # the page and the article have the first two levels
-            level = min(6, int(token.tag[1]) + 1)
-            token.tag = f"h{level}"
-        if token.type == "heading_close":
-            token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
-    html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
-    with Node("div", "", "prose"):
-        ui.html(html, sanitize=False)  # made of escaped text alone
+        _make_harmless(token, pictures)
+    return str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
+
+
+def _make_harmless(token: Token, pictures: Mapping[str, str]) -> None:
+    if token.type == "image":
+        file = pictures.get(str(token.attrGet("src") or ""))
+        token.attrSet("src", f"/api/v1/files/{file}" if file else "")
+    elif token.type == "link_open":
+        token.attrSet("rel", "noopener nofollow")
+        if not web_link(str(token.attrGet("href") or "")):
+            token.attrSet("href", "#")
+    elif token.type in ("heading_open", "heading_close"):  # the page and the article have the first two levels
+        token.tag = f"h{min(6, int(token.tag[1]) + 1)}"

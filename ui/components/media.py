@@ -19,7 +19,7 @@ SHOWN_AS_MEDIA = frozenset({"files", "preview", "thumbnail", "alt"})
 
 def artifact_url(job_id: int, name: str, *, view: bool = True) -> str:
     """Where a job's file is: to be looked at, or to be downloaded."""
-    address = f"/api/v1/jobs/{job_id}/artifacts/{quote(name)}"
+    address = f"/api/v1/jobs/{job_id}/artifacts/{quote(name, safe='')}"
     return f"{address}?view=true" if view else address
 
 

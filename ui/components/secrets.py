@@ -39,6 +39,7 @@ class Secrets:
             with Node("div", "", "list-row", data_secret=secret.name):
                 with Node("div", "", "grow"):
                     Node("strong", secret.name)
+                    Node("span", f"to {', '.join(secret.hosts)}", "muted")
                     with Node("span", "", "muted"):
                         Node("span", f"by {secret.created_by}, set ")
                         time_node(secret.created_at, clock.now())
@@ -46,18 +47,21 @@ class Secrets:
                         if secret.used_at:
                             time_node(secret.used_at, clock.now())
                 replace = button("Replace", aria_label=f"Replace {secret.name}")
-                replace.on_press(partial(self._set, secret.name))
+                replace.on_press(partial(self._set, secret.name, secret.hosts))
                 button("Remove", aria_label=f"Remove {secret.name}").on_press(partial(self._ask_remove, secret))
 
-    def _set(self, former: str) -> None:
+    def _set(self, former: str, hosts: tuple[str, ...] = ()) -> None:
         async def put(values: Values) -> None:
             name = former or (values["name"] or "").strip()
-            await self._shell.desk.put_secret(name, values["value"] or "")
+            hosts = (values["hosts"] or "").replace(",", " ").split()
+            await self._shell.desk.put_secret(name, values["value"] or "", hosts)
 
         form = FormDialog(f"Replace {former}" if former else "Add a secret", "Store secret", put)
         if not former:
             form.text("name", "Name", help_text="As CHAT_TOKEN; jobs use it as {{ secrets.CHAT_TOKEN }}")
         form.text("value", "Value", help_text="Stored encrypted, and never shown again", secret=True)
+        where = "As chat.example.org; several with commas. Calls elsewhere are refused"
+        form.text("hosts", "May be sent to", help_text=where, value=", ".join(hosts))
         form.open()
 
     def _ask_remove(self, secret: SecretView) -> None:

@@ -1,5 +1,6 @@
 """The knowledge base: articles that jobs have written, searched; and one article with its versions."""
 
+import asyncio
 import difflib
 from functools import partial
 from urllib.parse import quote, urlencode
@@ -8,11 +9,11 @@ from nicegui import PageArguments, ui
 
 from engine import clock
 from engine.errors import NotFound
-from engine.knowledge import ArticleView, VersionView
+from engine.knowledge import ArticleView, VersionLine, VersionView
 from models.rights import Right
 from ui.components.apology import missing
 from ui.components.job_card import time_node
-from ui.components.markdown import show_markdown
+from ui.components.markdown import html_of, show_html
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.layout import Shell, StillView
@@ -20,6 +21,8 @@ from ui.live import Draw
 from ui.reader import Reader
 
 PATH = "/app/kb"
+MOST_LINES = 1500
+MOST_SHOWN = 500
 
 
 class KnowledgePage(StillView):
@@ -95,16 +98,14 @@ class ArticlePage(StillView):
     async def read(self, reader: Reader) -> Draw:
         """Read the version and the list of all."""
         try:
-            versions = await reader.queries.article_versions(self._slug)
+            shown = await reader.queries.article(self._slug, self._number)
+            lines = await reader.queries.article_versions(self._slug)
         except NotFound:
-            return partial(self._shown.show, None, partial(_missing, "article"))
-        chosen = next((each for each in versions if each.number == self._number), None)
-        if chosen is None and self._number is not None:
-            return partial(self._shown.show, None, partial(_missing, "version"))
-        shown = chosen or versions[0]
-        return partial(self._shown.show, (shown, len(versions)), partial(self._draw, shown, versions))
+            return partial(self._shown.show, None, partial(_missing, "version" if self._number else "article"))
+        html = await html_of(shown.body, title=shown.title, pictures=shown.pictures)
+        return partial(self._shown.show, (shown, len(lines)), partial(self._draw, shown, lines, html))
 
-    def _draw(self, shown: VersionView, versions: list[VersionView]) -> None:
+    def _draw(self, shown: VersionView, lines: list[VersionLine], html: str) -> None:
         with Node("div", "", "job-head"):
             Node("h2", shown.title)
             for tag in shown.tags[:8]:
@@ -116,24 +117,41 @@ class ArticlePage(StillView):
             Node("a", f"job {shown.job_id}", href=f"/app/jobs/{shown.job_id}")
         with Node("div", "", "columns"):
             with Node("section", "", "panel grow", aria_label="Article"):
-                show_markdown(shown.body, title=shown.title)
+                show_html(html)
             with Node("section", "", "panel side", aria_label="Versions"):
                 Node("h2", "Versions")
-                for number, version in enumerate(versions):
-                    former = versions[number + 1] if number + 1 < len(versions) else None
-                    self._draw_version(version, former, is_shown=version.number == shown.number)
+                for line in lines:
+                    self._draw_line(line, is_shown=line.number == shown.number)
 
-    def _draw_version(self, version: VersionView, former: VersionView | None, *, is_shown: bool) -> None:
+    def _draw_line(self, line: VersionLine, *, is_shown: bool) -> None:
         with Node("div", "", "list-row"), Node("div", "", "grow"):
-            link = Node("a", f"Version {version.number}", href=article_path(version.slug, version.number))
+            link = Node("a", f"Version {line.number}", href=article_path(line.slug, line.number))
             link.change(aria_current="true" if is_shown else None)
             with Node("span", "", "muted"):
-                Node("span", f"{version.created_by}, ")
-                time_node(version.created_at, clock.now())
-            if former:
-                with Node("details", "", "fold"):
-                    Node("summary", "What changed")
-                    _draw_changes(former.body, version.body)
+                Node("span", f"{line.created_by}, ")
+                time_node(line.created_at, clock.now())
+            if line.number > 1:
+                asked = button("What changed", "small", aria_label=f"What changed in version {line.number}")
+                changes = Node("div", "", "changes", hidden=True)
+                asked.on_press(partial(self._show_changes, line.number, changes))
+
+    async def _show_changes(self, number: int, changes: Node) -> None:
+        """Compared when it is asked for: long texts take their time."""
+        if not changes.props.get("hidden"):
+            changes.change(hidden=True)
+            return
+        queries = self._shell.atlas.queries
+        after = await queries.article(self._slug, number)
+        try:
+            before = (await queries.article(self._slug, number - 1)).body
+        except NotFound:
+            before = ""
+        lines = await asyncio.to_thread(_changes, before, after.body)
+        changes.clear()
+        changes.change(hidden=None)
+        with changes:
+            for kind, text in lines:
+                Node("div", text, kind)
 
 
 def _missing(what: str) -> None:
@@ -146,11 +164,13 @@ def article_path(slug: str, number: int | None = None) -> str:
     return f"{PATH}/{quote(slug)}" + (f"?version={number}" if number else "")
 
 
-def _draw_changes(before: str, after: str) -> None:
-    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[2:]
-    with Node("div", "", "changes"):
-        for line in lines[:400]:
-            kind = {"+": "added", "-": "removed"}.get(line[:1], "muted")
-            Node("div", line if kind != "muted" or not line.startswith("@@") else "…", kind)
-        if not lines:
-            Node("div", "Nothing but the title or tags.", "muted")
+def _changes(before: str, after: str) -> list[tuple[str, str]]:
+    """Lines with what they are: added, removed or neither."""
+    former, later = before.splitlines(), after.splitlines()
+    if max(len(former), len(later)) > MOST_LINES:
+        return [("muted", f"A text of more than {MOST_LINES:,} lines is not compared here.")]
+    lines = list(difflib.unified_diff(former, later, lineterm="", n=1))[2:]
+    if not lines:
+        return [("muted", "Nothing but the title or tags.")]
+    kinds = {"+": "added", "-": "removed"}
+    return [(kinds.get(line[:1], "muted"), "…" if line.startswith("@@") else line[:MOST_SHOWN]) for line in lines[:400]]

@@ -16,13 +16,14 @@ from engine.jobs import agent_task, agent_tools
 from engine.jobs.agent_task import AgentTask
 from engine.jobs.email_send import EmailSend
 from engine.jobs.webhook_call import WebhookCall
-from engine.knowledge import publish
+from engine.knowledge import Text, publish
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from engine.storage import artifacts_of, open_storage
 from engine.views import JobView
 from models.attempt import LogLine
 from models.defined_type import DefinedType
+from models.ending import Lease
 from models.job import Job
 from models.states import Status
 from tests.servers.http import FakeServer, Reply, Request
@@ -238,8 +239,9 @@ async def test_no_other_type_can_be_submitted_least_of_all_another_agent(
 
 
 async def test_the_knowledge_base_is_searched_and_read(settings: Settings, server: LlmServer) -> None:
-    writer = await stored_job(status=Status.RUNNING)
-    await publish(writer.id, "tone", "Tone of voice", [], "# Tone\n\nWe are **brief**.", "We are brief.")
+    writer = await stored_job(status=Status.RUNNING, attempt=1, lease_token="t")
+    text = Text("tone", "Tone of voice", [], "# Tone\n\nWe are **brief**.", "We are brief.")
+    await publish(Lease(writer.id, writer.attempt, str(writer.lease_token)), text)
     for call in (
         ("search_knowledge", {"text": "brief"}),
         ("search_knowledge", {"text": "verbose"}),
@@ -406,11 +408,10 @@ async def test_time_ends_it_though_the_endpoint_hangs(
     settings: Settings, server: LlmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await llm.load()
-    monkeypatch.setattr(agent_task, "MINUTE", 4.0)
+    monkeypatch.setattr(agent_task, "MINUTE", 10.0)
     server.says("I think about", ending="hang")
     job = await worked(through(server, settings), Status.FAILED, max_minutes=0.1)
     assert job.error.startswith("The agent has used up its budget, 0.1 minutes, without an answer. It took 1 step,")
-    await asyncio.to_thread(server.wait_until_left)
 
 
 async def test_an_endpoint_that_does_not_count_is_counted_about(settings: Settings, server: LlmServer) -> None:
@@ -425,7 +426,7 @@ async def test_an_endpoint_that_does_not_count_is_counted_about(settings: Settin
 async def test_an_answer_that_goes_on_and_on_is_cut_off_by_the_budget(settings: Settings, server: LlmServer) -> None:
     server.says("word " * 500, ending="hang")
     job = await worked(through(server, settings), Status.FAILED, max_tokens=100)
-    assert "used up its budget, 100 tokens" in job.error
+    assert "used up its budget, 100 tokens, without an answer. It took 1 step, about 256 tokens" in job.error
     await asyncio.to_thread(server.wait_until_left)
 
 

@@ -229,6 +229,7 @@ async def test_a_file_of_an_earlier_job_goes_with_a_mail_as_it_was_when_that_was
         (["7/none.pdf"], "payload.attachments.0", "Attachments 1 must be a file that an earlier job made"),
         (["none.pdf"], "payload.attachments.0", "Attachments 1 must be base64 data, or a file of an earlier job"),
         ([{"data": "%"}], "payload.attachments.0.data", "Attachments 1 must be base64"),
+        ([{"data": "é"}], "payload.attachments.0.data", "Attachments 1 must be base64"),
         ([{"data": "aA==", "name": "../x"}], "payload.attachments.0.name", "must be a plain file name"),
         ([{"data": "aA=="}] * 11, "payload.attachments", "at most 10 entries"),
         (

@@ -10,6 +10,7 @@ from engine.engine import Atlas
 from engine.errors import InvalidInput
 from engine.jobs.webhook_call import WebhookCall
 from engine.settings import Settings
+from engine.stored_secrets import HIDDEN
 from engine.views import JobView
 from models.states import Status
 from tests.servers.http import FakeServer, Reply, Request
@@ -17,7 +18,7 @@ from tests.support.engine import changed, running, submitted, until_status
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.either]
 
-TOKEN = "s3cret-token-of-the-chat"
+TOKEN = "S3cret/token-of-the-chat"
 
 
 class Service(FakeServer):
@@ -25,6 +26,12 @@ class Service(FakeServer):
 
     def answer(self, request: Request) -> Reply:
         """Echo."""
+        if request.path == "/elsewhere":
+            return Reply(status=302, headers={"Location": f"http://localhost:{self.port}/there"})
+        if request.path == "/escaped":
+            return Reply(body=json.dumps({"token": TOKEN}).replace("/", "\\/").encode())
+        if request.path == "/odd":
+            return Reply(body=b"ok", headers={"Content-Type": "text/plain; charset=hex"})
         if request.path.startswith("/on/"):
             left = int(request.path.removeprefix("/on/"))
             there = f"/on/{left - 1}" if left else "/there"
@@ -46,7 +53,7 @@ async def called(settings: Settings, status: Status = Status.COMPLETED, **payloa
 
 
 async def in_the_end(atlas: Atlas, status: Status, **payload: Any) -> JobView:
-    await atlas.secrets.put("CHAT", TOKEN, "ada")
+    await atlas.secrets.put("CHAT", TOKEN, ["127.0.0.1"], "ada")
     return await until_status(atlas, await submitted(atlas, "WEBHOOK_CALL", payload), status)
 
 
@@ -172,7 +179,7 @@ async def test_a_secret_that_was_removed_meanwhile_fails_the_job_and_nothing_is_
     settings: Settings, service: Service
 ) -> None:
     async with running(settings, WebhookCall()) as atlas:
-        await atlas.secrets.put("GONE", TOKEN, "ada")
+        await atlas.secrets.put("GONE", TOKEN, ["*"], "ada")
         job_id = await submitted(
             atlas, "WEBHOOK_CALL", {"url": service.url, "body": "{{ secrets.GONE }}"}, requires_approval=True
         )
@@ -183,12 +190,49 @@ async def test_a_secret_that_was_removed_meanwhile_fails_the_job_and_nothing_is_
     assert service.requests == []
 
 
+async def test_a_secret_goes_nowhere_but_to_its_hosts(settings: Settings, service: Service) -> None:
+    there = service.url.replace("127.0.0.1", "localhost")
+    job = await called(settings, Status.FAILED, url=there, headers=["X-Key: {{ secrets.CHAT }}"])
+    assert (job.error, job.outcome) == ("The secret CHAT may be sent to 127.0.0.1 only, as set in Settings", None)
+    assert service.requests == []
+
+
+async def test_no_header_of_ours_follows_to_another_server(settings: Settings, service: Service) -> None:
+    await called(settings, method="GET", url=f"{service.url}/elsewhere", headers=["X-Key: {{ secrets.CHAT }}"])
+    first, second = service.requests
+    assert first.headers["x-key"] == TOKEN
+    assert "x-key" not in second.headers
+
+
+async def test_a_secret_that_is_told_back_in_other_letters_is_hidden_too(settings: Settings, service: Service) -> None:
+    body, headers = "{{ secrets.CHAT | lower }}", ["X-Key: {{ secrets.CHAT }}"]
+    escaped = await called(settings, url=f"{service.url}/escaped", body=body, headers=headers, extract="token")
+    assert escaped.result is not None
+    assert escaped.result["extracted"] == HIDDEN
+    echoed = await called(settings, url=service.url, body=body)
+    for job in (escaped, echoed):
+        assert TOKEN.lower() not in str(job.result).lower().replace("\\", "")
+
+
+async def test_what_cannot_be_sent_fails_and_is_no_question(settings: Settings, service: Service) -> None:
+    for headers in (["X-Key: ü"], ["X-Key: {{ values.lines }}"]):
+        job = await called(settings, Status.FAILED, url=service.url, headers=headers, values={"lines": "a\nb"})
+        assert (job.outcome, (job.error or "").startswith("A header cannot be sent")) == (None, True)
+    assert service.requests == []
+
+
+async def test_an_answer_in_letters_that_nobody_knows_is_an_answer(settings: Settings, service: Service) -> None:
+    job = await called(settings, url=f"{service.url}/odd")
+    assert (job.result or {})["answer"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("payload", "field", "words"),
     [
         ({"url": "ftp://example.org"}, "url", "must be like https://example.org/hook"),
         ({"url": "https://a:b@example.org"}, "url", "must be like https://example.org/hook"),
         ({"url": "https://e.org/{{ secret.X }}"}, "url", "may use job, secrets, values, not 'secret'"),
+        ({"url": "https://{{ values.host }}/"}, "url", "must be like https://example.org/hook"),
         ({"url": "https://e.org", "headers": ["no colon"]}, "headers.0", "must each be like Name: value"),
         ({"url": "https://e.org", "headers": ["Host: other"]}, "headers.0", "must not set Host"),
         ({"url": "https://e.org", "headers": ["A: b\r\nC: d"]}, "headers.0", "must each be like"),

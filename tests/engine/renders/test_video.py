@@ -133,7 +133,7 @@ def test_a_sound_that_is_none_is_refused_and_nothing_is_left_where_it_would_be_k
     bench: Bench, tmp_path: Path
 ) -> None:
     (tmp_path / "noise.mp3").write_bytes(b"ID3" + b"no sound at all" * 50)
-    with pytest.raises(Fault, match="ffmpeg ended with code"):
+    with pytest.raises(Fault, match="A sound file cannot be read"):
         film(bench, scene(RED), voice=str(tmp_path / "noise.mp3"))
     assert list(bench.made.iterdir()) == []
 
@@ -156,3 +156,15 @@ def test_captions_share_their_scenes_time_by_their_length() -> None:
 def test_what_would_break_a_caption_file_is_escaped() -> None:
     captions = captions_of([Scene("", None, RED, "a < b & c --> d", 3661.5, "cut")], (1920, 1080))
     assert webvtt(captions) == "WEBVTT\n\n00:00:00.000 --> 01:01:01.500\na &lt; b &amp; c --&gt; d\n"
+
+
+@pytest.mark.parametrize("name", ["music", "voice"])
+def test_a_sound_without_a_sound_is_refused_and_not_repeated_for_ever(bench: Bench, tmp_path: Path, name: str) -> None:
+    with pytest.raises(Fault, match="at least a tenth of a second of sound"):
+        film(bench, scene(RED), **{name: str(tone(tmp_path / "empty.wav", 0))})
+
+
+def test_an_encoder_that_comes_no_further_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.renders.film.STALL_SECONDS", 0.0)
+    with pytest.raises(Fault, match="came no further"):
+        film(bench, scene(RED, seconds=60.0), size=(1920, 1080))
