@@ -5,7 +5,7 @@ from tortoise.models import Model
 
 
 class StoredSecret(Model):
-    """A secret by its name, and the hosts that it may be sent to. `sealed` is encrypted, and never leaves the engine."""
+    """A secret by its name, with the hosts that it may be sent to. `sealed` is encrypted, and never leaves us."""
 
     id = fields.BigIntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)

@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 "table": "stored_secret",
                 "app": "models",
                 "pk_attr": "id",
-                "table_description": "A secret by its name, and the hosts that it may be sent to. `sealed` is encrypted, and never leaves the engine.",
+                "table_description": "A secret by its name, with the hosts that it may be sent to. `sealed` is encrypted, and never leaves us.",
             },
             bases=["Model"],
         ),

@@ -32,7 +32,7 @@ async def test_a_secret_is_stored_encrypted_and_only_work_gets_its_value(atlas: 
     row = await StoredSecret.get(name="CHAT_TOKEN")
     assert TOKEN not in row.sealed
     secret = (await opened({"CHAT_TOKEN"}, settings))["CHAT_TOKEN"]
-    assert (secret.value, secret.hosts) == (TOKEN, {"chat.example.org"})
+    assert (secret.value, secret.hosts) == (TOKEN, frozenset({"chat.example.org"}))
     assert TOKEN not in repr(secret)
     (after,) = await atlas.secrets.all()
     assert after.used_at is not None
