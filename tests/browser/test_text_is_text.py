@@ -1,6 +1,10 @@
 """Text from agents and people is only ever text on the page."""
 
+import base64
+from io import BytesIO
+
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.pages import PATHS, active, completed, job
@@ -56,10 +60,27 @@ def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, ru
         expect(page.get_by_role("status", name="Engine")).to_have_text("Atlas online")
         if path == "/app/settings/audit":
             expect(page.get_by_role("region", name="Audit log")).to_contain_text(text[:40])
-        elif path not in ("/app/agents", "/app/settings"):
+        elif path not in ("/app/agents", "/app/settings", "/app/kb"):
             expect(page.locator("main").get_by_text(text, exact=True).or_(job(page, jobs[0])).first).to_be_visible()
         unharmed(page)
     page.goto(str(runner.job(jobs[3])["result"]["posts"][0]["url"]))
+    unharmed(page)
+
+
+def test_an_article_is_text_in_the_list_on_its_page_and_as_a_file(page: Page, runner: JobRunner) -> None:
+    body = f"{MARKUP}\n\n[link](javascript:window.attacked=1) ![x](image:1)<img src=x onerror=window.attacked=1>"
+    content = BytesIO()
+    Image.new("RGB", (4, 4)).save(content, "PNG")
+    picture = base64.b64encode(content.getvalue()).decode()
+    payload = {"title": MARKUP, "slug": "attack", "body": body, "images": [{"data": picture}], "formats": ["html"]}
+    job_id = runner.submit("KB_DOCUMENT", payload)
+    assert runner.until(job_id, "completed", "failed")["error"] is None
+    for path in ("/app/kb", "/app/kb?q=attacked", "/app/kb/attack", f"/app/jobs/{job_id}"):
+        page.goto(path)
+        expect(page.locator("main").get_by_text(MARKUP, exact=True).first).to_be_visible()
+        unharmed(page)
+    page.goto(f"/api/v1/jobs/{job_id}/artifacts/document.html?view=true")
+    expect(page.locator("body")).to_contain_text("onerror=window.attacked=1")
     unharmed(page)
 
 

@@ -26,10 +26,11 @@ class DraftField(TextField):
         self._kind, self._drafter = kind, drafter
         self._former = ""
         super().__init__(title, multiline=True, **more)
+        self._box.move(self._label.root)  # below the place for a fault, which belongs to the text
 
     def _build(self, target: str) -> Any:
         text = super()._build(target)
-        with Node("div", "", "draft"):
+        with Node("div", "", "draft") as self._box:
             with Node("div", "", "buttons"):
                 self._open = button("Write it for me", "small", "auto_awesome").on_press(self._ask)
                 self._back = button("Bring back what was there", "small", "undo").on_press(self._bring_back)

@@ -39,6 +39,7 @@ class KnowledgePage(StillView):
             if Right.OPERATE in shell.rights:
                 Node("a", "New article", "button primary", href="/app/jobs?new=KB_DOCUMENT", data_icon="add")
         with Node("section", "", "panel", aria_label="Articles"):
+            Node("h2", "Articles")
             self._list = Redrawn("")
 
     async def read(self, reader: Reader) -> Draw:
