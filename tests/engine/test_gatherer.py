@@ -1,7 +1,6 @@
 """What is asked while one turn is under way is answered together in the next."""
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 
 import pytest
@@ -54,13 +53,15 @@ async def test_a_fault_of_one_spoils_nobody_elses_answer() -> None:
     assert answers[2] is turns.fault
 
 
-async def test_a_database_in_trouble_refuses_all_of_a_turn_without_asking_it_for_each() -> None:
+async def test_a_database_in_trouble_refuses_all_of_a_turn_without_asking_it_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     turns = Turns()
-    turns.fault = sqlite3.OperationalError("locked")
-    turns.fault.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    monkeypatch.setattr("engine.gatherer.trouble", lambda error: "locked" if error is turns.fault else None)
     gatherer = Gatherer(turns.answer)
     asking = await asked(gatherer, -1, -2)
-    turns.let_go.release()
+    for _ in range(3):
+        turns.let_go.release()
     assert await asyncio.gather(*asking, return_exceptions=True) == [turns.fault, turns.fault]
     assert turns.taken == [[-1, -2]]
 
