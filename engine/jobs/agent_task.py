@@ -10,14 +10,14 @@ from datetime import date
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from engine import clock, llm
 from engine.errors import AttemptError, FieldError, InvalidInput, PermanentError, StorageFault
 from engine.faults import shown
 from engine.jobs.agent_tools import OWN_KEY, Toolbox, ToolName, Unusable, submittable
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
-from engine.jobs.fields import SINGLE_LINE, TextBlock
+from engine.jobs.fields import EACH_ONCE, NOT_BLANK, SINGLE_LINE, STRIPPED, TextBlock
 from engine.retry import RetryPolicy
 from engine.settings import PREFIX, Settings
 from models.database import storable
@@ -50,44 +50,30 @@ def _named(given: Any) -> Any:
     return [part for part in re.split(r"[\s,;]+", given) if part] if isinstance(given, str) else given
 
 
-def _each_once(names: list[T]) -> list[T]:
-    return list(dict.fromkeys(names))
-
-
-def _stripped(value: str) -> str:
-    return value.strip()
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
-    return value
-
-
 class AgentPayload(Payload):
     """What is to be reached, by what means, and how much it may take. Budgets are those of one attempt."""
 
     goal: Annotated[
         TextBlock,
         Field(title="Goal", min_length=1, max_length=MAX_GOAL, json_schema_extra={"multiline": True}),
-        AfterValidator(_not_blank),
+        NOT_BLANK,
     ]
     name: Annotated[
         str,
         Field(title="Name", max_length=60, description="what the jobs that it submits are created by"),
         SINGLE_LINE,
-        AfterValidator(_stripped),
+        STRIPPED,
     ] = "Agent"
     tools: Annotated[
         list[ToolName],
         BeforeValidator(_named),
-        AfterValidator(_each_once),
+        EACH_ONCE,
         Field(title="Tools", description="submit_job, search_knowledge, fetch_page; none if empty"),
     ] = []  # noqa: RUF012 (pydantic copies it)
     job_types: Annotated[
         list[str],
         BeforeValidator(_named),
-        AfterValidator(_each_once),
+        EACH_ONCE,
         Field(
             title="Job types", max_length=100, description="that it may submit, as EMAIL_SEND, BLOG_POST; any if empty"
         ),

@@ -4,14 +4,14 @@ import asyncio
 from abc import abstractmethod
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from engine import files
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
 from engine.jobs.attached import FileInput
 from engine.jobs.base import Context, JobType, Payload
-from engine.jobs.fields import SINGLE_LINE, TextBlock
+from engine.jobs.fields import EACH_ONCE, NOT_BLANK, SINGLE_LINE, STRIPPED, TextBlock
 from engine.renders import folder_of, render
 from engine.renders.documents.front_matter import FrontMatter, FrontMatterFault, split
 from engine.renders.documents.outline import Outline, outline_of
@@ -35,20 +35,6 @@ def _formats(given: Any) -> Any:
     return given or list(FORMATS)
 
 
-def _each_once(values: list[str]) -> list[str]:
-    return list(dict.fromkeys(values))
-
-
-def _stripped(value: str) -> str:
-    return value.strip()
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
-    return value
-
-
 class DocumentImage(FileInput):
     """A picture; `name` is what the text calls it, besides image:1 for the first one."""
 
@@ -66,7 +52,7 @@ class DocumentPayload(Payload):
             description="what the text says of itself, or its first heading, if empty",
         ),
         SINGLE_LINE,
-        AfterValidator(_stripped),
+        STRIPPED,
     ] = ""
     body: Annotated[
         TextBlock,
@@ -79,12 +65,12 @@ class DocumentPayload(Payload):
             "lines of dashes. ![](image:1) shows the first picture below, ![](12/card.png) a file of job 12. "
             "```csv makes a table, ```chart with “type: bar” (line, pie, stacked) a chart.",
         ),
-        AfterValidator(_not_blank),
+        NOT_BLANK,
     ]
     formats: Annotated[
         list[Format],
         BeforeValidator(_formats),
-        AfterValidator(_each_once),
+        EACH_ONCE,
         Field(title="Formats", description="html, pdf, docx; all three if empty"),
     ] = list(FORMATS)  # noqa: RUF012 (pydantic copies it)
     images: Annotated[

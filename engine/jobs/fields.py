@@ -1,6 +1,6 @@
 """Field types that payloads share: mail addresses, single lines, blocks of text."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from engine.channels.mail import body_fault
 from engine.channels.mail_header import address_fault, header_fault
 from engine.faults import shown
+
+T = TypeVar("T")
 
 
 def _address(value: Any) -> str:
@@ -69,3 +71,23 @@ SINGLE_LINE = AfterValidator(_single_line)
 
 TextBlock = Annotated[str, AfterValidator(_text_block)]
 """Text of any number of lines."""
+
+
+def _each_once(values: list[T]) -> list[T]:
+    return list(dict.fromkeys(values))
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+EACH_ONCE = AfterValidator(_each_once)
+"""For a list that may name a thing twice, and means it once."""
+
+STRIPPED = AfterValidator(str.strip)
+"""For a line whose spaces at either end mean nothing."""
+
+NOT_BLANK = AfterValidator(_not_blank)
+"""For text that must say something."""

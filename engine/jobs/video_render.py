@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from engine import files
 from engine.errors import FieldError, InvalidInput
 from engine.faults import field_errors, shown
 from engine.jobs.attached import FileInput
 from engine.jobs.base import Context, JobType, Payload
-from engine.jobs.fields import SINGLE_LINE, TextBlock
+from engine.jobs.fields import SINGLE_LINE, STRIPPED, TextBlock
 from engine.jobs.video_script import scenes_of
 from engine.renders import folder_of, render
 from engine.retry import RetryPolicy
@@ -48,14 +48,10 @@ class Scene(Payload):
         return round(max(SHORTEST_SECONDS, 1 + words / WORDS_A_SECOND), 1)
 
 
-def _not_blank(value: str) -> str:
-    return value.strip()
-
-
 class VideoPayload(Payload):
     """Scenes, or a script that tells them."""
 
-    title: Annotated[str, Field(title="Title", max_length=200), SINGLE_LINE, AfterValidator(_not_blank)] = ""
+    title: Annotated[str, Field(title="Title", max_length=200), SINGLE_LINE, STRIPPED] = ""
     script: Annotated[
         TextBlock,
         Field(
