@@ -39,6 +39,7 @@ USAGE = (
 )
 BAD_START = 2
 GRACEFUL_SECONDS = 3
+KEEP_ALIVE_SECONDS = 75  # longer than clients and proxies keep an idle line: who hangs up first must not be us
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -94,6 +95,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,  # a page's client id is in the websocket's query, and whoever reads it can act
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         proxy_headers=False,
         server_header=False,
     )

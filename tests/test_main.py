@@ -16,6 +16,7 @@ from tests.support.other_program import ask
 from tests.support.server import ROOT, WEBSOCKET, JobRunner, environment, free_port
 
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
+HTTPX_KEEPS_IDLE = 5.0  # seconds, https://www.python-httpx.org/advanced/resource-limits/
 
 
 def start(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -130,6 +131,16 @@ def test_it_stops_cleanly_within_five_seconds_while_somebody_is_connected(
             assert time.monotonic() - asked < 5
         assert code == 0
         assert "Traceback" not in runner.output
+
+
+@pytest.mark.sqlite
+def test_an_idle_line_is_not_hung_up_while_a_client_still_thinks_it_open(runner: JobRunner) -> None:
+    """Else a client that sends just then gets a reset, and cannot know whether its job was taken."""
+    with runner.connect("GET /healthz HTTP/1.1", "Connection: keep-alive") as line:
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        line.settimeout(HTTPX_KEEPS_IDLE + 1)
+        with pytest.raises(TimeoutError):
+            line.recv(1)
 
 
 def test_the_address_and_what_may_be_seen_there_are_told_at_the_start(tmp_path: Path, own_database: str) -> None:

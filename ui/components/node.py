@@ -16,6 +16,7 @@ class Node(ui.element):
     def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
         super().__init__(tag)
         self._text = text or None
+        self._at_work: object | None = None  # stands for the press that is being served
         # A new element is sent whole, so nobody needs to observe how its attributes came to be.
         list.extend(self.classes, classes.split())
         dict.update(self.props, {name.replace("_", "-"): value for name, value in attributes.items()})
@@ -44,19 +45,17 @@ class Node(ui.element):
         return self
 
     def on_press(self, handler: Callable[[], object], *, single: bool = False) -> Self:
-        """Call the handler for a press; a press while it is at work counts nothing.
+        """Call the handler for a press; a press while it is at work counts nothing, unless the button was relabelled.
 
         The handler may take its time: what it tells goes to the page, even when this button is long gone. With
         `single`, the second press of a double click counts nothing either: it may meet what replaced the first's aim.
         """
         client = ui.context.client
-        at_work = False
 
         async def pressed() -> None:
-            nonlocal at_work
-            if at_work:
+            if self._at_work:
                 return
-            at_work = True
+            press = self._at_work = object()
             try:
                 with client:
                     result = handler()
@@ -64,9 +63,8 @@ class Node(ui.element):
                         self.change(aria_busy="true")
                         await result
             finally:
-                at_work = False
-                if not self.is_deleted:
-                    self.change(aria_busy=None)
+                if self._at_work is press:
+                    self._set_free()
 
         return self.on("click", pressed, js_handler=SINGLE if single else ANY)
 
@@ -74,6 +72,12 @@ class Node(ui.element):
         """Make an icon button another one, without taking the keyboard's focus from it."""
         if self.props.get("aria-label") != label:
             self.change(aria_label=label, title=label, data_icon=icon)
+            self._set_free()
+
+    def _set_free(self) -> None:
+        self._at_work = None
+        if not self.is_deleted:
+            self.change(aria_busy=None)
 
 
 def icon_button(label: str, icon: str, **attributes: Any) -> Node:
