@@ -51,7 +51,7 @@ def _add_people(router: APIRouter, atlas: Atlas) -> None:
 
     @router.patch("/people/{person_id}")
     async def change_person(person_id: SmallId, body: schemas.PersonChange, desk: Asked) -> schemas.Person:
-        """Another role or password; their open pages follow at once."""
+        """Another role, password or other groups; their open pages follow at once."""
         await desk.change_person(person_id, **body.model_dump(exclude_unset=True))
         return await one(desk, person_id)
 

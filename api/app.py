@@ -8,12 +8,14 @@ from fastapi.responses import RedirectResponse, Response
 from api import problems
 from api.access import access_routes
 from api.agents import agent_routes
+from api.approvals import approval_routes
 from api.channels import channel_routes
 from api.events import event_routes
 from api.feed import feed_routes
 from api.health import health_routes
 from api.openapi import describe
 from api.rest import job_routes
+from api.review_links import review_link_routes
 from api.schemas.problems import Problem
 from api.secrets import secret_routes
 from api.sign_in import SignIn, sign_in_routes
@@ -29,10 +31,11 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     problems.install(app)
     app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
-    own = (job_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes, secret_routes)
-    for router in (*(routes(atlas) for routes in own), event_routes(atlas, sign_in)):
+    own = (job_routes, approval_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes)
+    for router in (*(routes(atlas) for routes in (*own, secret_routes)), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)
-    for router in (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in)):
+    plain = (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in), review_link_routes(atlas))
+    for router in plain:
         app.include_router(router)
 
     describe(app)

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from api.schemas import agents as agent_schemas
 from api.schemas import jobs as job_schemas
+from api.schemas.approvals import Review
 from engine.actors import Actor, Kind
 from engine.desk import Desk
 from engine.engine import Atlas
@@ -129,6 +130,20 @@ class ResumeJob(Arguments):
     job_id: JobId
 
 
+class ReviseJob(Arguments):
+    """Let a job that waits for approval, or was rejected, do something else; a person then decides anew."""
+
+    job_id: JobId
+    payload: dict[str, Any] = Field(description="all of it, as for submitting such a job")
+    comment: str | None = Field(None, max_length=2000, description="what was changed, for whoever reviews it")
+
+
+class GetReview(Arguments):
+    """What people decided and said about a job: why it was rejected, say; and its versions."""
+
+    job_id: JobId
+
+
 class WhatNeedsAPerson(Arguments):
     """Everything that waits for a person: approvals, and jobs of which nobody knows whether they went out."""
 
@@ -187,6 +202,8 @@ class Toolbox:
             self._tool(GetJob, look, self._get_job),
             self._tool(WaitForJob, look, self._wait_for_job),
             self._tool(WhatNeedsAPerson, look, self._what_needs_a_person),
+            self._tool(GetReview, look, self._get_review),
+            self._tool(ReviseJob, operate, self._revise),
             self._tool(CancelJob, operate, self._mover(Move.CANCEL), is_final=True),
             self._tool(RetryJob, operate, self._mover(Move.RETRY)),
             self._tool(PauseJob, operate, self._mover(Move.PAUSE)),
@@ -308,6 +325,13 @@ class Toolbox:
             "awaiting_approval": [_told(job, caller.base) for job in waiting],
             "outcome_unknown": [_told(job, caller.base) for job in unknown],
         }
+
+    async def _get_review(self, _: Desk, asked: GetReview, __: Caller) -> dict[str, Any]:
+        return Review.of(await self._atlas.queries.review(asked.job_id)).model_dump(mode="json")
+
+    async def _revise(self, desk: Desk, asked: ReviseJob, caller: Caller) -> dict[str, Any]:
+        await desk.revise(asked.job_id, asked.payload, comment=asked.comment)
+        return {"job": _told(await self._atlas.queries.job(asked.job_id), caller.base)}
 
     def _mover(self, move: Move) -> Callable[[Desk, Any, Caller], Awaitable[dict[str, Any]]]:
         async def moved(desk: Desk, asked: Any, caller: Caller) -> dict[str, Any]:

@@ -24,7 +24,9 @@ from engine.errors import (
     MoveNotAllowed,
     NotAllowed,
     NotFound,
+    OwnWork,
     StorageFault,
+    Superseded,
     TooMany,
 )
 from engine.faults import shown
@@ -85,7 +87,7 @@ def install(app: FastAPI) -> None:
                 return problem(422, str(error), error.errors)
             case NotFound():
                 return problem(404, str(error))
-            case NotAllowed():
+            case NotAllowed() | OwnWork():
                 return problem(403, str(error))
             case TooMany():
                 answer = problem(429, str(error))
@@ -93,7 +95,7 @@ def install(app: FastAPI) -> None:
                 return answer
             case MoveNotAllowed():
                 return problem(409, str(error), allowed=error.allowed)
-            case IdempotencyConflict() | KeyInFlight() | InUse() | LeaseGone():
+            case IdempotencyConflict() | KeyInFlight() | InUse() | LeaseGone() | Superseded():
                 return problem(409, str(error))
             case StorageFault():
                 log.warning("a request failed: %s", error)

@@ -127,7 +127,6 @@ _MOVES = {
     Move.PAUSE: "A queued job pauses at once, a running one at its next safe point.",
     Move.RESUME: "Back to the queue.",
     Move.RETRY: "A failed job goes back to the queue, with one more attempt if it has used them all.",
-    Move.APPROVE: "Let a job that needs approval be executed. It takes a person.",
     Move.RUN_NOW: "A job that waits for its time, or for its next try, waits no longer.",
 }
 
@@ -147,11 +146,18 @@ def _add_moves(router: APIRouter, atlas: Atlas) -> None:
     for move, description in _MOVES.items():
         add(move, description)
 
-    @router.post("/jobs/{job_id}/reject")
-    async def reject_job(job_id: JobId, desk: Asked, body: schemas.Rejection | None = None) -> schemas.Job:
-        """Refuse a job that needs approval. It takes a person."""
-        await desk.move(job_id, Move.REJECT, reason=body.reason if body else None)
-        return await moved(job_id)
+    @router.post("/jobs/{job_id}/review-links", status_code=201)
+    async def create_review_link(
+        job_id: JobId, desk: Asked, body: schemas.ReviewLinkRequest, request: Request
+    ) -> schemas.ReviewLink:
+        """A link by which somebody without an account approves or rejects the job, once. It takes a person to make one.
+
+        The rules that ask for the job's approval have to allow it (`by_link`). The link is told this once, and is good
+        for what the job would do now: a revision ends it.
+        """
+        made = await desk.create_review_link(job_id, body.reviewer, body.hours)
+        base = atlas.settings.public_url or str(request.base_url).rstrip("/")
+        return schemas.ReviewLink(url=base + made.path, expires_at=made.expires_at)
 
     @router.post("/jobs/{job_id}/resolve")
     async def resolve_job(job_id: JobId, desk: Asked, body: schemas.Resolution) -> schemas.Job:

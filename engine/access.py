@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
@@ -27,6 +28,8 @@ ADMINISTRATOR = "admin"
 IDLE = timedelta(hours=8)
 LONGEST = timedelta(days=7)
 MAX_SUBJECT = 255
+MAX_GROUPS = 20
+MAX_GROUP = 64
 NOBODY = 0  # whose identities are of people who were removed
 _hasher = PasswordHasher()
 
@@ -132,10 +135,7 @@ class Access:
         now = clock.now()
         alive = Session.filter(seen_at__gt=now - IDLE, created_at__gt=now - LONGEST)
         sessions = [row["person_id"] for row in await alive.values("person_id")]
-        return [
-            PersonView(row.id, row.name, row.role, bool(row.password_hash), row.created_at, sessions.count(row.id))
-            for row in await Person.all().order_by("name")
-        ]
+        return [_view(row, sessions.count(row.id)) for row in await Person.all().order_by("name")]
 
     async def person(self, person_id: int) -> Person:
         """One person.
@@ -165,8 +165,15 @@ class Access:
         self._bus.publish(AccessChanged())
         return person.id
 
-    async def change_person(self, person_id: int, *, role: str | None = None, password: str | None = None) -> None:
-        """Another role or password, from now on: a new password ends every session of theirs.
+    async def change_person(
+        self,
+        person_id: int,
+        *,
+        role: str | None = None,
+        password: str | None = None,
+        groups: Sequence[str] | None = None,
+    ) -> None:
+        """Another role, password or other groups, from now on: a new password ends every session of theirs.
 
         Raises:
             NotFound: there is no such person.
@@ -175,6 +182,8 @@ class Access:
         person = await self.person(person_id)
         faults = _role_faults(role) if role is not None else []
         faults += _password_faults(password) if password is not None else []
+        wanted = None if groups is None else list(dict.fromkeys(name.strip() for name in groups))
+        faults += _group_faults(wanted or [])
         if faults:
             raise InvalidInput(faults)
         async with self._changing:
@@ -182,6 +191,8 @@ class Access:
                 await self._keep_an_admin(person)
             if role is not None:
                 await Person.filter(id=person_id).update(role=Role(role))
+        if wanted is not None:
+            await Person.filter(id=person_id).update(groups=wanted)
         if password is not None:
             await Person.filter(id=person_id).update(password_hash=await self._hashed(password))
             await Session.filter(person_id=person_id).delete()
@@ -246,7 +257,13 @@ def _fit(name: str) -> str:
 
 def _actor(person: Person, session_id: str, address: str) -> Actor:
     rights = RIGHTS_OF_ROLE[person.role]
-    return Actor(person.name, Kind.PERSON, rights, person.role, address, session_id, person.id)
+    groups = frozenset(person.groups)
+    return Actor(person.name, Kind.PERSON, rights, person.role, address, session_id, person.id, groups)
+
+
+def _view(row: Person, sessions: int) -> PersonView:
+    has_password = bool(row.password_hash)
+    return PersonView(row.id, row.name, row.role, has_password, row.created_at, sessions, tuple(row.groups))
 
 
 def _fits(expected: str | None, password: str) -> bool:
@@ -268,6 +285,14 @@ def _password_faults(password: str) -> list[FieldError]:
         return []
     rule = f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters, not {len(password)}"
     return [FieldError("password", rule)]
+
+
+def _group_faults(groups: Sequence[str]) -> list[FieldError]:
+    if len(groups) > MAX_GROUPS:
+        return [FieldError("groups", f"groups must be at most {MAX_GROUPS} names, not {len(groups):,}")]
+    bad = [name for name in groups if not 1 <= len(name) <= MAX_GROUP or not name.isprintable()]
+    rule = f"groups must be names of 1 to {MAX_GROUP} printable characters"
+    return [FieldError("groups", f"{rule}, not {shown(name)}") for name in bad]
 
 
 def _role_faults(role: str) -> list[FieldError]:

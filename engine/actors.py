@@ -28,6 +28,12 @@ class Actor:
     address: str = ""
     session: str = field(default="", repr=False)
     key: int = 0  # the person's or token's id
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether it is a program, or a job that submits another."""
+        return self.kind in (Kind.TOKEN, Kind.JOB)
 
     def may(self, right: Right) -> bool:
         """Whether they have the right."""

@@ -16,6 +16,7 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    PolicyChanged,
     SecretsChanged,
     StopAsked,
     TypesChanged,
@@ -140,6 +141,8 @@ def _told(event: Event) -> list[Any]:
             return ["webhooks", 0]
         case SecretsChanged():
             return ["secrets", 0]
+        case PolicyChanged():
+            return ["policy", 0]
         case AccessChanged():
             return ["access", 0]
         case EngineChanged():
@@ -167,6 +170,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield WebhooksChanged()
             case "secrets":
                 yield SecretsChanged()
+            case "policy":
+                yield PolicyChanged()
             case "access":
                 yield AccessChanged()
             case "engine":

@@ -10,6 +10,8 @@ from typing import Any
 from tortoise.expressions import F, Q
 
 from engine import clock
+from engine.approvals.policy import Policy
+from engine.approvals.trust import note_trusted
 from engine.audit import Audit, Deed
 from engine.errors import (
     FieldError,
@@ -38,7 +40,6 @@ from models.states import (
     ALLOWED_FROM,
     POISONOUS,
     UNKNOWN,
-    Approval,
     Move,
     Phase,
     Status,
@@ -66,7 +67,10 @@ Told = Callable[[Sequence[int]], Deed]
 class Commands:
     """Writes, each one conditional statement and one event."""
 
-    def __init__(self, settings: Settings, registry: Registry, bus: Bus, audit: Audit, queries: Queries) -> None:
+    def __init__(
+        self, settings: Settings, registry: Registry, bus: Bus, audit: Audit, queries: Queries, policy: Policy
+    ) -> None:
+        self._policy = policy
         self._settings = settings
         self._registry = registry
         self._bus = bus
@@ -85,12 +89,14 @@ class Commands:
         run_at: datetime | None = None,
         created_by: str = "local",
         requires_approval: bool = False,
+        agent: str | None = None,
         idempotency_key: str | None = None,
         told: Told | None = None,
         with_view: bool = False,
     ) -> Submitted:
         """Create a queued job, or find the one that was created with the same key and body.
 
+        `agent` is the program that submits it, if one does: the approval policy asks.
         What is `told` is stored in the same transaction. With `with_view`, so is what the new job looks like read.
 
         Raises:
@@ -98,7 +104,7 @@ class Commands:
             IdempotencyConflict: the key was used for another body.
             KeyInFlight: a request with this key is being carried out.
         """
-        asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval)
+        asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval, agent)
         carried_out = asyncio.ensure_future(self._submit(asked, idempotency_key, told, with_view=with_view))
         return await asyncio.shield(carried_out)  # the key is in flight until it is done, whoever hangs up
 
@@ -108,7 +114,9 @@ class Commands:
         with self._carrying_out([idempotency_key]):
             if idempotency_key and (first := await self._first(idempotency_key, asked)):
                 return Submitted(first, is_new=False)
-            new = _New(await asked.accept(self._registry, self._settings, idempotency_key), told, with_view)
+            new = _New(
+                await asked.accept(self._registry, self._settings, self._policy, idempotency_key), told, with_view
+            )
             while (made := await self._new.ask(new)) is None:  # another process with this key came first
                 if idempotency_key and (first := await self._first(idempotency_key, asked)):
                     return Submitted(first, is_new=False)
@@ -126,6 +134,7 @@ class Commands:
         async with transaction() as writer:
             ids = await insert_jobs(writer, [each.job for each in new])
             stored = {job_id: each for job_id, each in zip(ids, new, strict=True) if job_id is not None}
+            await note_trusted(writer, self._audit, {job_id: each.job for job_id, each in stored.items()})
             await self._audit.append(writer, [each.told([job_id]) for job_id, each in stored.items() if each.told])
             views = {view.id: view for view in await self._seen(stored)} if with_views else {}
         return [None if job_id is None else Submitted(job_id, True, views.get(job_id)) for job_id in ids]
@@ -167,7 +176,7 @@ class Commands:
             if index in known:
                 continue
             try:
-                new[index] = await asked.accept(self._registry, self._settings, key)
+                new[index] = await asked.accept(self._registry, self._settings, self._policy, key)
             except InvalidInput as error:
                 faults += [FieldError(f"jobs.{index}.{each.field}", each.message) for each in error.errors]
         if faults:
@@ -187,6 +196,7 @@ class Commands:
             if len(ids) < len(new):
                 raise _KeyTaken
             await self._audit.append(writer, [told(ids)] if told and ids else [])
+            await note_trusted(writer, self._audit, dict(zip(ids, new, strict=True)))
             return ids
 
     async def _known(self, batch: Sequence[tuple[Submission, str | None]]) -> dict[int, int]:
@@ -263,28 +273,10 @@ class Commands:
         """A job that waits for its time, or for its next try, waits no longer: the next look takes it.
 
         Raises:
-            MoveNotAllowed: the job does not wait for its time.
+            MoveNotAllowed: the job does not wait for its time, or its approval may still be undone.
         """
-        waiting = Job.filter(due_at__isnull=False)
+        waiting = Job.filter(Q(undo_until=None) | Q(undo_until__lte=clock.now()), due_at__isnull=False)
         await self._move_or_refuse(job_id, Move.RUN_NOW, {"due_at": None}, waiting)
-
-    async def approve(self, job_id: int) -> None:
-        """Let a job that needs approval be executed.
-
-        Raises:
-            MoveNotAllowed: the job does not wait for approval.
-        """
-        await self._decide(job_id, Move.APPROVE, {"approval": Approval.APPROVED})
-
-    async def reject(self, job_id: int, reason: str | None = None) -> None:
-        """Refuse a job that needs approval; it is cancelled, with the reason.
-
-        Raises:
-            MoveNotAllowed: the job does not wait for approval.
-        """
-        error = f"Rejected: {reason}" if reason else "Rejected"
-        ended = {"status": Status.CANCELLED, "finished_at": clock.now(), "error": error}
-        await self._decide(job_id, Move.REJECT, {"approval": Approval.REJECTED, **ended})
 
     async def resolve(
         self, job_id: int, *, went_out: bool, target: str | None = None, attempt: int | None = None
@@ -374,10 +366,6 @@ class Commands:
         payload = job.payload if job_type.is_outside else job_type.parse(job.payload)
         return set(job_type.targets(payload))
 
-    async def _decide(self, job_id: int, move: Move, changes: dict[str, Any]) -> None:
-        pending = Job.filter(approval=Approval.PENDING)
-        await self._move_or_refuse(job_id, move, changes, pending)
-
     async def _requeue(self, job_id: int, move: Move, rows: Any) -> None:
         again = {
             "status": Status.QUEUED,
@@ -409,8 +397,11 @@ class Commands:
         if job is None:
             return NotFound("job", job_id)
         waits = job.due_at is not None
-        allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome, waits=waits)
+        is_tried = job.attempt > 0
+        allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome, waits=waits, is_tried=is_tried)
         reason = " and whose outcome is unknown" if job.outcome == UNKNOWN else ""
+        if move is Move.RUN_NOW and job.undo_until and job.undo_until > clock.now():
+            reason = " and whose approval may still be undone"
         return MoveNotAllowed(move, job.status, allowed - {move}, reason)
 
 

@@ -68,7 +68,7 @@ class AttemptContext:
         self._percent = 0.0
         self._writing: asyncio.Task[None] | None = None
         self._processes = Processes()
-        self.artifacts = Artifacts(lease, settings)
+        self.artifacts = Artifacts(lease, settings, ledger)
 
     @property
     def speaking(self) -> bool:
@@ -154,6 +154,7 @@ class AttemptContext:
             type_key,
             payload,
             created_by=created_by,
+            agent=created_by,
             idempotency_key=key,
             told=lambda ids: deed(actor, "job.submit", f"job {ids[0]}", None, after),
             **more,

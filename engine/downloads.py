@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from engine.errors import NotFound
 from engine.files import FIRST_BYTES, shown_as
 from engine.settings import Settings
-from engine.storage import FILES, OUTBOX, Stored, artifacts_of, is_plain, open_storage
+from engine.storage import FILES, OUTBOX, Stored, is_plain, open_storage
+from engine.storage.named import file_names, find_file
 from engine.views import JobView
 from models.job import Job
 from models.states import Status
@@ -27,9 +28,8 @@ class Downloads:
         job = await Job.get_or_none(id=job_id)
         if job is None:
             raise NotFound("job", job_id)
-        for folder in _artifact_folders(job):
-            if is_plain(name) and (file := await self._storage.find(f"{folder}/{name}")):
-                return file
+        if file := await find_file(self._storage, job.id, job.attempt, name):
+            return file
         raise NotFound("artifact", f"{name!r} of job {job_id}")
 
     async def artifact_names(self, job: JobView) -> list[str]:
@@ -40,10 +40,7 @@ class Downloads:
         """
         if job.status is Status.RUNNING and not self._storage.shows_work:
             return []
-        for folder in _artifact_folders(job):
-            if names := await self._storage.names(folder):
-                return names
-        return []
+        return await file_names(self._storage, job.id, job.attempt)
 
     async def image(self, name: str) -> Stored:
         """An attached picture.
@@ -68,8 +65,3 @@ class Downloads:
     def outbox(self) -> str:
         """Where mail goes while no mail server is configured, as a person would look for it."""
         return self._storage.shown(OUTBOX)
-
-
-def _artifact_folders(job: Job | JobView) -> tuple[str, ...]:
-    """The latest attempt's folder, and the one that former versions had for all attempts."""
-    return artifacts_of(job.id, job.attempt), artifacts_of(job.id)

@@ -9,6 +9,12 @@ from typing import Any
 from engine.access import Access
 from engine.administration import Administration
 from engine.agents import Agents
+from engine.approvals.links import Links
+from engine.approvals.policy import Policy
+from engine.approvals.reminders import Reminders
+from engine.approvals.reviews import Reviews
+from engine.approvals.revisions import Revisions
+from engine.approvals.rules import Rules
 from engine.artifacts import remove_leftovers
 from engine.audit import Audit
 from engine.backup import settle_restored_dump
@@ -50,7 +56,12 @@ class Atlas:
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
         self.queries = Queries(settings, self.registry, health)
-        self.commands = Commands(settings, self.registry, self.bus, self.audit, self.queries)
+        self._policy = Policy(self.bus)
+        self.commands = Commands(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
+        self.reviews = Reviews(settings, self.registry, self.bus, self.audit)
+        self.revisions = Revisions(settings, self.registry, self._policy, self.bus, self.audit)
+        self.rules = Rules(self.registry, self._policy)
+        self.links = Links(settings, self.registry, self.bus, self.audit, self._ledger, self.queries)
         self.downloads = Downloads(settings)
         self.administration = Administration(settings, self.registry, self.bus)
         self.defined_types = DefinedTypes(self.registry, self.bus)
@@ -69,11 +80,13 @@ class Atlas:
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
         self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)
         self._pruner = Pruner(settings, self._ledger, health, self._cluster)
+        self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)
         self._duties: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Rescue what a dead engine left, then take up the duties."""
         await self.defined_types.load()
+        await self._policy.load()
         await settle_restored_dump(self.settings, self.registry)
         self._ledger.open()
         await self.administration.ensure_feed()
@@ -81,7 +94,7 @@ class Atlas:
         await self._rescue_at_start()
         await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
-        duties += [self.defined_types, self._deliverer]
+        duties += [self.defined_types, self._policy, self._deliverer, self._reminders]
         if self.settings.is_shared:
             duties.append(self._cluster)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]

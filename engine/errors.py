@@ -8,6 +8,8 @@ JobRunnerError
 ├── SignedOut             their session is over; they may sign in again
 ├── TooMany               asked too often; may be asked again later
 ├── LeaseGone             an outside agent lost the job
+├── Superseded            somebody else decided, or changed it, meanwhile
+├── OwnWork               the policy lets nobody approve their own work
 ├── InUse                 it cannot go while something needs it
 ├── IdempotencyConflict   the key was used before, for something else
 ├── KeyInFlight           a request with the same key is being carried out
@@ -94,6 +96,14 @@ class TooMany(JobRunnerError):
 
 class LeaseGone(JobRunnerError):
     """An outside agent speaks of a job that is no longer its own."""
+
+
+class Superseded(JobRunnerError):
+    """Somebody else decided about the job, or changed it, since it was looked at; says who and what."""
+
+
+class OwnWork(JobRunnerError):
+    """The policy lets nobody approve their own work."""
 
 
 class InUse(JobRunnerError):

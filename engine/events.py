@@ -69,6 +69,11 @@ class SecretsChanged:
 
 
 @dataclass(frozen=True)
+class PolicyChanged:
+    """A rule of the approval policy was added or revoked."""
+
+
+@dataclass(frozen=True)
 class AccessChanged:
     """Somebody's session, role or token ended or changed."""
 
@@ -88,6 +93,7 @@ Event = (
     | TypesChanged
     | WebhooksChanged
     | SecretsChanged
+    | PolicyChanged
     | AccessChanged
     | EngineChanged
 )

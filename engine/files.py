@@ -93,6 +93,5 @@ async def keep(storage: Storage, content: bytes, ending: str) -> str:
         StorageFault: it could not be stored.
     """
     name = f"{hashlib.sha256(content).hexdigest()}.{ending}"
-    if await storage.find(f"{FILES}/{name}") is None:
-        await storage.put(f"{FILES}/{name}", content)
+    await storage.ensure(f"{FILES}/{name}", content)
     return name

@@ -1,8 +1,12 @@
-"""Forgets what happened long ago, and jobs too if the settings say so: a few at a time, so that nobody waits for it."""
+"""Forgets what happened long ago, jobs too if the settings say so, and contents that nothing names any more.
+
+A few at a time, so that nobody waits for it.
+"""
 
 import asyncio
 import logging
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
@@ -13,11 +17,16 @@ from engine.errors import StorageFault
 from engine.health import Health
 from engine.ledger import Ledger
 from engine.settings import Settings
-from engine.storage import artifacts_of, open_storage
+from engine.storage import CONTENTS, FILES, GRACE, Storage, Stored, artifacts_of, open_storage
+from engine.storage.named import attached, made_by_jobs
+from models.approval import JobVersion, Review, ReviewLink
+from models.artifact import Artifact
 from models.attempt import Attempt, LogLine
+from models.channel import Channel
 from models.effect import Effect
 from models.job import Job
 from models.job_event import prune_events
+from models.person import Person
 from models.states import TERMINAL
 from models.webhook import Delivery
 
@@ -31,10 +40,20 @@ FOLDERS_AT_ONCE = 10
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 60.0
 RETRY_SECONDS = 2.0
+FIRST_SWEEP_SECONDS = 300.0  # in which somebody may notice that it was started on the wrong database
+SWEEP_SECONDS = 3600.0
+CONTENTS_STEP = 500
+FILES_STEP = 5000  # each step reads every payload
+
+Named = Callable[[set[str]], Awaitable[set[str]]]
+Span = tuple[datetime, datetime]
 
 
 class Pruner:
-    """Removes completed and cancelled jobs past their age, with their attempts, logs, effects and files."""
+    """Removes completed and cancelled jobs past their age, with their attempts, logs, effects and names of files.
+
+    The files' contents go later, by a sweep: only it knows whether anything else names them.
+    """
 
     def __init__(self, settings: Settings, ledger: Ledger, health: Health, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -43,22 +62,38 @@ class Pruner:
         self._health = health
 
     async def run(self) -> None:
-        """Look every minute, for ever."""
+        """Look every minute and sweep every hour, for ever."""
+        await asyncio.gather(
+            self._repeat("pruning", "old jobs", self._look),
+            self._repeat("sweeping", "contents that nothing names", self._sweep_now, after=FIRST_SWEEP_SECONDS),
+        )
+
+    async def _repeat(self, duty: str, what: str, work: Callable[[], Awaitable[float]], *, after: float = 0) -> None:
+        """Do the work while this process leads; it returns after how many seconds it is to be done again."""
+        pause = after
         while True:
+            await asyncio.sleep(pause)
             if not self._cluster.leading.is_set():
-                self._health.worked("pruning")  # another process does it
+                self._health.worked(duty)  # another process does it
                 await self._cluster.leading.wait()
             try:
-                removed = await self.step() + await self.forget_events()
-                pause = PAUSE_SECONDS if removed else LOOK_SECONDS
-                self._health.worked("pruning")
+                pause = await work()
+                self._health.worked(duty)
             except StorageFault as fault:  # keeps no job from running
-                log.warning("old jobs stay for now: %s", fault)
+                log.warning("%s stay for now: %s", what, fault)
                 pause = LOOK_SECONDS
             except Exception as error:
-                self._health.failed("pruning", error)
+                self._health.failed(duty, error)
                 pause = RETRY_SECONDS
-            await asyncio.sleep(pause)
+
+    async def _look(self) -> float:
+        removed = await self.step() + await self.forget_events()
+        return PAUSE_SECONDS if removed else LOOK_SECONDS
+
+    async def _sweep_now(self) -> float:
+        if removed := await self.sweep():
+            log.info("removed %d contents that nothing named any more", removed)
+        return SWEEP_SECONDS
 
     async def step(self) -> int:
         """Remove at most a hundred jobs, if the setting lets any go; returns how many."""
@@ -77,6 +112,30 @@ class Pruner:
             await self._ledger.write(lambda writer: _remove(writer, ids))
         return len(ids)
 
+    async def sweep(self) -> int:
+        """Remove what no job, post or article names, and nobody stored for `GRACE`; returns how many.
+
+        What is older than the database belongs to another one, which somebody may want back.
+        """
+        storage, removed = open_storage(self._settings), 0
+        span = await _first_moment(), clock.now() - GRACE
+        for shard in await storage.folders(CONTENTS):
+            removed += await self._sweep(storage, f"{CONTENTS}/{shard}", CONTENTS_STEP, made_by_jobs, span)
+        return removed + await self._sweep(storage, FILES, FILES_STEP, attached, span)
+
+    async def _sweep(self, storage: Storage, folder: str, most: int, named: Named, span: Span) -> int:
+        """Look at so many files at a time, as long as this process leads."""
+        last, removed = "", 0
+        while self._cluster.leading.is_set() and (page := await storage.page(folder, last, most)):
+            last = page[-1].key.rpartition("/")[2]
+            old = {file.key: _digest(file) for file in page if span[0] < file.modified < span[1]}
+            needed = await named(set(old.values())) if old else set()
+            for key, digest in old.items():
+                if digest not in needed:
+                    removed += await storage.remove(key, span[1])
+            await asyncio.sleep(PAUSE_SECONDS)
+        return removed
+
     async def forget_events(self) -> int:
         """Forget at most a thousand events that nobody comes back for; returns how many."""
         return await self._ledger.write(_forget_events)
@@ -91,7 +150,19 @@ async def _forget_events(writer: BaseDBAsyncClient) -> int:
     return len(old) + await prune_events(writer, too_old, EVENTS_STEP)
 
 
+async def _first_moment() -> datetime:
+    """Since when the database has been in use, as far as it remembers."""
+    first = [await model.all().order_by("created_at").first() for model in (Channel, Person)]
+    known = [row.created_at for row in (*first, await Job.all().order_by("id").first()) if row]
+    return min(known, default=clock.now())
+
+
+def _digest(file: Stored) -> str:
+    """What a key is made of, without the ending that attached files have."""
+    return file.key.rpartition("/")[2].partition(".")[0]
+
+
 async def _remove(_: BaseDBAsyncClient, ids: list[int]) -> None:
-    for model in (LogLine, Effect, Attempt):
+    for model in (LogLine, Effect, Attempt, Artifact, JobVersion, Review, ReviewLink):
         await model.filter(job_id__in=ids).delete()
     await Job.filter(id__in=ids, status__in=list(TERMINAL)).delete()

@@ -10,9 +10,12 @@ from tortoise.expressions import Q
 from tortoise.functions import Count
 
 from engine import clock, knowledge
+from engine.approvals.history import History, history
+from engine.approvals.inbox import Inbox, pending, preview_of
 from engine.errors import NotFound
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
+from engine.jobs.preview import Preview
 from engine.knowledge import ArticleView, VersionLine, VersionView
 from engine.rows import agent_view, attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
@@ -37,7 +40,7 @@ from models.database import storable
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
-from models.states import ACTIVE, UNKNOWN, Approval, ProcessRole, Status
+from models.states import ACTIVE, UNKNOWN, ProcessRole, Status
 from models.type_policy import TypePolicy
 
 PAGE_SIZE = 15
@@ -53,6 +56,7 @@ class Queries:
         self._registry = registry
         self._health = health
         self._last_beat_at: datetime | None = None
+        self.inbox = Inbox(self._views)
 
     # -- jobs ------------------------------------------------------------------------------------------------
 
@@ -80,11 +84,27 @@ class Queries:
 
     async def awaiting_approval(self) -> list[JobView]:
         """Jobs that a person has to approve or reject, oldest first."""
-        return await self._views(await _awaiting_approval().order_by("id").limit(100))
+        return await self._views(await pending().order_by("id").limit(100))
 
     async def count_awaiting_approval(self) -> int:
         """How many jobs a person has to approve or reject."""
-        return int(await _awaiting_approval().count())
+        return int(await pending().count())
+
+    async def review(self, job_id: int) -> History:
+        """What was decided and said about a job, its versions, and who still has to approve.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        return await history(job_id)
+
+    async def preview(self, job: JobView) -> Preview:
+        """What the job will be, for whoever is to approve it.
+
+        Raises:
+            StorageFault: its files cannot be asked for just now.
+        """
+        return await preview_of(job, self._registry.find(job.type), self._settings)
 
     async def outcome_unknown(self) -> list[JobView]:
         """Jobs of which a person has to say whether they went out, oldest first."""
@@ -298,7 +318,3 @@ def _in_our_hands() -> Any:
     """What engines and workers run; what outside agents have takes no slot."""
     outside = Q(engine_id__startswith=PREFIX)
     return Job.filter(Q(engine_id=None) | ~outside, status=Status.RUNNING)
-
-
-def _awaiting_approval() -> Any:
-    return Job.filter(status__in=[Status.QUEUED, Status.PAUSED], approval=Approval.PENDING)

@@ -10,7 +10,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from engine import clock
 from engine.actors import Actor
 from engine.agents import LEASE_SECONDS, LONGEST_LEASE, SHORTEST_LEASE, Agents, refuse_outside
-from engine.artifacts import Artifacts
+from engine.artifacts import Artifacts, size_fault
 from engine.context import MAX_LOG_TEXT
 from engine.errors import FieldError, InvalidInput, LeaseGone, PermanentError, TransientError
 from engine.events import AttemptEnded, Bus, JobChanged, JobLogged, JobProgressed
@@ -21,7 +21,8 @@ from engine.ledger import Ledger, close_lost
 from engine.outcomes import Completed, Failed, Outcome, Paused, Released, Unknown, decide, ending
 from engine.pace import Pace
 from engine.settings import Settings
-from engine.storage import artifacts_of, is_plain, open_storage
+from engine.storage import content_key, is_plain, open_storage
+from engine.storage.named import Made, name_files, sizes_of
 from models.agent import Agent
 from models.attempt import LogLine
 from models.database import storable
@@ -106,7 +107,7 @@ class Reports:
         Raises:
             NotFound: this token has no such agent.
             LeaseGone: the job is no longer this agent's.
-            InvalidInput: the name is not that of a plain file, or there are too many.
+            InvalidInput: the name is not that of a plain file, or the files are too many, or too large.
             StorageFault: it cannot be stored.
         """
         self._agents.pace.count(actor.key)
@@ -116,11 +117,15 @@ class Reports:
         job = await _held(agent, job_id, token)
         if job is None:
             raise LeaseGone(await _why_lost(job_id))
-        storage, folder = open_storage(self._settings), artifacts_of(job_id, job.attempt)
-        there = await storage.names(folder)
+        there = await sizes_of(job_id, job.attempt)
         if name not in there and len(there) >= MAX_ARTIFACTS:
             raise InvalidInput([FieldError("name", f"an attempt may keep at most {MAX_ARTIFACTS} files")])
-        await storage.put(f"{folder}/{name}", body)
+        if fault := size_fault(self._settings, {**there, name: len(body)}, [name]):
+            raise InvalidInput([FieldError("body", fault)])
+        made = await asyncio.to_thread(Made.of, name, body)
+        await open_storage(self._settings).ensure(content_key(made.digest), body)
+        if not await self._ledger.write(lambda _: name_files(Lease(job_id, job.attempt, token), [made])):
+            raise LeaseGone(await _why_lost(job_id))
         self._bus.publish(JobChanged(job_id))
 
     # -- helpers ---------------------------------------------------------------------------------------------
@@ -180,7 +185,7 @@ class Reports:
         if report.status != UNKNOWN:
             await self._settle(lease, job.type, report)  # nothing, if it may simply be done again
         if report.status == COMPLETED:
-            await Artifacts(lease, self._settings).remove_superseded()
+            await Artifacts(lease, self._settings, self._ledger).remove_superseded()
         if not await self._end(lease, outcome):
             return Heard(job.id, await _why_lost(job.id), is_lost=True)
         return Heard(job.id)

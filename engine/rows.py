@@ -7,6 +7,7 @@ from typing import Any
 
 from tortoise.models import Model
 
+from engine.approvals.terms import Terms
 from engine.jobs import AnyJobType
 from engine.views import (
     AGENT_OFFLINE_AFTER,
@@ -37,6 +38,8 @@ def job_view(row: Job, state: EngineState | None, types: Mapping[str, TypeView],
     waits = state and waiting_for(
         status=row.status,
         approval=row.approval,
+        reason=Terms.of(row.approval_terms).reason if row.approval_terms else "",
+        undo_until=row.undo_until,
         due_at=row.due_at,
         attempt=row.attempt,
         now=now,
@@ -47,9 +50,17 @@ def job_view(row: Job, state: EngineState | None, types: Mapping[str, TypeView],
         priority=row.priority.word,
         waiting_for=waits if isinstance(waits, str) else None,
         allowed=frozenset(
-            allowed_moves(row.status, approval=row.approval, outcome=row.outcome, waits=row.due_at is not None)
+            allowed_moves(
+                row.status,
+                approval=row.approval,
+                outcome=row.outcome,
+                waits=row.due_at is not None,
+                is_tried=row.attempt > 0,
+            )
         ),
-        **_copied(row, JobView, but=("priority", "waiting_for", "allowed")),
+        approval_reason=Terms.of(row.approval_terms).reason if row.approval_terms else None,
+        trusted_by=Terms.of(row.approval_terms).trusted_by if row.approval_terms else None,
+        **_copied(row, JobView, but=("priority", "waiting_for", "allowed", "approval_reason", "trusted_by")),
     )
 
 

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import re
 import secrets
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: str | None = None
     data_dir: Path = Path("data")
     database_url: str = ""
     poll_seconds: Annotated[float, Field(ge=0.05, le=3600)] = 5
@@ -58,6 +60,10 @@ class Settings(BaseSettings):
     allow_private_urls: str = ""
     max_submissions_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
 
+    undo_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
+    approval_hours: Annotated[float, Field(ge=0, le=87600)] = 168
+    reviewers_email: str = ""
+
     llm_url: str | None = None
     llm_model: str | None = None
     llm_api_key: SecretStr | None = None
@@ -66,6 +72,15 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
     retention_days: Annotated[float, Field(ge=0, le=36500)] = 0
+    max_artifact_mb: Annotated[float, Field(gt=0, le=10_000_000)] = 2000
+    max_job_artifacts_mb: Annotated[float, Field(gt=0, le=10_000_000)] = 5000
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url and not _SERVER.fullmatch(url):
+            raise ValueError("must be where browsers find the pages, as https://jobs.example.org")
+        return url.rstrip("/") if url else None
 
     @field_validator("database_url")
     @classmethod
@@ -155,6 +170,28 @@ class Settings(BaseSettings):
             raise ValueError("must be an address like jobs@example.org or Job Runner <jobs@example.org>")
         return sender
 
+    @field_validator("reviewers_email")
+    @classmethod
+    def _each_an_address(cls, named: str) -> str:
+        for address in _listed(named):
+            if fault := address_fault(address):
+                rule = "must be addresses with commas between them, as ada@example.org, bob@example.org"
+                raise ValueError(f"{rule} ({fault})")
+        return named
+
+    @property
+    def reviewers(self) -> tuple[str, ...]:
+        """Who is told by mail of what waits for approval."""
+        return _listed(self.reviewers_email)
+
+    @property
+    def address(self) -> str:
+        """Where browsers find the pages: as it was set, else as this process listens; without a slash at its end."""
+        if self.public_url:
+            return self.public_url
+        host = socket.gethostname() if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
     @property
     def database(self) -> str:
         """The database's URL: the one that was set, else the file in the data folder."""
@@ -196,6 +233,10 @@ def load_settings(**overrides: Any) -> Settings:
         key = _kept_secret(settings.data_dir / "secret.key")
         settings = settings.model_copy(update={"secret_key": SecretStr(key)})
     return settings
+
+
+def _listed(named: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.strip() for each in named.split(",") if each.strip()))
 
 
 def _fault(detail: dict[str, Any]) -> str:

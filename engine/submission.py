@@ -3,16 +3,20 @@
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine import clock
+from engine.approvals.policy import Policy
+from engine.approvals.terms import Terms
 from engine.channels.mail_header import header_fault
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
 from engine.jobs import AnyJobType, Registry
 from engine.settings import Settings
+from models.approval import ApprovalRule
+from models.content import content_hash
 from models.job import NewJob
 from models.states import Approval, Priority
 
@@ -34,13 +38,17 @@ class Submission:
     run_at: datetime | None = None
     created_by: str = "local"
     requires_approval: bool = False
+    agent: str | None = None
 
     def fingerprint(self) -> str:
         """The same for the same request, so that an idempotency key can tell a repetition from a mistake."""
         asked = {**vars(self), "run_at": self.run_at and self.run_at.isoformat()}
+        del asked["agent"]  # whoever asks once more with the same key is who they were
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
-    async def accept(self, registry: Registry, settings: Settings, idempotency_key: str | None = None) -> NewJob:
+    async def accept(
+        self, registry: Registry, settings: Settings, policy: Policy, idempotency_key: str | None = None
+    ) -> NewJob:
         """Check everything, and make the job, which is not stored yet.
 
         Raises:
@@ -51,20 +59,22 @@ class Submission:
             known = ", ".join(job_type.key for job_type in registry)
             raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(self.type)}")])
         faults = [*self._priority_faults(), *self._text_faults(), *self._time_faults()]
-        accepted: Any = None
+        payload: Any = None
         try:
-            accepted = await job_type.accept(await self._parsed(job_type), settings)
+            payload = await accepted(job_type, self.payload, settings)
         except InvalidInput as error:
-            faults += _under_payload(error.errors)
+            faults += under_payload(error.errors)
         if faults:
             raise InvalidInput(faults)
-        return self._job(job_type, accepted, idempotency_key)
-
-    async def _parsed(self, job_type: AnyJobType) -> Any:
-        """A schema that somebody defined is compared beside the loop: nobody else waits for it."""
-        if job_type.is_outside:
-            return await asyncio.to_thread(job_type.parse, self.payload)
-        return job_type.parse(self.payload)
+        verdict = await policy.verdict(
+            job_type,
+            payload,
+            created_by=self.created_by,
+            agent=self.agent,
+            is_asked=self.requires_approval,
+        )
+        job = self._job(job_type, payload, idempotency_key)
+        return await _in_review(job, verdict.terms, verdict.trusted_by) if verdict.terms else job
 
     def _job(self, job_type: AnyJobType, payload: Any, idempotency_key: str | None) -> NewJob:
         return NewJob(
@@ -74,7 +84,7 @@ class Submission:
             summary=job_type.summary(payload)[:MAX_SUMMARY],
             priority=Priority[self.priority.upper()],
             payload=job_type.dump(payload),
-            approval=Approval.PENDING if self.requires_approval else None,
+            approval=None,
             created_by=self.created_by,
             created_at=clock.now(),
             run_at=self.run_at,
@@ -109,5 +119,29 @@ class Submission:
         return []
 
 
-def _under_payload(errors: list[FieldError]) -> list[FieldError]:
+async def accepted(job_type: AnyJobType, payload: dict[str, Any], settings: Settings) -> Any:
+    """The payload, checked, with its files moved to where they are kept.
+
+    Raises:
+        InvalidInput: naming every field at fault.
+    """
+    # A schema that somebody defined is compared beside the loop: nobody else waits for it.
+    parsed = await asyncio.to_thread(job_type.parse, payload) if job_type.is_outside else job_type.parse(payload)
+    return await job_type.accept(parsed, settings)
+
+
+async def _in_review(job: NewJob, terms: Terms, rule: ApprovalRule | None) -> NewJob:
+    now_is = await content_hash(job.type, job.payload)
+    return replace(
+        job,
+        approval=Approval.APPROVED if rule else Approval.PENDING,
+        approval_terms=replace(terms, trusted_by=rule.id if rule else None).stored(),
+        approval_asked_at=None if rule else job.created_at,
+        content_hash=now_is,
+        approved_hash=now_is if rule else None,
+    )
+
+
+def under_payload(errors: list[FieldError]) -> list[FieldError]:
+    """The same, named as fields of the payload."""
     return [FieldError(f"payload.{error.field}" if error.field else "payload", error.message) for error in errors]

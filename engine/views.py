@@ -30,6 +30,12 @@ class JobView:
     error: str | None
     outcome: str | None
     approval: str | None
+    approval_reason: str | None
+    approval_asked_at: datetime | None
+    trusted_by: int | None
+    version: int
+    content_hash: str | None
+    undo_until: datetime | None
     waiting_for: str | None
     pause_requested: bool
     created_by: str
@@ -234,7 +240,10 @@ class Page:
 
 @dataclass(frozen=True)
 class PersonView:
-    """Somebody who may sign in; `sessions` is in how many browsers they are signed in."""
+    """Somebody who may sign in; `sessions` is in how many browsers they are signed in.
+
+    `groups` are those whose approval a rule may ask for.
+    """
 
     id: int
     name: str
@@ -242,6 +251,7 @@ class PersonView:
     has_password: bool
     created_at: datetime
     sessions: int
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ def waiting_for(
     *,
     status: Status,
     approval: str | None,
+    reason: str = "",
+    undo_until: datetime | None = None,
     due_at: datetime | None,
     attempt: int,
     now: datetime,
@@ -23,13 +25,15 @@ def waiting_for(
     if status is not Status.QUEUED:
         return None
     if approval == Approval.PENDING:
-        return "Waits for approval"
+        return f"Waits for approval: {reason}" if reason else "Waits for approval"
     if not engine.online:
         return "Waits for the engine, which is offline"
     if job_type is None:
         return "Waits for its job type, which is not installed here"
     if job_type.paused:
         return f"Waits because every {job_type.label} job is paused in Settings"
+    if undo_until and undo_until > now:
+        return f"Approved; goes at {undo_until:%H:%M:%S} UTC unless that is undone"
     if due_at and due_at > now:
         moment = f"{due_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"Next try at {moment}" if attempt else f"Scheduled for {moment}"

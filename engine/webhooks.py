@@ -4,10 +4,12 @@ import base64
 import logging
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
+from engine.approvals.terms import Terms
 from engine.errors import FieldError, InvalidInput, NotFound
 from engine.events import Bus, WebhooksChanged
 from engine.faults import shown
@@ -16,13 +18,26 @@ from engine.outbound import is_web_address
 from engine.settings import Settings
 from engine.vault import Vault
 from engine.views import DeliveryView, WebhookView
+from models.job import Job
 from models.job_event import newest_position
 from models.states import DeliveryStatus
 from models.webhook import Delivery, Webhook
 
 log = logging.getLogger(__name__)
 
-KINDS = ("job.completed", "job.failed", "job.needs_approval", "job.outcome_unknown", "job.cancelled", "job.created")
+REMINDER = "job.approval_reminder"
+KINDS = (
+    "job.completed",
+    "job.failed",
+    "job.needs_approval",
+    "job.outcome_unknown",
+    "job.approved",
+    "job.rejected",
+    "job.lapsed",
+    REMINDER,
+    "job.cancelled",
+    "job.created",
+)
 USUAL_KINDS = KINDS[:4]
 TEST = "webhook.test"
 MAX_WEBHOOKS = 50
@@ -108,6 +123,18 @@ class Webhooks:
         )
         self._bus.publish(WebhooksChanged())
 
+    async def is_wanted(self, kind: str) -> bool:
+        """Whether any webhook is told of this kind."""
+        return any(kind in kinds for kinds in await Webhook.all().values_list("kinds", flat=True))
+
+    async def remind_of(self, jobs: Sequence[Job], now: datetime) -> None:
+        """Tell whoever wants to know that these jobs wait for approval; on the same day of a job's wait only once."""
+        hooks = [hook for hook in await Webhook.all() if REMINDER in hook.kinds]
+        messages = [_reminder(hook, job, now) for hook in hooks for job in jobs]
+        if messages:
+            await Delivery.bulk_create(messages, ignore_conflicts=True)
+            self._bus.publish(WebhooksChanged())
+
     async def deliveries(self, webhook_id: int) -> list[DeliveryView]:
         """The latest messages to it, newest first.
 
@@ -132,6 +159,24 @@ class Webhooks:
         await Delivery.filter(id=delivery_id).update(**again)
         self._bus.publish(WebhooksChanged())
         return _delivery_view(await Delivery.get(id=delivery_id))
+
+
+def _reminder(hook: Webhook, job: Job, now: datetime) -> Delivery:
+    """As a message of an event, and since when and why it waits; the id tells one day's reminder from another's."""
+    since = job.approval_asked_at or job.created_at
+    facts = ("status", "attempt", "approval", "outcome", "name", "error", "result", "created_by")
+    data = {"job_id": job.id, "job_type": job.type, **{name: getattr(job, name) for name in facts}}
+    data |= {"page": f"/app/approvals?job={job.id}", "waits_since": clock.told(since)}
+    data |= {"reason": Terms.of(job.approval_terms).reason}
+    return Delivery(
+        webhook_id=hook.id,
+        message_id=f"msg_{hook.id}_wait_{job.id}_{int(since.timestamp())}_{(now - since).days}",
+        kind=REMINDER,
+        job_id=job.id,
+        body={"type": REMINDER, "timestamp": clock.told(now), "data": data},
+        created_at=now,
+        next_try_at=now,
+    )
 
 
 def _url_faults(url: str) -> list[FieldError]:

@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.approvals.policy import Policy
 from engine.artifacts import remove_leftovers
 from engine.audit import Audit
 from engine.backup import settle_restored_dump
@@ -64,7 +65,8 @@ class Worker:
         health = Health(self.bus)
         self._ledger = Ledger(health)
         audit, queries = Audit(settings, self._ledger), Queries(settings, self._registry, health)
-        commands = Commands(settings, self._registry, self.bus, audit, queries)
+        self._policy = Policy(self.bus)
+        commands = Commands(settings, self._registry, self.bus, audit, queries, self._policy)
         self._executor = Executor(settings, self._registry, self.bus, self._ledger, commands.submit)
         self._cluster = Cluster(settings, self.id, self.bus, may_lead=False)
         self._heartbeat = Heartbeat(
@@ -78,10 +80,11 @@ class Worker:
     async def start(self) -> None:
         """Make itself known, and take messages."""
         await settle_restored_dump(self._settings, self._registry)
+        await self._policy.load()
         self._ledger.open()
         await self._heartbeat.register()
         await remove_leftovers(self._settings)
-        duties = (self._receive(), self._heartbeat.run(), self._cluster.run())
+        duties = (self._receive(), self._heartbeat.run(), self._cluster.run(), self._policy.run())
         self._duties = [asyncio.create_task(duty) for duty in duties]
         log.info("worker online: runs %d jobs at once, of %s", self._settings.concurrency, ", ".join(self.types))
 

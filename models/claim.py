@@ -9,6 +9,8 @@ from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from models.approval import void_approval
+from models.content import content_hashes
 from models.database import loaded_json
 from models.statement import POSTGRES, Statement
 
@@ -17,6 +19,7 @@ _OF_ONE_TYPE = """
 SELECT * FROM (
     SELECT id, priority, created_at FROM job {index}
     WHERE type = ? AND status = 'queued' AND due_at IS NULL AND (approval IS NULL OR approval = 'approved')
+        AND {approved}
     ORDER BY priority DESC, created_at, id
     LIMIT {least}(?, COALESCE((SELECT places FROM open_type WHERE type = ?), ?))
     {lock}
@@ -40,7 +43,7 @@ WITH {open_types}, due AS ({due}), chosen AS (SELECT id FROM due ORDER BY priori
 UPDATE job SET status = 'running', attempt = attempt + 1, progress = 0, error = NULL, outcome = NULL,
     started_at = ?, finished_at = NULL, engine_id = ?, lease_token = ?, lease_expires_at = ?
 WHERE id IN (SELECT id FROM chosen)
-RETURNING id, type, payload, attempt, max_attempts, priority, created_at,
+RETURNING id, type, payload, attempt, max_attempts, priority, created_at, approved_hash,
     (SELECT time_limit_seconds FROM type_policy WHERE type_policy.type = job.type) AS time_limit_seconds
 """
 
@@ -72,8 +75,15 @@ _ONE_AT_A_TIME = Statement("SELECT 1 FROM type_policy WHERE concurrency IS NOT N
 @cache
 def _claim_of(types: int) -> Statement:
     """The claim from so many types; rows that another engine is just claiming are passed over."""
-    sqlite = _OF_ONE_TYPE.format(index="INDEXED BY idx_job_claim", least="MIN", lock="")
-    postgres = _OF_ONE_TYPE.format(index="", least="LEAST", lock="FOR UPDATE SKIP LOCKED")
+    sqlite = _OF_ONE_TYPE.format(
+        index="INDEXED BY idx_job_claim", least="MIN", lock="", approved="approved_hash IS content_hash"
+    )
+    postgres = _OF_ONE_TYPE.format(
+        index="",
+        least="LEAST",
+        lock="FOR UPDATE SKIP LOCKED",
+        approved="approved_hash IS NOT DISTINCT FROM content_hash",
+    )
     return Statement(
         _CLAIM.format(
             open_types=_OPEN_TYPES.format(greatest="MAX", least="MIN"), due=" UNION ALL ".join([sqlite] * types)
@@ -119,8 +129,9 @@ async def claim_due(
     """Claim up to `limit` due jobs and begin their attempts, in the order priority, then oldest.
 
     `places` are the types to claim, each with how many at most. Types that people paused are left out, and no type
-    gets more than people allow at once. Without an engine the attempts wait for a worker that takes them up. Returns
-    also whether more may be waiting for a place. `writer` must be in a transaction.
+    gets more than people allow at once. Without an engine the attempts wait for a worker that takes them up. A job
+    that would do something else than what was approved goes back to be approved. Returns also whether more may be
+    waiting for a place. `writer` must be in a transaction.
     """
     if not places:
         return [], False
@@ -129,11 +140,24 @@ async def claim_due(
     of_types = [value for key, most in places.items() for value in (key, most, key, most)]
     values = [limit, limit, *of_types, limit, now, engine_id, lease_token, lease_expires_at]
     rows = await _claim_of(len(places)).run(writer, values)
+    more = len(rows) == limit or bool(await _FULL_TYPES.run(writer))
+    rows = await _still_approved(writer, rows, now)
     if rows:
         await _ATTEMPTS.run(writer, [json.dumps([row["id"] for row in rows])])
     rows.sort(key=lambda row: (-row["priority"], row["created_at"], row["id"]))
-    more = len(rows) == limit or bool(await _FULL_TYPES.run(writer))
     return [_claimed(row, lease_token) for row in rows], more
+
+
+async def _still_approved(writer: BaseDBAsyncClient, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """Those that do what was approved, or needed no approval; the others were never claimed."""
+    approved = [row for row in rows if row["approved_hash"]]
+    if not approved:
+        return rows
+    hashes = await content_hashes([(row["type"], loaded_json(row["payload"])) for row in approved])
+    void = {row["id"]: now_is for row, now_is in zip(approved, hashes, strict=True) if row["approved_hash"] != now_is}
+    for job_id, now_is in void.items():
+        await void_approval(writer, job_id, now_is, now)
+    return [row for row in rows if row["id"] not in void]
 
 
 def _claimed(row: Mapping[str, Any], lease_token: str) -> Claimed:

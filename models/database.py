@@ -36,6 +36,8 @@ MODELS = (
     "models.defined_type",
     "models.agent",
     "models.stored_secret",
+    "models.artifact",
+    "models.approval",
     "models.article",
 )
 

@@ -17,6 +17,8 @@ from models.states import Approval, Category, Priority, Status
 class Job(Model):
     """One row per job. `engine_id` and `attempt` name the latest attempt, `lease_token` the one that owns the job now.
 
+    `content_hash` stands for what it would do, `approved_hash` for what was approved; without an approval both are
+    none. `approval_terms` say why it needs one and what that takes. An approval may be undone until `undo_until`.
     `due_at` is the moment to wait for, none once it has come. `deaths` counts the engines that died in a row while
     they ran it.
     """
@@ -34,6 +36,13 @@ class Job(Model):
     error = fields.TextField(null=True)
     outcome = fields.CharField(max_length=16, null=True)
     approval = fields.CharField(max_length=16, null=True)
+    approval_terms = fields.JSONField[dict[str, Any] | None](null=True)
+    approval_asked_at = fields.DatetimeField(null=True)
+    reminded_at = fields.DatetimeField(null=True)
+    version = fields.IntField(default=1, db_default=1)
+    content_hash = fields.CharField(max_length=64, null=True)
+    approved_hash = fields.CharField(max_length=64, null=True)
+    undo_until = fields.DatetimeField(null=True)
     pause_requested = fields.BooleanField(default=False)
 
     created_by = fields.CharField(max_length=200)
@@ -75,6 +84,10 @@ class NewJob:
     max_attempts: int
     idempotency_key: str | None
     request_hash: str | None
+    approval_terms: dict[str, Any] | None = None
+    approval_asked_at: datetime | None = None
+    content_hash: str | None = None
+    approved_hash: str | None = None
 
 
 _COLUMNS = {
@@ -85,6 +98,10 @@ _COLUMNS = {
     "priority": "integer",
     "payload": "jsonb",
     "approval": "text",
+    "approval_terms": "jsonb",
+    "approval_asked_at": "timestamptz",
+    "content_hash": "text",
+    "approved_hash": "text",
     "created_by": "text",
     "created_at": "timestamptz",
     "run_at": "timestamptz",
@@ -94,6 +111,7 @@ _COLUMNS = {
     "request_hash": "text",
 }
 _NAMES = ", ".join(_COLUMNS)
+_JSON = frozenset(name for name, kind in _COLUMNS.items() if kind == "jsonb")
 _INSERT = f"""
 INSERT INTO job ({_NAMES}, status, progress, pause_requested, attempt, deaths)
 {{source}}
@@ -114,7 +132,7 @@ async def insert_jobs(writer: BaseDBAsyncClient, jobs: Sequence[NewJob]) -> list
         return []
     if len(jobs) == 1:  # the usual case, and quicker this way
         row = _row(jobs[0])
-        values = [stored_json(value) if name == "payload" else value for name, value in row.items()]
+        values = [stored_json(value) if name in _JSON and value is not None else value for name, value in row.items()]
         rows = await _ONE.run(writer, values)
     else:
         rows = await _MANY.run(writer, [stored_json([_row(job) for job in jobs])])

@@ -7,12 +7,16 @@ from models.rights import Role
 
 
 class Person(Model):
-    """A user. The password is kept as an argon2id hash only, empty for whoever signs in elsewhere."""
+    """A user. The password is kept as an argon2id hash only, empty for whoever signs in elsewhere.
+
+    `groups` are those whose approval a rule may ask for.
+    """
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)
     role = fields.CharEnumField(Role, max_length=16, default=Role.ADMIN, db_default="admin")
     password_hash = fields.CharField(max_length=255)
+    groups = fields.JSONField[list[str]](default=list, db_default="[]")
     created_at = fields.DatetimeField()
 
     class Meta:

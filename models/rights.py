@@ -1,6 +1,8 @@
-"""Who may what: rights, the roles of people and the scopes of tokens that give them. Imports nothing of ours."""
+"""Who may what: rights, the roles of people and the scopes of tokens that give them."""
 
 from enum import StrEnum
+
+from models.states import Move
 
 
 class Right(StrEnum):
@@ -30,6 +32,10 @@ class Scope(StrEnum):
     AGENT = "agent"
     ADMIN = "admin"
 
+
+RIGHT_OF_MOVE: dict[Move, Right] = dict.fromkeys(Move, Right.OPERATE) | dict.fromkeys(
+    (Move.APPROVE, Move.REJECT, Move.UNDO_APPROVAL), Right.APPROVE
+)
 
 RIGHTS_OF_ROLE: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.LOOK}),

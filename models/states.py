@@ -29,6 +29,8 @@ class Move(StrEnum):
     REJECT = "reject"
     RESOLVE = "resolve"
     RUN_NOW = "run_now"
+    REVISE = "revise"
+    UNDO_APPROVAL = "undo_approval"
 
 
 ALLOWED_FROM: dict[Move, frozenset[Status]] = {
@@ -40,6 +42,8 @@ ALLOWED_FROM: dict[Move, frozenset[Status]] = {
     Move.REJECT: frozenset({Status.QUEUED, Status.PAUSED}),
     Move.RESOLVE: frozenset({Status.FAILED}),
     Move.RUN_NOW: frozenset({Status.QUEUED}),
+    Move.REVISE: frozenset({Status.QUEUED, Status.PAUSED, Status.CANCELLED}),
+    Move.UNDO_APPROVAL: frozenset({Status.QUEUED, Status.PAUSED}),
 }
 
 
@@ -72,6 +76,16 @@ class Approval(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
+    LAPSED = "lapsed"
+
+
+_WAITING = frozenset({Approval.PENDING, Approval.APPROVED})
+REVISABLE: dict[Status, frozenset[Approval]] = dict.fromkeys(Status, frozenset()) | {
+    Status.QUEUED: _WAITING,
+    Status.PAUSED: _WAITING,
+    Status.CANCELLED: frozenset({Approval.REJECTED, Approval.LAPSED}),
+}
+"""Which approvals let a job of this status be revised, as long as nothing was tried."""
 
 
 class Phase(StrEnum):
@@ -118,12 +132,24 @@ POISONOUS = "poisonous"
 
 
 def allowed_moves(
-    status: Status, *, approval: str | None = None, outcome: str | None = None, waits: bool = False
+    status: Status,
+    *,
+    approval: str | None = None,
+    outcome: str | None = None,
+    waits: bool = False,
+    is_tried: bool = False,
 ) -> set[Move]:
-    """Every move that a job in this state accepts; `waits` is whether it waits for its time to come."""
+    """Every move that a job in this state accepts.
+
+    `waits` is whether it waits for its time to come, `is_tried` whether an attempt has begun.
+    """
     moves = {move for move, statuses in ALLOWED_FROM.items() if status in statuses}
     if approval != Approval.PENDING:
         moves -= {Move.APPROVE, Move.REJECT}
+    if approval != Approval.APPROVED or is_tried:
+        moves -= {Move.UNDO_APPROVAL}
+    if approval not in REVISABLE[status] or is_tried:
+        moves -= {Move.REVISE}
     if outcome == UNKNOWN:
         moves -= {Move.RETRY}
     else:

@@ -11,8 +11,10 @@ from engine.engine import Atlas
 from engine.errors import SignedOut
 from engine.health import trouble
 from engine.views import EngineState, JobView
+from models.rights import Right
 from ui.components.job_card import show_time
 from ui.components.node import Node, icon_button
+from ui.components.notify import Notifier
 from ui.live import Draw, Live, View
 from ui.present import count, fleet
 from ui.reader import Reader
@@ -39,6 +41,7 @@ class Shell:
         self.desk = atlas.office.desk(lambda: live.still(actor))
         self.view: View | None = None
         self._client = ui.context.client
+        self._notifier = Notifier(self._client) if Right.APPROVE in actor.rights else None
         self._links: dict[str, Node] = {}
         ui.context.client.layout.classes("shell")
         Node("a", "Skip to the content", "skip-link", href="#content")
@@ -74,6 +77,8 @@ class Shell:
 
     def on_jobs(self, jobs: Sequence[JobView]) -> None:
         """Pass on."""
+        if self._notifier:
+            self._notifier.on_jobs(jobs)
         if self.view:
             self.view.on_jobs(jobs)
 

@@ -24,6 +24,7 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    PolicyChanged,
     SecretsChanged,
     TypesChanged,
     WebhooksChanged,
@@ -110,7 +111,7 @@ class Live:
         self._changed: set[int] = set()
         self._logged: set[int] = set()
         self._percents: dict[int, float] = {}
-        self._sections: dict[int, tuple[str, Status]] = {}
+        self._sections: dict[int, tuple[str, Status, str | None, str | None]] = {}
         self._asking: set[Tab] = set()
         self._stale = False
         self._flush_lock = asyncio.Lock()
@@ -192,7 +193,14 @@ class Live:
             case AccessChanged():
                 self._access_changed.set()
                 self._stale = True
-            case ChannelsChanged() | TypesChanged() | WebhooksChanged() | SecretsChanged() | EngineChanged():
+            case (
+                ChannelsChanged()
+                | TypesChanged()
+                | WebhooksChanged()
+                | SecretsChanged()
+                | PolicyChanged()
+                | EngineChanged()
+            ):
                 self._stale = True
             case _:
                 return
@@ -258,7 +266,7 @@ class Live:
         """Whether any of these jobs is new, or stands elsewhere than when it was last seen."""
         moved = False
         for job in jobs:
-            section = (job.category, job.status)
+            section = (job.category, job.status, job.approval, job.outcome)
             if self._sections.get(job.id) != section:
                 self._sections[job.id] = section
                 moved = True

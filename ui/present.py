@@ -1,11 +1,10 @@
 """What a card says about a job: pure, from a view to words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine.desk import RIGHT_OF_MOVE
 from engine.views import EngineState, JobView
-from models.rights import Right
+from models.rights import RIGHT_OF_MOVE, Right
 from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
 from ui.theme import FACETS, MOVES, STATUSES, Facet
 
@@ -21,6 +20,7 @@ class Badge:
     icon: str
     word: str
     at: datetime | None = None
+    show: str = "clock"
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,30 @@ def facet_badge(job: JobView, now: datetime) -> Badge | None:
         return _facet(FACETS[job.outcome])
     if job.status in (Status.QUEUED, Status.PAUSED) and job.approval == Approval.PENDING:
         return _facet(FACETS["approval"])
+    if is_undoable(job, now):
+        return replace(_facet(FACETS["undo"], job.undo_until), show="countdown")
+    if job.status is Status.CANCELLED and job.approval == Approval.REJECTED:
+        return _facet(FACETS["rejected"])
     if job.status is Status.RUNNING and job.pause_requested:
         return _facet(FACETS["pausing"])
     if job.status is Status.QUEUED and job.due_at and job.due_at > now:
         return _facet(FACETS["retrying" if job.attempt else "scheduled"], job.due_at)
     return None
+
+
+def is_undoable(job: JobView, now: datetime) -> bool:
+    """Whether it was just approved, and waits for somebody to think better of it."""
+    return Move.UNDO_APPROVAL in job.allowed and job.undo_until is not None and job.undo_until > now
+
+
+def why_it_waits(job: JobView) -> str:
+    """Why a job stands in the inbox, in a few words."""
+    if job.outcome == UNKNOWN:
+        return "Did it go out?"
+    if job.outcome == POISONOUS:
+        return job.error or "Engines kept dying while they ran it"
+    reason = job.approval_reason or "Approval was asked for"
+    return reason[:1].upper() + reason[1:]
 
 
 def meta(job: JobView) -> list[str]:
@@ -79,6 +98,8 @@ def actions(job: JobView, rights: Rights = EVERY_RIGHT) -> list[Action]:
         moves = [Move.RESUME, Move.CANCEL]
     elif job.status is Status.FAILED:
         moves = [Move.RETRY, Move.CANCEL] if Move.RETRY in job.allowed else [Move.CANCEL]
+    elif Move.UNDO_APPROVAL in job.allowed and job.undo_until and may(rights, Move.UNDO_APPROVAL):
+        moves = [Move.UNDO_APPROVAL, Move.PAUSE, Move.CANCEL]
     elif Move.RUN_NOW in job.allowed:
         moves = [Move.RUN_NOW, Move.PAUSE, Move.CANCEL]
     elif job.status in (Status.QUEUED, Status.RUNNING):

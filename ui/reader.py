@@ -35,12 +35,16 @@ class Reader:
         return await self._once("statuses", self.queries.counts_by_status)
 
     async def approvals_waiting(self) -> int:
-        """How many jobs need approval."""
-        return await self._once("approvals waiting", self.queries.count_awaiting_approval)
+        """How many jobs need a person: to approve them, to say whether they went out, or to try them again."""
+        return await self._once("approvals waiting", self.queries.inbox.count)
 
-    async def awaiting_approval(self) -> list[JobView]:
-        """Jobs that need approval."""
-        return await self._once("approvals", self.queries.awaiting_approval)
+    async def awaiting_approval(self) -> int:
+        """How many jobs need approval."""
+        return await self._once("awaiting approval", self.queries.count_awaiting_approval)
+
+    async def inbox_page(self, number: int) -> Page:
+        """One page of what needs a person."""
+        return await self._once(("inbox", number), lambda: self.queries.inbox.page(number))
 
     async def failed(self) -> list[JobView]:
         """The latest failures."""

@@ -47,6 +47,8 @@ FACETS = {
     "approval": Facet("approval", "front_hand", "Needs approval"),
     "retrying": Facet("retrying", "replay", "Retrying"),
     "scheduled": Facet("scheduled", "event", "Scheduled"),
+    "undo": Facet("scheduled", "timer", "Goes in"),
+    "rejected": Facet("failed", "undo", "Rejected"),
     "pausing": Facet("paused", "pause_circle", "Pausing"),
 }
 
@@ -58,6 +60,8 @@ MOVES = {
     Move.CANCEL: MoveStyle("Cancel job", "close", "cancelled"),
     Move.APPROVE: MoveStyle("Approve job", "check", "approved"),
     Move.REJECT: MoveStyle("Reject job", "front_hand", "rejected"),
+    Move.REVISE: MoveStyle("Revise job", "edit", "revised"),
+    Move.UNDO_APPROVAL: MoveStyle("Undo approval", "undo", "waits for approval again"),
 }
 
 CATEGORIES = {

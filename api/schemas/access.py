@@ -17,6 +17,7 @@ class Person(BaseModel):
     has_password: bool = Field(description="false for whoever signs in at an identity provider")
     created_at: datetime
     sessions: int = Field(description="in how many browsers they are signed in")
+    groups: list[str] = Field(description="those whose approval a rule may ask for")
 
 
 class PersonRequest(BaseModel):
@@ -30,12 +31,15 @@ class PersonRequest(BaseModel):
 
 
 class PersonChange(BaseModel):
-    """Another role, another password, or both."""
+    """Another role, another password, other groups; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")
 
     role: str | None = None
     password: str | None = None
+    groups: list[str] | None = Field(
+        None, examples=[["editors"]], description="at most 20 names of 1 to 64 printable characters; replaces them all"
+    )
 
 
 class PersonList(BaseModel):

@@ -65,12 +65,20 @@ class Resolution(BaseModel):
     attempt: int | None = Field(None, ge=1, le=2**31 - 1, description="which attempt is meant; left out, the latest")
 
 
-class Rejection(BaseModel):
-    """Why a job is rejected."""
+class ReviewLinkRequest(BaseModel):
+    """Who is to decide, and for how long they may."""
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str | None = Field(None, max_length=2000)
+    reviewer: str = Field(examples=["Ada of Acme"], description="as the job's review and the audit log call them")
+    hours: float = Field(48, examples=[48], description="how long the link is good for: at most 168")
+
+
+class ReviewLink(BaseModel):
+    """A link just made; whoever has it decides, so send it to nobody else."""
+
+    url: str = Field(examples=["https://jobs.example.org/review/2vJ8…"])
+    expires_at: datetime
 
 
 class Job(BaseModel):
@@ -98,6 +106,12 @@ class Job(BaseModel):
     attempt: int
     max_attempts: int
     approval: str | None
+    approval_reason: str | None = Field(None, description="why it needs approval")
+    version: int = Field(1, description="counts its revisions")
+    content_hash: str | None = Field(None, description="stands for what it would do; an approval holds for just that")
+    undo_until: datetime | None = Field(
+        None, description="until then it does not begin, and its approval may be undone"
+    )
     outcome: str | None
     allowed: list[str]
 

@@ -18,6 +18,7 @@ from engine.faults import shown
 from engine.jobs.agent_tools import OWN_KEY, Toolbox, ToolName, Unusable, submittable
 from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import EACH_ONCE, NOT_BLANK, SINGLE_LINE, STRIPPED, TextBlock
+from engine.jobs.preview import TaskPreview
 from engine.retry import RetryPolicy
 from engine.settings import PREFIX, Settings
 from models.database import storable
@@ -111,6 +112,21 @@ class AgentTask(JobType[AgentPayload]):
         count = len(result.get("jobs", []))
         submitted = f" · submitted {count} {'job' if count == 1 else 'jobs'}" if count else ""
         return ResultLine(f"{result.get('message', 'Done')}{submitted}")
+
+    async def preview(self, payload: AgentPayload, settings: Settings) -> TaskPreview:
+        """The goal, the means, and what it may cost; jobs that nobody looks at are warned of."""
+        submits = "submit_job" in payload.tools
+        budget = {
+            "Steps": f"at most {payload.max_steps}",
+            "Tokens": f"at most {payload.max_tokens:,}",
+            "Cost": f"at most {payload.max_cost:g}" if payload.max_cost else "no limit",
+            "Time": f"at most {payload.max_minutes:g} min",
+            "Model": settings.llm_model or "none is connected",
+        }
+        if submits:
+            budget["Submits"] = ", ".join(payload.job_types) or "jobs of any type"
+        warning = "" if payload.needs_approval or not submits else "The jobs that it submits do not wait for approval"
+        return TaskPreview(payload.goal, tuple(payload.tools), tuple(budget.items()), warning)
 
     async def accept(self, payload: AgentPayload, settings: Settings) -> AgentPayload:
         """A model is there, the job types exist, and a limit in money can be counted."""

@@ -22,6 +22,8 @@ from engine.outbound import Forbidden, allowed, http_client, is_web_address
 from engine.settings import Settings
 from models.database import storable
 from models.defined_type import DefinedType
+from models.job import Job
+from models.states import Approval
 
 if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
@@ -194,7 +196,7 @@ class Toolbox:
             return f"Refused, nothing was submitted:\n{told}"
         except KeyInFlight as refusal:
             return f"Refused: {refusal}"
-        waits = "waits for a person's approval" if self._needs_approval else "is queued"
+        waits = "waits for a person's approval" if await _is_held(job_id) else "is queued"
         return f"Job {job_id} ({asked.type}) is submitted and {waits}"
 
     async def _noted(self, submitting: Coroutine[Any, Any, int]) -> int:
@@ -209,6 +211,11 @@ class Toolbox:
                 return await page(asked.url, self._context.settings)
         except TimeoutError:
             return f"{asked.url} did not answer within {PAGE_SECONDS:g} s"
+
+
+async def _is_held(job_id: int) -> bool:
+    """Whether the job waits for approval, because the agent asked for that or the policy does."""
+    return await Job.exists(id=job_id, approval=Approval.PENDING)
 
 
 async def _whole(work: Coroutine[Any, Any, T]) -> T:

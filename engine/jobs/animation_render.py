@@ -1,5 +1,6 @@
 """ANIMATION_RENDER: a short loop of a card, of a number that counts, or of bars that race."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -7,7 +8,8 @@ from pydantic import Field
 from engine.errors import FieldError
 from engine.jobs.base import Context, JobType
 from engine.jobs.fields import SINGLE_LINE, TextBlock
-from engine.jobs.image_render import CardPayload, accepted, card_work
+from engine.jobs.image_render import CardPayload, accepted, card_preview, card_work
+from engine.jobs.preview import CardPreview
 from engine.renders import render
 from engine.renders.cards import table as tables
 from engine.retry import RetryPolicy
@@ -66,6 +68,10 @@ class AnimationRender(JobType[AnimationPayload]):
         kind = payload.kind.replace("_", " ")
         return f"{' '.join(payload.headline.split())} · {kind} · {payload.seconds:g} s"
 
+    async def preview(self, payload: AnimationPayload, settings: Settings) -> CardPreview:
+        """The card's words on its colours, and how it moves."""
+        return await card_preview(payload, settings, tuple(_motion(payload)))
+
     async def accept(self, payload: AnimationPayload, settings: Settings) -> AnimationPayload:
         """What the kind needs is there and can be shown, and files are kept by content."""
         return await accepted(payload, settings, _faults(payload))
@@ -73,6 +79,16 @@ class AnimationRender(JobType[AnimationPayload]):
     async def run(self, payload: AnimationPayload, context: Context) -> dict[str, Any]:
         """Draw and encode in a process of its own."""
         return await render(context, "animation", await card_work(payload, context, "animation"))
+
+
+def _motion(payload: AnimationPayload) -> Iterator[tuple[str, str]]:
+    yield "Motion", f"{payload.kind.replace('_', ' ')}, {payload.seconds:g} s"
+    if payload.kind == "count_up":
+        numbers = (f"{payload.prefix}{number:g}{payload.suffix}" for number in (payload.start, payload.end or 0))
+        yield "Counts", " to ".join(numbers)
+    if payload.kind == "bar_race":
+        yield "Table", payload.table
+    yield "File", payload.output.upper()
 
 
 def _faults(payload: AnimationPayload) -> list[FieldError]:

@@ -13,7 +13,8 @@ from engine import files
 from engine.errors import FieldError, InvalidInput, PermanentError
 from engine.jobs.fields import TextBlock
 from engine.settings import Settings
-from engine.storage import FILES, Storage, Stored, artifacts_of, is_plain, open_storage
+from engine.storage import FILES, Storage, Stored, is_plain, open_storage
+from engine.storage.named import find_file
 from models.job import Job
 
 MAX_ID = 2**63 - 1
@@ -48,7 +49,7 @@ class FileInput(BaseModel):
         storage = open_storage(settings)
         told = _Field(field, title or field)
         if self.file and not self.data and not self.artifact:
-            if await storage.find(f"{FILES}/{self.file}") is None:
+            if not await storage.renew(f"{FILES}/{self.file}"):
                 raise told.fault(f"must be a stored file; there is no {self.file}")
             return self
         content = await self._content(told, storage, most)
@@ -121,9 +122,9 @@ def _written(file: Path, content: bytes) -> Path:
 
 async def _artifact(storage: Storage, job_id: int, name: str) -> Stored | None:
     job = await Job.get_or_none(id=job_id)
-    if job is None or not is_plain(name):
+    if job is None:
         return None
-    return await storage.find(f"{artifacts_of(job_id, job.attempt)}/{name}")
+    return await find_file(storage, job_id, job.attempt, name)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from engine.errors import InvalidInput
 from engine.faults import field_errors
+from engine.jobs.preview import FieldsPreview, Preview
 from engine.processes import OnLine
 from engine.retry import RetryPolicy
 from engine.settings import Settings
@@ -42,6 +43,21 @@ class ResultLine:
     text: str
     url: str | None = None
     thumbnail: str | None = None
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Whom a job reaches, as far as the approval policy asks: how many addresses, their domains, and channels.
+
+    Domains are in lower case.
+    """
+
+    recipients: int = 0
+    domains: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+
+
+NOBODY = Audience()
 
 
 class Context(Protocol):
@@ -174,6 +190,23 @@ class JobType(ABC, Generic[P]):
     def targets(self, payload: P) -> tuple[str, ...]:
         """The effects that a completed job has had, by target; empty for repeatable work."""
         return ()
+
+    def audience(self, payload: P) -> Audience:
+        """Whom the job reaches."""
+        return NOBODY
+
+    async def preview(self, payload: P, settings: Settings) -> Preview:
+        """What the job will be, for whoever is to approve it; asks and changes nothing outside.
+
+        Raises:
+            StorageFault: its files cannot be asked for just now.
+        """
+        titles = {name: info.title or name for name, info in self.fields().items()}
+        return FieldsPreview({titles.get(name, name): value for name, value in self.dump(payload).items()})
+
+    def editable(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """A stored payload as somebody would submit it anew: without what `accept` made of the rest."""
+        return stored
 
     async def accept(self, payload: P, settings: Settings) -> P:
         """Checks that need more than the payload, and files moved to where they are kept.

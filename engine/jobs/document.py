@@ -2,6 +2,7 @@
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
@@ -12,6 +13,7 @@ from engine.faults import shown
 from engine.jobs.attached import FileInput
 from engine.jobs.base import Context, JobType, Payload
 from engine.jobs.fields import EACH_ONCE, NOT_BLANK, SINGLE_LINE, STRIPPED, TextBlock
+from engine.jobs.preview import DocumentPreview
 from engine.renders import folder_of, render
 from engine.renders.documents.front_matter import FrontMatter, FrontMatterFault, split
 from engine.renders.documents.outline import Outline, outline_of
@@ -94,6 +96,21 @@ class Document(JobType[P]):
         """The title, and the formats."""
         return f"{payload.title or 'Untitled'} · {', '.join(form.upper() for form in payload.formats)}"
 
+    async def preview(self, payload: P, settings: Settings) -> DocumentPreview:
+        """The text as it reads, with its pictures, and what the document says of itself."""
+        told, body = await asyncio.to_thread(split, payload.body)
+        facts = {
+            "Subtitle": told.subtitle,
+            "By": ", ".join(told.authors),
+            "Date": told.date,
+            "Tags": ", ".join(told.tags),
+            "Summary": told.summary,
+            "Files": ", ".join(form.upper() for form in payload.formats),
+        }
+        pictures = {name: str(image.file) for name, image in pictures_by_name(payload)}
+        title = payload.title or told.title
+        return DocumentPreview(title, body, tuple((name, text) for name, text in facts.items() if text), pictures)
+
     async def accept(self, payload: P, settings: Settings) -> P:
         """The text can be read, has a title, and every picture that it shows is kept by content."""
         told, outline = await asyncio.to_thread(_read, payload.body)
@@ -108,10 +125,7 @@ class Document(JobType[P]):
         """Gather the pictures, then set the text in a process of its own."""
         told, body = await asyncio.to_thread(split, payload.body)
         folder = folder_of(context, "document")
-        pictures: dict[str, str] = {}
-        for number, image in enumerate(payload.images, 1):
-            file = str(await image.fetch(folder, context.settings))
-            pictures |= {f"{_ATTACHED}{number}": file} | ({image.name: file} if image.name else {})
+        pictures = {name: str(await image.fetch(folder, context.settings)) for name, image in pictures_by_name(payload)}
         work = {**told.as_json(), "title": payload.title or told.title, "body": body, "pictures": pictures}
         work |= {"kind": self.kind, "formats": list(payload.formats), **self.options(payload)}
         result = await render(context, "document", work)
@@ -124,6 +138,14 @@ class Document(JobType[P]):
     @abstractmethod
     def message(self, result: dict[str, Any]) -> str:
         """What was made, in a few words."""
+
+
+def pictures_by_name(payload: DocumentPayload) -> Iterator[tuple[str, DocumentImage]]:
+    """The pictures by every name that the text may call them."""
+    for number, image in enumerate(payload.images, 1):
+        yield f"{_ATTACHED}{number}", image
+        if image.name:
+            yield image.name, image
 
 
 def _read(body: str) -> tuple[FrontMatter, Outline]:

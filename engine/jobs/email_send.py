@@ -12,8 +12,9 @@ from engine.channels import outbox, smtp
 from engine.channels.mail import Attached, Mail, build, new_message_id
 from engine.errors import FieldError, InvalidInput, PermanentError
 from engine.jobs.attached import Attachment
-from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
+from engine.jobs.base import Audience, Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import SINGLE_LINE, Addresses, TextBlock
+from engine.jobs.preview import MailPreview, file_previews
 from engine.settings import Settings
 from engine.storage import FILES, open_storage
 from models.states import Category
@@ -66,6 +67,27 @@ class EmailSend(JobType[EmailPayload]):
     def targets(self, payload: EmailPayload) -> tuple[str, ...]:
         """One message, one effect."""
         return (TARGET,)
+
+    def audience(self, payload: EmailPayload) -> Audience:
+        """Everybody who gets it, hidden copies too."""
+        everybody = {*payload.to, *payload.cc, *payload.bcc}
+        domains = frozenset(address.rpartition("@")[2].rstrip(">").lower() for address in everybody)
+        return Audience(len(everybody), domains)
+
+    async def preview(self, payload: EmailPayload, settings: Settings) -> MailPreview:
+        """The mail as its receivers see it, and whom nobody sees."""
+        server = mail_server(settings)
+        return MailPreview(
+            sender=sender_address(settings),
+            to=tuple(payload.to),
+            cc=tuple(payload.cc),
+            bcc=tuple(payload.bcc),
+            recipients=self.audience(payload).recipients,
+            server=server.host if server else None,
+            subject=payload.subject,
+            body=payload.body,
+            attachments=await file_previews(payload.attachments, settings),
+        )
 
     async def accept(self, payload: EmailPayload, settings: Settings) -> EmailPayload:
         """Refuse more recipients, or more in its attachments, than one message may have; keep those by content."""

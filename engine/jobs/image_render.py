@@ -12,8 +12,11 @@ from engine.faults import shown
 from engine.jobs.attached import FileInput
 from engine.jobs.base import Context, JobType, Payload
 from engine.jobs.fields import SINGLE_LINE, TextBlock
+from engine.jobs.preview import CardPreview, file_previews
 from engine.renders import folder_of, render
 from engine.renders.cards import palettes
+from engine.renders.cards.canvas import SIZES
+from engine.renders.colours import written
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.states import Category
@@ -110,6 +113,10 @@ class ImageRender(JobType[ImagePayload]):
         """The headline, the template and the format."""
         return f"{' '.join(payload.headline.split())} · {payload.template} · {payload.format}"
 
+    async def preview(self, payload: ImagePayload, settings: Settings) -> CardPreview:
+        """The card's words on its colours, and what else was chosen."""
+        return await card_preview(payload, settings, (("File", payload.output.upper()),))
+
     async def accept(self, payload: ImagePayload, settings: Settings) -> ImagePayload:
         """Text that can be drawn and read, and files kept by content."""
         return await accepted(payload, settings, [])
@@ -139,6 +146,28 @@ async def accepted(payload: C, settings: Settings, faults: list[FieldError]) -> 
     if faults:
         raise InvalidInput(faults)
     return payload.model_copy(update=kept)
+
+
+async def card_preview(payload: CardPayload, settings: Settings, more: tuple[tuple[str, str], ...]) -> CardPreview:
+    """A card's words on its ground; `more` is told beside the template and the format."""
+    palette = palettes.own(payload.colours) if payload.colours else palettes.PALETTES[payload.palette]
+    tone = palette.light if payload.template in palettes.LIGHT_TEMPLATES else palette.deep
+    width, height = SIZES[payload.format]
+    given = {name: file for name in ("picture", "logo") if (file := getattr(payload, name))}
+    look = "own colours" if payload.colours else payload.palette
+    facts = (("Template", f"{payload.template}, {look}"), ("Format", f"{width} × {height} pixels"), *more)
+    return CardPreview(
+        headline=payload.headline,
+        subline=payload.subline,
+        label=payload.label,
+        width=width,
+        height=height,
+        ground=written(tone.ground),
+        ink=written(tone.ink),
+        accent=written(tone.signal),
+        facts=facts,
+        pictures=await file_previews(list(given.values()), settings, names=[name.capitalize() for name in given]),
+    )
 
 
 def _unreadable(payload: CardPayload) -> list[FieldError]:

@@ -1,7 +1,6 @@
 """KB_DOCUMENT: an article of the knowledge base; the next one of the same slug is its next version."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from markdown_it import MarkdownIt
@@ -10,10 +9,9 @@ from pydantic import Field
 
 from engine import knowledge
 from engine.jobs.base import Context, ResultLine
-from engine.jobs.document import Document, DocumentImage, DocumentPayload
+from engine.jobs.document import Document, DocumentPayload, pictures_by_name
 from engine.renders.documents.front_matter import split
 
-_ATTACHED = "image:"
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -62,18 +60,10 @@ class KbDocument(Document[ArticlePayload]):
         title = payload.title or told.title
         slug = payload.slug.lower() or knowledge.slug_of(title)
         plain_text = await asyncio.to_thread(plain, body)
-        pictures = {name: str(image.file) for name, image in _named(payload)}
+        pictures = {name: str(image.file) for name, image in pictures_by_name(payload)}
         text = knowledge.Text(slug, title, list(told.tags), body, plain_text, pictures)
         number = await knowledge.publish(context.lease, text)
         return {**result, "message": f"Version {number} of {title}", "url": f"/app/kb/{slug}", "version": number}
-
-
-def _named(payload: ArticlePayload) -> Iterator[tuple[str, DocumentImage]]:
-    """The pictures by every name that the text may call them."""
-    for number, image in enumerate(payload.images, 1):
-        yield f"{_ATTACHED}{number}", image
-        if image.name:
-            yield image.name, image
 
 
 def _words(part: Token) -> str:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from engine import files
 from engine.channels import known_limits, open_channel
-from engine.channels.base import Image, Post, length_fault
+from engine.channels.base import Image, Limits, Post, length_fault
 from engine.errors import (
     AttemptError,
     FieldError,
@@ -17,8 +17,9 @@ from engine.errors import (
     TransientError,
 )
 from engine.jobs.attached import ImageInput
-from engine.jobs.base import Context, EffectKind, JobType, Payload, ResultLine
+from engine.jobs.base import Audience, Context, EffectKind, JobType, Payload, ResultLine
 from engine.jobs.fields import TextBlock
+from engine.jobs.preview import ChannelPost, PostPreview, file_previews
 from engine.outbound import allowed, http_client
 from engine.settings import Settings
 from engine.storage import FILES, Storage, open_storage
@@ -81,6 +82,20 @@ class SocialPost(JobType[SocialPayload]):
     def targets(self, payload: SocialPayload) -> tuple[str, ...]:
         """One effect a channel."""
         return tuple(payload.channels)
+
+    def audience(self, payload: SocialPayload) -> Audience:
+        """The channels."""
+        return Audience(channels=frozenset(payload.channels))
+
+    async def preview(self, payload: SocialPayload, settings: Settings) -> PostPreview:
+        """The post, and how long it is on each channel."""
+        rows = await _rows(payload.channels)
+        names = [f"Picture {number}" for number in range(1, len(payload.images) + 1)]
+        return PostPreview(
+            text=payload.text,
+            channels=tuple(_on_channel(name, rows.get(name), payload.text) for name in payload.channels),
+            images=await file_previews(payload.images, settings, names=names),
+        )
 
     async def accept(self, payload: SocialPayload, settings: Settings) -> SocialPayload:
         """Every channel exists, the text fits each, and images are kept by content."""
@@ -154,17 +169,27 @@ def _unknown_channels(payload: SocialPayload, rows: dict[str, ChannelRow]) -> li
 
 
 def _too_long(payload: SocialPayload, rows: list[ChannelRow]) -> list[FieldError]:
-    vault = Vault("limits need no secrets")
-    faults = []
-    for row in rows:
-        limits = known_limits(row)
-        if limits is None:
-            continue
-        bare = ChannelRow(name=row.name, kind=row.kind, url=row.url)
-        length = open_channel(bare, vault, None).length(payload.text, limits)  # type: ignore[arg-type]
-        if fault := length_fault(row.name, payload.text, length, limits):
-            faults.append(FieldError("text", fault))
-    return faults
+    return [FieldError("text", fault) for row in rows if (fault := _length_fault(row, payload.text))]
+
+
+def _length_fault(row: ChannelRow, text: str) -> str | None:
+    limits = known_limits(row)
+    return length_fault(row.name, text, _length(row, text, limits), limits) if limits else None
+
+
+def _length(row: ChannelRow, text: str, limits: Limits) -> int:
+    """As its kind of server counts; no secret is needed for that."""
+    bare = ChannelRow(name=row.name, kind=row.kind, url=row.url)
+    return open_channel(bare, Vault("limits need no secrets"), None).length(text, limits)  # type: ignore[arg-type]
+
+
+def _on_channel(name: str, row: ChannelRow | None, text: str) -> ChannelPost:
+    if row is None:
+        return ChannelPost(name, "", "", None, None, f"There is no channel {name} any more: connect it in Settings")
+    limits = known_limits(row)
+    length = _length(row, text, limits or Limits(characters=len(text)))
+    limit = limits.characters if limits else None
+    return ChannelPost(name, row.kind, row.account or "", length, limit, _length_fault(row, text) or "")
 
 
 def _too_heavy(payload: SocialPayload) -> list[FieldError]:

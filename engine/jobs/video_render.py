@@ -10,8 +10,10 @@ from engine.faults import field_errors, shown
 from engine.jobs.attached import FileInput
 from engine.jobs.base import Context, JobType, Payload
 from engine.jobs.fields import SINGLE_LINE, STRIPPED, TextBlock
+from engine.jobs.preview import FilmPreview, ScenePreview, file_previews
 from engine.jobs.video_script import scenes_of
 from engine.renders import folder_of, render
+from engine.renders.colours import ink_on, parsed, written
 from engine.retry import RetryPolicy
 from engine.settings import Settings
 from models.states import Category
@@ -101,6 +103,24 @@ class VideoRender(JobType[VideoPayload]):
         total = sum(scene.length() for scene in scenes)
         return f"{' '.join(name.split())} · {_seconds(total)} s · {payload.format}"
 
+    async def preview(self, payload: VideoPayload, settings: Settings) -> FilmPreview:
+        """The scenes in their order, and what is heard."""
+        width, height = SIZES[payload.format]
+        sounds = {name: sound for name in ("music", "voice") if (sound := getattr(payload, name))}
+        return FilmPreview(
+            title=payload.title,
+            width=width,
+            height=height,
+            seconds=sum(scene.length() for scene in payload.scenes),
+            captions=payload.captions,
+            scenes=tuple([await _scene_preview(scene, payload.colour, settings) for scene in payload.scenes]),
+            sounds=await file_previews(list(sounds.values()), settings, names=[name.capitalize() for name in sounds]),
+        )
+
+    def editable(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Where there is a script, its scenes are made of it."""
+        return {name: value for name, value in stored.items() if name != "scenes" or not stored.get("script")}
+
     async def accept(self, payload: VideoPayload, settings: Settings) -> VideoPayload:
         """The script is told in scenes, every file is kept by content, and the whole is not too long."""
         images = [
@@ -135,6 +155,20 @@ class VideoRender(JobType[VideoPayload]):
                 sounds[name] = str(await sound.fetch(folder, context.settings))
         work = {"size": SIZES[payload.format], "scenes": scenes, "colour": payload.colour, **sounds}
         return await render(context, "video", {**work, "captions": payload.captions, "title": payload.title})
+
+
+async def _scene_preview(scene: Scene, ground: str, settings: Settings) -> ScenePreview:
+    ground = scene.colour or ground
+    shown = await file_previews([scene.image], settings, names=[scene.text or "Picture"]) if scene.image else ()
+    return ScenePreview(
+        text=scene.text,
+        caption=scene.caption,
+        ground=ground,
+        ink=written(ink_on(parsed(ground))),
+        seconds=scene.length(),
+        transition=scene.transition,
+        image=next(iter(shown), None),
+    )
 
 
 def _seconds(total: float) -> str:

@@ -6,6 +6,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BeforeValidator, Field
@@ -14,12 +15,13 @@ from engine import clock
 from engine.channels.http import retry_after
 from engine.errors import AttemptError, FieldError, InvalidInput, OutcomeUnknown, PermanentError, TransientError
 from engine.faults import shown
-from engine.jobs.base import Context, EffectKind, JobType, Payload
+from engine.jobs.base import Audience, Context, EffectKind, JobType, Payload
 from engine.jobs.fields import TextBlock
+from engine.jobs.preview import CallPreview
 from engine.outbound import Forbidden, allowed, http_client, is_web_address
 from engine.retry import RetryPolicy
 from engine.settings import Settings
-from engine.stored_secrets import Opened, hidden, hidden_in, missing, opened
+from engine.stored_secrets import HIDDEN, Opened, hidden, hidden_in, missing, opened
 from engine.templates import TemplateFault, check, members_of, render
 from models.states import Category
 
@@ -31,6 +33,7 @@ ONLY_LOOKS = ("GET", "HEAD")
 NAMES = {"secrets", "values", "job"}
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}):\s*([^\r\n]*)")  # RFC 9110, 5.1
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
+_OPENING = ("authorization", "cookie", "token", "secret", "key", "password", "signature")
 _SENDABLE = re.compile(r"[\t -~]*")
 _HOST_WRITTEN_OUT = re.compile(r"https?://[^/?#{}]+(?:[/?#].*)?|\{\{\s*secrets\.[A-Z0-9_]+\s*\}\}.*", re.DOTALL)
 _STATUSES = re.compile(r"\s*(\d{3})\s*(?:-\s*(\d{3})\s*)?")
@@ -126,6 +129,21 @@ class WebhookCall(JobType[CallPayload]):
         """One request, one effect; looking is none."""
         return () if payload.method in ONLY_LOOKS else (TARGET,)
 
+    def audience(self, payload: CallPayload) -> Audience:
+        """The host that is called, where the address names it."""
+        host = urlsplit(payload.url).hostname or ""
+        return Audience(domains=frozenset({host.lower()} if host and "{" not in host else ()))
+
+    async def preview(self, payload: CallPayload, settings: Settings) -> CallPreview:
+        """The request as it will be sent; no secret is opened for it."""
+        url, *lines, body = _texts_shown(payload)
+        headers = [
+            (name.strip(), _shown_value(name, value)) for name, _, value in (line.partition(":") for line in lines)
+        ]
+        if body and "content-type" not in {name.lower() for name, _ in headers}:
+            headers.append(("Content-Type", "application/json"))
+        return CallPreview(payload.method, url, tuple(headers), body, payload.expect)
+
     async def accept(self, payload: CallPayload, settings: Settings) -> CallPayload:
         """Every template can be filled in, every secret is there, and the rest is well-formed."""
         faults = [*_template_faults(payload), *_header_faults(payload), *_status_faults(payload)]
@@ -161,6 +179,24 @@ def _texts(payload: CallPayload) -> dict[str, str]:
 
 def _secrets(payload: CallPayload) -> set[str]:
     return {name for text in _texts(payload).values() for name in members_of(text, "secrets")}
+
+
+def _texts_shown(payload: CallPayload) -> list[str]:
+    """Filled in with the names of secrets; as they were written where they cannot be filled in."""
+    texts = list(_texts(payload).values())
+    try:
+        secrets = {name: f"[secret {name}]" for name in _secrets(payload)}
+        values = {"secrets": secrets, "values": payload.values, "job": {"id": "[job id]"}}
+        return [render(text, values) for text in texts]
+    except TemplateFault:
+        return texts
+
+
+def _shown_value(name: str, value: str) -> str:
+    """A header's value; what was written out though it opens something is hidden."""
+    value = value.strip()
+    opens = any(word in name.lower() for word in _OPENING)
+    return f"{value[:3]}{HIDDEN}" if opens and "[secret " not in value and "{{" not in value else value
 
 
 def _template_faults(payload: CallPayload) -> list[FieldError]:

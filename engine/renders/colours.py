@@ -12,6 +12,12 @@ def parsed(text: str) -> Colour:
     return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 
+def written(colour: Colour) -> str:
+    """As six hexadecimal digits, as in #4F46E5."""
+    red, green, blue = colour
+    return f"#{red:02X}{green:02X}{blue:02X}"
+
+
 def luminance(colour: Colour) -> float:
     """Relative luminance, 0 to 1 (WCAG 2.2)."""
     red, green, blue = (

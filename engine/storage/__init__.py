@@ -6,20 +6,37 @@ from urllib.parse import unquote, urlsplit
 
 from engine.errors import SettingsError, StorageFault
 from engine.settings import PREFIX, Settings
-from engine.storage.base import ARTIFACTS, FILES, OUTBOX, PROBE, Storage, Stored, artifacts_of, is_plain
+from engine.storage.base import (
+    ARTIFACTS,
+    CONTENTS,
+    FILES,
+    GRACE,
+    OUTBOX,
+    PROBE,
+    Storage,
+    Stored,
+    artifacts_of,
+    content_key,
+    is_plain,
+    plain_files,
+)
 from engine.storage.folder import Folder
 
 __all__ = [
     "ARTIFACTS",
+    "CONTENTS",
     "FILES",
+    "GRACE",
     "OUTBOX",
     "PROBE",
     "Storage",
     "Stored",
     "artifacts_of",
     "check_storage",
+    "content_key",
     "is_plain",
     "open_storage",
+    "plain_files",
 ]
 
 

@@ -1,6 +1,9 @@
-"""What every place for files has in common: jobs' artefacts, attached images and the outbox.
+"""What every place for files has in common: contents of artefacts, attached files and the outbox.
 
-A key is a path of plain names, as `artifacts/12/1/result.txt`; a folder is what comes before the last of them.
+A key is a path of plain names, as `outbox/1.eml`; a folder is what comes before the last of them. What is kept by its
+content has a key that is made of its SHA-256. Nobody counts who needs such a content: whoever is about to name one in
+the database first makes sure of it (`ensure`, `renew`, `take`), and it is new again; a sweep removes only what nothing
+names and is older than `GRACE`. So it takes nothing from an upload, of whichever process, that is not named yet.
 """
 
 import os
@@ -9,27 +12,36 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+from engine import clock
+
 ARTIFACTS = "artifacts"
+CONTENTS = f"{ARTIFACTS}/sha256"  # beside the folders of jobs, whose names are numbers
 FILES = "files"
 OUTBOX = "outbox"
 PROBE = ".writable-"
+GRACE = timedelta(hours=24)  # how long a sweep leaves what nothing names
 MAX_NAME_BYTES = 255  # what file systems take
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\]")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A file as it is now; `path` is where it lies on this machine, None if it lies elsewhere."""
+    """A file as it is now, last stored at `modified`; `path` is where it lies here, None if it lies elsewhere."""
 
     key: str
     size: int
     modified: datetime
     etag: str
     path: Path | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no sweep takes it for hours, though nothing may name it yet."""
+        return self.modified > clock.now() - GRACE / 2
 
 
 class Storage(ABC):
@@ -82,9 +94,33 @@ class Storage(ABC):
             StorageFault: it cannot be made.
         """
 
+    async def ensure(self, key: str, content: bytes | Path) -> None:
+        """Store the content that the key is made of, unless it is there; one that is no longer new is stored anew."""
+        file = await self.find(key)
+        if file is None or not file.is_new:
+            await self.put(key, content)
+
+    async def renew(self, key: str) -> bool:
+        """As `ensure`, of a small content that is only known by its key; False if it is not there."""
+        file = await self.find(key)
+        if file is None or file.is_new:
+            return file is not None
+        content = await self.get(key)
+        if content is not None:
+            await self.put(key, content)
+        return content is not None
+
+    async def take(self, key: str, file: Path) -> None:
+        """As `ensure`, of a file in a workplace; where it can be, it is moved instead of copied."""
+        await self.ensure(key, file)
+
     @abstractmethod
-    async def keep(self, folder: str, workplace: Path) -> None:
-        """Store the files that were written in the folder's workplace; what lies deeper is no file of the folder."""
+    async def page(self, folder: str, after: str, most: int) -> list[Stored]:
+        """The first so many files in the folder whose names come after this one, in order; none at the end."""
+
+    @abstractmethod
+    async def remove(self, key: str, before: datetime) -> bool:
+        """Remove the file if it was last stored before this moment; whether it was."""
 
     @abstractmethod
     def shown(self, folder: str) -> str:
@@ -110,6 +146,11 @@ def plain_files(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if is_plain(entry.name) and entry.is_file())
 
 
+def content_key(digest: str) -> str:
+    """Where the content of this SHA-256 is, of whichever jobs made it."""
+    return f"{CONTENTS}/{digest[:2]}/{digest}"
+
+
 def artifacts_of(job_id: int, attempt: int | None = None) -> str:
-    """The folder of a job's files, or of those of one attempt."""
+    """The folder of a job's files, or of those of one attempt: what is not stored by content, yet or as of old."""
     return f"{ARTIFACTS}/{job_id}" if attempt is None else f"{ARTIFACTS}/{job_id}/{attempt}"

@@ -1,6 +1,7 @@
 """Files in a folder: this machine's data folder, or one that several machines share."""
 
 import asyncio
+import heapq
 import os
 import shutil
 import uuid
@@ -67,9 +68,17 @@ class Folder(Storage):
             raise folder_fault(self._root, error) from error
         return self._root / folder
 
-    async def keep(self, folder: str, workplace: Path) -> None:
-        """They lie where they belong: flush them to the disk."""
-        await self._do(lambda: _flush_files(workplace))
+    async def take(self, key: str, file: Path) -> None:
+        """Move the file to its key, as new as if it had been written now."""
+        await self._do(lambda: self._take(self._root / key, file))
+
+    async def page(self, folder: str, after: str, most: int) -> list[Stored]:
+        """The next so many files, by name."""
+        return await self._do(lambda: _page(self._root, folder, after, most))
+
+    async def remove(self, key: str, before: datetime) -> bool:
+        """Remove the file, if it is that old."""
+        return await self._do(lambda: _remove_old(self._root / key, before))
 
     def shown(self, folder: str) -> str:
         """The folder's path."""
@@ -81,6 +90,16 @@ class Folder(Storage):
             return await asyncio.to_thread(work)
         except OSError as error:
             raise folder_fault(self._root, error) from error
+
+    def _take(self, path: Path, file: Path) -> None:
+        if file.is_symlink():  # what it leads to stays where it is
+            self._write(path, file, 0o666)
+            return
+        make_folder(self._root, path.parent)
+        os.utime(file)
+        flush(file)
+        file.replace(path)
+        flush(path.parent)
 
     def _write(self, path: Path, content: bytes | Path, mode: int) -> None:
         make_folder(self._root, path.parent)
@@ -150,12 +169,33 @@ def _folders(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir())
 
 
-def _flush_files(folder: Path) -> None:
-    for name in plain_files(folder):
-        flush(folder / name)
-    flush(folder)
+def _page(root: Path, folder: str, after: str, most: int) -> list[Stored]:
+    names = _if_there(plain_files, root / folder)
+    later = heapq.nsmallest(most, (name for name in names if name > after))
+    found = (_stored(f"{folder}/{name}", root / folder / name) for name in later)
+    return [file for file in found if file]
 
 
 def _remove(folder: Path) -> None:
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)
+
+
+def _remove_old(path: Path, before: datetime) -> bool:
+    """Whoever stores it anew just now keeps it: what is removed is the file that was looked at, and not its name."""
+    if not _is_older(path, before):
+        return False
+    doomed = path.with_name(f".{uuid.uuid4().hex}.part")
+    path.rename(doomed)
+    if not _is_older(doomed, before):
+        doomed.replace(path)
+        return False
+    doomed.unlink()
+    return True
+
+
+def _is_older(path: Path, before: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
+    except FileNotFoundError:
+        return False

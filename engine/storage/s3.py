@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,11 +22,12 @@ from obstore.store import S3Store
 
 from engine.errors import StorageFault
 from engine.settings import Settings
-from engine.storage.base import Storage, Stored, plain_files
+from engine.storage.base import Storage, Stored
 from engine.storage.folder import folder_fault
 from engine.storage.s3_faults import bucket_fault
 
 if TYPE_CHECKING:  # names that the library has for type checkers alone
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, S3Config
 
 T = TypeVar("T")
@@ -108,10 +109,13 @@ class Bucket(Storage):
             raise folder_fault(spare, error) from error
         return spare
 
-    async def keep(self, folder: str, workplace: Path) -> None:
-        """Upload them."""
-        for name in await asyncio.to_thread(plain_files, workplace):
-            await self.put(f"{folder}/{name}", workplace / name)
+    async def page(self, folder: str, after: str, most: int) -> list[Stored]:
+        """The next so many objects, by name."""
+        return await self._do(lambda: self._page(folder, after, most))
+
+    async def remove(self, key: str, before: datetime) -> bool:
+        """Remove the object, if it is that old; between the look and the removal is one request."""
+        return await self._do(lambda: self._remove(key, before), seconds=None)
 
     def shown(self, folder: str) -> str:
         """The folder's URL."""
@@ -138,17 +142,32 @@ class Bucket(Storage):
 
     def _head(self, key: str) -> Stored | None:
         try:
-            told = obstore.head(self._store, key)
+            return _stored(key, obstore.head(self._store, key))
         except FileNotFoundError:
             return None
-        return Stored(key, told["size"], told["last_modified"], told["e_tag"] or "")
 
     def _piece(self, key: str, start: int, length: int) -> bytes:
         return bytes(obstore.get_range(self._store, key, start=start, length=length))
 
+    def _page(self, folder: str, after: str, most: int) -> list[Stored]:
+        offset = f"{folder}/{after}" if after else None
+        entries = next(iter(obstore.list(self._store, folder, offset=offset, chunk_size=most)), [])
+        return [_stored(entry["path"], entry) for entry in entries]
+
+    def _remove(self, key: str, before: datetime) -> bool:
+        file = self._head(key)
+        if file is None or file.modified >= before:
+            return False
+        obstore.delete(self._store, key)
+        return True
+
     def _delete(self, folder: str) -> None:
         for entries in obstore.list(self._store, folder):
             obstore.delete(self._store, [entry["path"] for entry in entries])
+
+
+def _stored(key: str, told: "ObjectMeta") -> Stored:
+    return Stored(key, told["size"], told["last_modified"], told["e_tag"] or "")
 
 
 def _in_thread(work: Callable[[], T]) -> Future[T]:

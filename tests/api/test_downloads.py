@@ -11,10 +11,11 @@ import httpx
 import psutil
 import pytest
 
-from engine.storage import open_storage
+from engine.storage import content_key, open_storage
 from tests.servers.relay import Relay
 from tests.servers.s3 import S3Server
 from tests.support.engine import settings_in
+from tests.support.migration import change
 from tests.support.server import JobRunner
 
 TEXT = "0123456789"
@@ -34,6 +35,19 @@ class Files:
 
     def add(self, name: str, content: bytes | Path) -> None:
         """Let the job have made this file, too."""
+        digest = hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).hexdigest()
+        asyncio.run(self._storage.put(content_key(digest), content))
+        change(
+            self.runner.data_dir / "job-runner.db",
+            """INSERT OR REPLACE INTO artifact (job_id, attempt, name, digest, size, created_at)
+            VALUES (:job_id, 1, :name, :digest, 1, '2026-01-01 00:00:00+00:00')""",
+            job_id=self.job_id,
+            name=name,
+            digest=digest,
+        )
+
+    def add_as_of_old(self, name: str, content: bytes) -> None:
+        """Let a former version have stored this file of the job."""
         asyncio.run(self._storage.put(f"artifacts/{self.job_id}/1/{name}", content))
 
     def get(self, name: str = "result.txt", **headers: str) -> httpx.Response:
@@ -117,6 +131,12 @@ def test_a_file_that_is_not_there_is_answered_with_404(files: Files) -> None:
         404,
         f"there is no artifact 'nothing.txt' of job {files.job_id}",
     )
+
+
+def test_a_file_that_a_former_version_stored_is_given_in_part_and_shown_as_ever(files: Files) -> None:
+    files.add_as_of_old("old.png", PNG)
+    part = files.get("old.png?view=true", Range="bytes=1-3")
+    assert (part.status_code, part.content, part.headers["content-type"]) == (206, b"PNG", "image/png")
 
 
 @pytest.mark.parametrize("name", ["%2e%2e%2fresult.txt", "..%5cx", "%00", "x" * 300, "%ff", "1", "a%09b"])

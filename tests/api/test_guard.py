@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.requests import HTTPConnection
 
-from api.guard import OPEN_PATHS, SECURITY_HEADERS, Guard, is_loopback
+from api.guard import OPEN_PATHS, SECURITY_HEADERS, Guard, is_loopback, is_open
 from engine.actors import Actor
 from models import postgres
 from models.postgres import Unreachable
@@ -117,8 +117,10 @@ def test_elsewhere_nothing_but_the_open_paths_is_answered_without_a_sign_in(publ
     routes = application_routes(tmp_path)
     assert {"/app", "/api/v1/jobs", "/feed.xml", "/metrics", "/api/openapi.json"} <= {path for path, _ in routes}
     checked = 0
+    open_too = {path for path, _ in routes if is_open(path)} - OPEN_PATHS
+    assert open_too == {"/review/1"}, "a review link: its reviewer has no account, and the link's token is what counts"
     for path, methods in routes:
-        if path in OPEN_PATHS:
+        if is_open(path):
             continue
         for method in methods:
             answer = public.http.request(method, path, follow_redirects=False)
@@ -146,7 +148,19 @@ def test_elsewhere_the_open_paths_are_answered(public: JobRunner) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["//app", "/login/../app", "/login/", "/healthz/x", "/LOGIN", "/login%2f..%2fapp", "/./app"]
+    "path",
+    [
+        *("//app", "/login/../app", "/login/", "/healthz/x", "/LOGIN", "/login%2f..%2fapp", "/./app"),
+        *(
+            "/review/",
+            "/review/x/",
+            "/review/x/../../app",
+            "/review/..%2fapp",
+            "/review/x%0a",
+            "/Review/x",
+            "//review/x",
+        ),
+    ],
 )
 def test_no_spelling_of_a_path_leads_past_the_sign_in(public: JobRunner, path: str) -> None:
     answer = public.raw(f"GET {path} HTTP/1.1")

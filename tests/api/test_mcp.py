@@ -162,7 +162,7 @@ async def test_scopes_decide_which_tools_there_are_and_every_deed_is_recorded(pu
     reader, writer = public.token("reader", "jobs:read"), public.token("writer", "jobs:write")
     worker, boss = public.token("worker", "agent"), public.token("boss", "admin")
     async with agent(public, reader) as client:
-        assert set(await tools(client)) == {"list_jobs", "get_job", "wait_for_job", "what_needs_a_person"}
+        assert set(await tools(client)) == {"list_jobs", "get_job", "wait_for_job", "what_needs_a_person", "get_review"}
         with pytest.raises(MCPError, match="there is no tool"):
             await client.call_tool("submit_email_send", MAIL)
     async with agent(public, writer) as client:
@@ -184,8 +184,8 @@ async def test_a_revoked_token_waits_no_longer(public: JobRunner) -> None:
     as_boss = {"Authorization": f"Bearer {public.token('chief', 'admin')}"}
     ear = {"name": "ear", "scopes": ["jobs:read"]}
     made = public.http.post("/api/v1/tokens", json=ear, headers=as_boss).json()
-    mail = {"type": "EMAIL_SEND", "payload": MAIL, "run_at": LATER}
-    job_id = public.http.post("/api/v1/jobs", json=mail, headers=as_boss).json()["id"]
+    later = {"type": "TEST_NOOP", "payload": {}, "run_at": LATER}
+    job_id = public.http.post("/api/v1/jobs", json=later, headers=as_boss).json()["id"]
     async with agent(public, made["token"]) as client:
         waiting = asyncio.create_task(refused(client, "wait_for_job", job_id=job_id, timeout_seconds=50))
         await call(client, "list_jobs")  # answered after the other was asked

@@ -35,6 +35,12 @@ ROUTES = {
         f"/api/v1/jobs/{{job_id}}/{move}": {"post"}
         for move in ("cancel", "pause", "resume", "retry", "approve", "reject", "resolve", "run-now")
     },
+    **{f"/api/v1/jobs/{{job_id}}/{what}": {"post"} for what in ("revise", "undo-approval", "comments")},
+    "/api/v1/jobs/{job_id}/review": {"get"},
+    "/api/v1/jobs/{job_id}/review-links": {"post"},
+    "/api/v1/approval-rules": {"get", "post"},
+    "/api/v1/approval-rules/{rule_id}": {"delete"},
+    "/api/v1/approval-suggestions": {"get"},
     "/api/v1/channels": {"get", "post"},
     "/api/v1/channels/{channel_id}": {"delete"},
     "/api/v1/channels/{channel_id}/test": {"post"},

@@ -148,6 +148,38 @@ def test_axe_finds_nothing_in_open_dialogs(page: Page, full: dict[str, int]) -> 
     assert not found, "\n".join(found)
 
 
+def test_axe_finds_nothing_in_the_inbox_while_it_is_worked_with(
+    page: Page, full: dict[str, int], runner: JobRunner
+) -> None:
+    found = []
+    page.goto(f"/app/approvals?job={full['approval']}")
+    answers = page.get_by_role("group", name="Answers")
+    expect(answers.get_by_role("button", name="Approve")).to_be_visible()
+    payload = {"to": "ada@example.org", "subject": "Figures", "body": "Here they are."}
+    runner.http.post(f"/api/v1/jobs/{full['approval']}/revise", json={"payload": payload, "comment": "Better words"})
+    expect(page.get_by_role("alert", name="This changed since you looked")).to_be_visible()
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    found += check(page, "a change and a selection")
+    for name, dialog in (("Reject…", "Reject job?"), ("Edit", "Edit Send email")):
+        answers.get_by_role("button", name=name).click()
+        expect(page.get_by_role("dialog", name=dialog)).to_be_visible()
+        found += check(page, dialog)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="I have seen the change").click()
+    page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    found += check(page, "the keys")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
+    answers.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status", name="Just approved")).to_contain_text("Send email: approved")
+    found += check(page, "just approved")
+    assert not found, "\n".join(found)
+
+
 def test_axe_finds_nothing_while_a_toast_is_shown_or_the_menu_is_open(page: Page, full: dict[str, int]) -> None:
     page.goto("/app/jobs")
     job(page, full["scheduled"]).get_by_role("button", name="Pause job").click()

@@ -27,7 +27,7 @@ def mail_server() -> Iterator[SmtpTestServer]:
 def server_settings(mail_server: SmtpTestServer) -> dict[str, object]:
     """With a mail server, so that mail can be lost on the way."""
     mail = {"SMTP_HOST": mail_server.host, "SMTP_PORT": mail_server.port, "SMTP_SECURITY": "none"}
-    return {"POLL_SECONDS": 0.2, **mail}
+    return {"POLL_SECONDS": 0.2, "UNDO_SECONDS": 0, **mail}
 
 
 def unknown_mail(runner: JobRunner, mail_server: SmtpTestServer, page: Page) -> int:

@@ -104,10 +104,9 @@ def test_an_operator_creates_and_moves_jobs_and_approves_none(browsing: Browsing
 
 def test_an_approver_approves_and_changes_no_settings(browsing: Browsing, admin: httpx.Client) -> None:
     job_id = a_job(admin)
-    page = signed_in(browsing, "anna", "/app/approvals")
-    waiting = page.locator(f"article[data-job-id='{job_id}']")
-    waiting.get_by_role("button", name="Approve").click()
-    expect(toast(page, "approved")).to_be_visible()
+    page = signed_in(browsing, "anna", f"/app/approvals?job={job_id}")
+    page.get_by_role("group", name="Answers").get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status", name="Just approved")).to_contain_text("Send email: approved")
     assert admin.get(f"/api/v1/jobs/{job_id}").json()["approval"] == "approved"
     page.goto("/app/settings")
     expect(page.get_by_role("region", name="Channels")).to_be_visible()

@@ -57,7 +57,8 @@ class Job:
     @property
     def moves(self) -> set[str]:
         """What may be asked of it."""
-        pending = self.status in ("queued", "paused") and self.approval == "pending"
+        waits = self.status in ("queued", "paused")
+        pending = waits and self.approval == "pending"
         doubted = self.status == "failed" and self.outcome == "unknown"
         able = {
             "cancel": self.status in ACTIVE,
@@ -68,8 +69,14 @@ class Job:
             "approve": pending,
             "reject": pending,
             "run_now": self.status == "queued" and self.due_at is not None,
+            "undo_approval": waits and self.approval == "approved" and not self.attempt,
+            "revise": self._is_revisable(waits),
         }
         return {move for move, is_able in able.items() if is_able}
+
+    def _is_revisable(self, waits: bool) -> bool:
+        in_review = waits and self.approval in ("pending", "approved")
+        return not self.attempt and (in_review or (self.status == "cancelled" and self.approval == "rejected"))
 
     def with_phase(self, phase: str) -> list[Effect]:
         """Its effects that stand there."""
@@ -117,6 +124,8 @@ class Model:
             "approve": self._approve,
             "reject": self._reject,
             "run_now": self._run_now,
+            "undo_approval": self._ask_again,
+            "revise": self._revise,
         }
         moves[move](job)
 
@@ -143,6 +152,14 @@ class Model:
 
     def _reject(self, job: Job) -> None:
         job.approval, job.status, job.is_finished = "rejected", "cancelled", True
+
+    def _ask_again(self, job: Job) -> None:
+        job.approval = "pending"
+
+    def _revise(self, job: Job) -> None:
+        job.approval, job.is_finished = "pending", False
+        if job.status == "cancelled":
+            job.status = "queued"
 
     def _run_now(self, job: Job) -> None:
         job.due_at = None

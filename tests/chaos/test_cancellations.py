@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from engine.actors import local
 from engine.engine import Atlas
 from engine.errors import JobRunnerError
 from engine.jobs.base import Context
@@ -120,8 +121,8 @@ class Crowd:
             lambda: commands.resume(job_id),
             lambda: commands.retry(job_id),
             lambda: commands.run_now(job_id),
-            lambda: commands.approve(job_id),
-            lambda: commands.reject(job_id, "No"),
+            lambda: self._atlas.reviews.approve(local(), job_id),
+            lambda: self._atlas.reviews.reject(local(), job_id, comment="No"),
             lambda: commands.resolve(job_id, went_out=self._heard[job_id] > 0),
             lambda: self._limit_anew(policy),
             lambda: queries.job(job_id),
@@ -207,7 +208,7 @@ class Crowd:
     async def _let_go(self, job: Job) -> None:
         commands = self._atlas.commands
         if job.approval == Approval.PENDING:
-            await commands.approve(job.id)
+            await self._atlas.reviews.approve(local(), job.id)
         if job.status is Status.PAUSED:
             await commands.resume(job.id)
         elif job.outcome == "unknown":

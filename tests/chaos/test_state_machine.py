@@ -34,12 +34,24 @@ from hypothesis.stateful import (
 )
 
 from engine import clock
+from engine.actors import local
 from engine.administration import Administration
+from engine.approvals.policy import Policy
+from engine.approvals.reviews import Reviews
+from engine.approvals.revisions import Revisions
 from engine.audit import Audit
 from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.context import AttemptContext
-from engine.errors import IdempotencyConflict, LeaseLost, MoveNotAllowed, OutcomeUnknown, PauseAsked, TransientError
+from engine.errors import (
+    IdempotencyConflict,
+    LeaseLost,
+    MoveNotAllowed,
+    OutcomeUnknown,
+    PauseAsked,
+    Superseded,
+    TransientError,
+)
 from engine.events import AttemptEnded, Bus, Event, StopAsked
 from engine.executor import Executor
 from engine.health import Health
@@ -57,7 +69,8 @@ from models.ending import Lease
 from models.engine_record import EngineRecord
 from models.statement import stored_time
 from models.states import Phase, Priority
-from tests.chaos.model import Held, Job, Model, Policy
+from tests.chaos.model import Held, Job, Model
+from tests.chaos.model import Policy as Limit
 from tests.chaos.scale import rounds
 from tests.support.engine import scripted, settings_in
 from tests.support.other_program import connected
@@ -82,7 +95,8 @@ T = TypeVar("T")
 engines = strategies.integers(0, 1)
 any_index = strategies.integers(0, 99)
 turns = strategies.lists(strategies.tuples(any_index, any_index), min_size=2, max_size=8)
-moves = strategies.sampled_from(["cancel", "pause", "resume", "retry", "approve", "reject", "run_now", "resolve"])
+REVIEWING = ("approve", "reject", "undo_approval", "revise")
+moves = strategies.sampled_from(["cancel", "pause", "resume", "retry", "run_now", "resolve", *REVIEWING])
 
 
 @dataclass(eq=False)
@@ -157,7 +171,10 @@ class Machine(RuleBasedStateMachine):
         self.ledger = Ledger(self.health)
         self.queries = Queries(self.chosen, self.registry, self.health)
         audit = Audit(self.chosen, self.ledger)
-        self.commands = Commands(self.chosen, self.registry, self.bus, audit, self.queries)
+        policy = Policy(self.bus)
+        self.commands = Commands(self.chosen, self.registry, self.bus, audit, self.queries, policy)
+        self.reviews = Reviews(self.chosen, self.registry, self.bus, audit)
+        self.revisions = Revisions(self.chosen, self.registry, policy, self.bus, audit)
         self.administration = Administration(self.chosen, self.registry, self.bus)
         self.do(self._open())
         self.model = Model()
@@ -269,7 +286,7 @@ class Machine(RuleBasedStateMachine):
     )
     def limit(self, key: str, paused: bool, concurrency: int | None) -> None:
         self.do(self.administration.set_policy(key, paused=paused, concurrency=concurrency))
-        self.model.policies[key] = Policy(paused, concurrency)
+        self.model.policies[key] = Limit(paused, concurrency)
 
     def _running(self) -> list[Job]:
         return [job for job in self.model.jobs.values() if job.status == "running"]
@@ -280,16 +297,28 @@ class Machine(RuleBasedStateMachine):
     def _command(self, job: Job, move: str, *, went_out: bool) -> None:
         doubted = {target for target, effect in job.effects.items() if effect.phase == "sending"}
         asked = {"went_out": went_out} if move == "resolve" else {}
-        moving = getattr(self.commands, move)(job.id, **asked)
+        moving = self._moving(job, move) if move in REVIEWING else getattr(self.commands, move)(job.id, **asked)
         if move not in job.moves:
-            with pytest.raises(MoveNotAllowed) as refused:
+            with pytest.raises((MoveNotAllowed, Superseded)) as refused:
                 self.do(moving)
-            assert refused.value.allowed == sorted(job.moves)
+            if isinstance(refused.value, MoveNotAllowed):
+                assert refused.value.allowed == sorted(job.moves)
+            else:
+                assert job.approval in ("approved", "rejected")
             return
         self.model.move(job.id, move, **asked)
         self.do(moving)
         if move == "resolve" and not went_out:
             self.heard -= {word for word in self.heard if word[0] == job.id and word[1] in doubted}
+
+    def _moving(self, job: Job, move: str) -> Coroutine[Any, Any, Any]:
+        asking: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+            "approve": lambda: self.reviews.approve(local(), job.id),
+            "reject": lambda: self.reviews.reject(local(), job.id),
+            "undo_approval": lambda: self.reviews.undo(local(), job.id),
+            "revise": lambda: self.revisions.revise(local(), job.id, {"where": list(job.targets)}),
+        }
+        return asking[move]()
 
     # -- engines ---------------------------------------------------------------------------------------------
 

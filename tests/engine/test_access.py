@@ -266,3 +266,49 @@ async def test_an_identity_is_one_person_whatever_it_calls_itself_later(access: 
     assert (again.id, again.name, again.role) == (first.id, "ada", Role.OPERATOR)
     with pytest.raises(InvalidInput, match="there is a person 'ada' already"):
         await access.by_subject("https://id.example 8", "ada", Role.OPERATOR)
+
+
+# -- groups --------------------------------------------------------------------------------------------------
+
+
+async def test_groups_are_known_of_whoever_is_in_them_from_the_next_wish_on(access: Access, heard: list[Event]) -> None:
+    ada = await access.add_person("ada", "admin", PASSWORD)
+    secret = await signed_in(access, ada)
+    assert (await known(access, secret)).groups == frozenset()
+    await access.change_person(ada, groups=[" editors", "Zwölf & Co", "editors"])
+    assert heard[-1] == AccessChanged()
+    assert (await known(access, secret)).groups == {"editors", "Zwölf & Co"}
+    assert [view.groups for view in await access.people()] == [("editors", "Zwölf & Co")]
+    await access.change_person(ada, role="admin")
+    assert (await known(access, secret)).groups == {"editors", "Zwölf & Co"}, "what is not named stays"
+    await access.change_person(ada, groups=[])
+    assert (await known(access, secret)).groups == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ([f"group {number}" for number in range(21)], "groups must be at most 20 names, not 21"),
+        ([""], "groups must be names of 1 to 64 printable characters, not ''"),
+        (["x" * 65], "groups must be names of 1 to 64 printable characters, not 'xxx"),
+        (["fine", "a\nb"], r"groups must be names of 1 to 64 printable characters, not 'a\\nb'"),
+        (["a\0b"], r"groups must be names of 1 to 64 printable characters, not 'a\\x00b'"),
+    ],
+)
+async def test_groups_that_cannot_be_are_refused_and_nothing_is_changed(
+    access: Access, groups: list[str], told: str
+) -> None:
+    ada = await access.add_person("ada", "admin", PASSWORD)
+    await access.change_person(ada, groups=["editors"])
+    with pytest.raises(InvalidInput, match=told) as refused:
+        await access.change_person(ada, groups=groups, password="battery staple")
+    assert {fault.field for fault in refused.value.errors} == {"groups"}
+    assert (await access.person(ada)).groups == ["editors"]
+    assert await access.by_password("ada", PASSWORD)
+
+
+async def test_as_many_groups_as_there_may_be_with_names_as_long_as_they_may_be(access: Access) -> None:
+    ada = await access.add_person("ada", "admin", PASSWORD)
+    most = [f"{number:064}" for number in range(20)]
+    await access.change_person(ada, groups=most)
+    assert (await access.person(ada)).groups == most

@@ -19,7 +19,17 @@ from models.errors import DatabaseError
 from models.job import Job
 from models.states import Status
 from tests.engine.test_rescuer import a_dead_process
-from tests.support.engine import opened, scripted, settings_in, stored_job
+from tests.support.engine import (
+    changed,
+    opened,
+    running,
+    scripted,
+    settings_in,
+    stored_job,
+    submitted,
+    until,
+    until_status,
+)
 
 pytestmark = pytest.mark.sqlite
 
@@ -49,6 +59,28 @@ async def test_only_what_the_installed_types_call_repeatable_is_done_again(setti
     async with opened(settings):
         after = await Job.all().order_by("id").values_list("type", "status")
     assert after == [("MAIL", Status.FAILED), ("RENDER", Status.QUEUED), ("GONE", Status.FAILED)]
+
+
+async def test_a_restored_job_has_its_files_also_if_it_has_been_removed_since(settings: Settings, file: Path) -> None:
+    async def draw(context: Context) -> dict[str, Any]:
+        context.artifact("film.mp4").write_bytes(b"film")
+        return {}
+
+    registry = scripted(draw)
+    async with running(settings, registry) as atlas:
+        job_id = await submitted(atlas)
+        await until_status(atlas, job_id, Status.COMPLETED)
+        save_backup(settings, file)
+    async with running(changed(settings, retention_days=1e-9), registry) as atlas:
+
+        async def gone() -> bool:
+            return not await Job.exists(id=job_id)
+
+        await until(atlas, gone)
+    restore_backup(settings, Registry([registry]), file)
+    async with running(settings, registry) as atlas:
+        film = await atlas.downloads.artifact(job_id, "film.mp4")
+        assert b"".join([chunk async for chunk in atlas.downloads.read(film, 0, film.size)]) == b"film"
 
 
 async def test_a_backup_tells_file_size_jobs_and_moment(settings: Settings, file: Path) -> None:

@@ -19,6 +19,7 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    PolicyChanged,
     SecretsChanged,
     StopAsked,
     TypesChanged,
@@ -38,6 +39,7 @@ ALL: list[Event] = [
     TypesChanged(),
     WebhooksChanged(),
     SecretsChanged(),
+    PolicyChanged(),
     AccessChanged(),
     EngineChanged(),
 ]
@@ -155,10 +157,12 @@ async def test_a_broken_line_is_replaced_and_what_happens_meanwhile_is_told_then
 ) -> None:
     async with processes(settings, "one", "two") as (one, two):
         await first_leading(one, two)
-        two.heard.clear()
+        for each in (one, two):
+            each.heard.clear()
         name = settings.database.rpartition("/")[2]
         postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        await two.until_heard(EngineChanged())
+        for each in (one, two):  # each has a line of its own, and what is told while one is broken is lost
+            await each.until_heard(EngineChanged())
         one.bus.publish(JobChanged(1))
         await two.until_heard(JobChanged(1))
         await first_leading(one, two)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine import clock
+from engine.actors import local
 from engine.engine import Atlas
 from engine.errors import InvalidInput, MoveNotAllowed, NotFound
 from engine.events import JobChanged
@@ -19,15 +20,18 @@ from tests.support.engine import Recorder, stored_job
 
 pytestmark = pytest.mark.usefixtures("database")
 
-ASK: dict[Move, Callable[[Atlas, int], Awaitable[None]]] = {
+MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
+ASK: dict[Move, Callable[[Atlas, int], Awaitable[object]]] = {
     Move.CANCEL: lambda atlas, job_id: atlas.commands.cancel(job_id),
     Move.PAUSE: lambda atlas, job_id: atlas.commands.pause(job_id),
     Move.RESUME: lambda atlas, job_id: atlas.commands.resume(job_id),
     Move.RETRY: lambda atlas, job_id: atlas.commands.retry(job_id),
-    Move.APPROVE: lambda atlas, job_id: atlas.commands.approve(job_id),
-    Move.REJECT: lambda atlas, job_id: atlas.commands.reject(job_id),
+    Move.APPROVE: lambda atlas, job_id: atlas.reviews.approve(local(), job_id),
+    Move.REJECT: lambda atlas, job_id: atlas.reviews.reject(local(), job_id),
     Move.RESOLVE: lambda atlas, job_id: atlas.commands.resolve(job_id, went_out=True),
     Move.RUN_NOW: lambda atlas, job_id: atlas.commands.run_now(job_id),
+    Move.UNDO_APPROVAL: lambda atlas, job_id: atlas.reviews.undo(local(), job_id),
+    Move.REVISE: lambda atlas, job_id: atlas.revisions.revise(local(), job_id, MAIL),
 }
 LATER = clock.now() + timedelta(hours=1)
 STATES: list[dict[str, Any]] = [
@@ -39,7 +43,12 @@ STATES: list[dict[str, Any]] = [
     {"status": Status.QUEUED, "approval": Approval.PENDING},
     {"status": Status.QUEUED, "approval": Approval.PENDING, "due_at": LATER},
     {"status": Status.PAUSED, "approval": Approval.PENDING},
+    {"status": Status.QUEUED, "approval": Approval.APPROVED},
+    {"status": Status.QUEUED, "approval": Approval.APPROVED, "attempt": 1},
+    {"status": Status.PAUSED, "approval": Approval.APPROVED},
     {"status": Status.CANCELLED, "approval": Approval.REJECTED},
+    {"status": Status.CANCELLED, "approval": Approval.LAPSED},
+    {"status": Status.CANCELLED, "approval": Approval.APPROVED},
 ]
 LEADS_TO = {
     Move.CANCEL: Status.CANCELLED,
@@ -62,9 +71,17 @@ def atlas(settings: Settings) -> Atlas:
 )
 @pytest.mark.parametrize("move", Move)
 async def test_a_move_is_done_or_refused_as_the_table_says(atlas: Atlas, move: Move, state: dict[str, Any]) -> None:
-    job = await stored_job(**state, attempt=1)
+    job = await stored_job(
+        **{"type": "EMAIL_SEND", "payload": MAIL, "attempt": 0 if "approval" in state else 1, **state}
+    )
     heard = Recorder(atlas)
-    allowed = allowed_moves(job.status, approval=job.approval, outcome=job.outcome, waits=job.due_at is not None)
+    allowed = allowed_moves(
+        job.status,
+        approval=job.approval,
+        outcome=job.outcome,
+        waits=job.due_at is not None,
+        is_tried=job.attempt > 0,
+    )
     if move in allowed:
         await ASK[move](atlas, job.id)
         assert JobChanged(job.id) in heard.events
@@ -111,29 +128,28 @@ async def test_retrying_grants_one_attempt_more_when_all_are_used(atlas: Atlas, 
 
 async def test_approving_lets_the_job_go_and_keeps_it_queued(atlas: Atlas) -> None:
     job = await stored_job(approval=Approval.PENDING)
-    await atlas.commands.approve(job.id)
+    await atlas.reviews.approve(local(), job.id)
     view = await atlas.queries.job(job.id)
     assert (view.approval, view.status) == ("approved", Status.QUEUED)
 
 
 async def test_a_paused_job_that_is_approved_stays_paused(atlas: Atlas) -> None:
     job = await stored_job(status=Status.PAUSED, approval=Approval.PENDING)
-    await atlas.commands.approve(job.id)
+    await atlas.reviews.approve(local(), job.id)
     assert (await Job.get(id=job.id)).status is Status.PAUSED
 
 
 @pytest.mark.parametrize(("reason", "told"), [("Too long", "Rejected: Too long"), (None, "Rejected"), ("", "Rejected")])
 async def test_rejecting_cancels_with_the_reason(atlas: Atlas, reason: str | None, told: str) -> None:
     job = await stored_job(approval=Approval.PENDING)
-    await atlas.commands.reject(job.id, reason)
+    await atlas.reviews.reject(local(), job.id, comment=reason)
     view = await atlas.queries.job(job.id)
     assert (view.status, view.approval, view.error) == (Status.CANCELLED, "rejected", told)
     assert view.finished_at
 
 
 async def an_unknown_mail(**more: Any) -> Job:
-    payload = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
-    columns = {"type": "EMAIL_SEND", "payload": payload, "status": Status.FAILED, "outcome": UNKNOWN, "attempt": 1}
+    columns = {"type": "EMAIL_SEND", "payload": MAIL, "status": Status.FAILED, "outcome": UNKNOWN, "attempt": 1}
     job = await stored_job(**{**columns, **more})
     await an_effect(job, "mail", Phase.SENDING)
     return job

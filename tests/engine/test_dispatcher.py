@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine import clock
+from engine.actors import local
 from engine.jobs.base import Context
 from engine.settings import Settings
 from models.job import Job
@@ -93,7 +94,7 @@ async def test_a_job_that_is_not_due_yet_or_waits_for_approval_is_left_alone(set
         pending = await submitted(atlas, "TEST_NOOP", requires_approval=True)
         await until_status(atlas, await submitted(atlas, "TEST_NOOP", priority="low"), Status.COMPLETED)
         assert [(await atlas.queries.job(job_id)).attempt for job_id in (later, pending)] == [0, 0]
-        await atlas.commands.approve(pending)
+        await atlas.reviews.approve(local(), pending)
         await until_status(atlas, pending, Status.COMPLETED)
         assert (await atlas.queries.job(pending)).approval == Approval.APPROVED
 
@@ -116,8 +117,12 @@ async def test_a_look_that_fails_is_told_with_its_reason_and_followed_by_the_nex
             f"an unexpected OperationalError: {other_program.no_table('job')}",
         )
         await until_status(atlas, job_id, Status.COMPLETED)
-        state = await atlas.queries.engine()
-        assert (state.online, state.fault) == (True, None)
+
+        async def well() -> bool:
+            state = await atlas.queries.engine()
+            return (state.online, state.fault) == (True, None)
+
+        await until(atlas, well)  # every duty has looked again
 
 
 async def test_a_database_that_somebody_keeps_locked_is_told_and_the_engine_goes_on_by_itself(

@@ -48,6 +48,8 @@ BAD = [
     ("S3_ENDPOINT", "https://s3.example.org/bucket", "must be a server's URL", ""),
     ("S3_ENDPOINT", "https://s3.example.org", "is of use only with JOB_RUNNER_STORAGE_URL=s3://bucket/prefix", ""),
     ("S3_SECRET_ACCESS_KEY", "x", "and JOB_RUNNER_S3_ACCESS_KEY_ID must both be set, or neither", ""),
+    ("MAX_ARTIFACT_MB", "0", "should be greater than 0", "'0'"),
+    ("MAX_JOB_ARTIFACTS_MB", "much", "should be a valid number", "'much'"),
     ("LEASE_SECONDS", "0", "should be greater than or equal to 1", "'0'"),
 ]
 

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from models import states
-from models.states import ACTIVE, POISONOUS, TERMINAL, UNKNOWN, Approval, Status, allowed_moves
+from models.states import ACTIVE, POISONOUS, TERMINAL, UNKNOWN, Approval, Move, Status, allowed_moves
 
 # (status, approval, outcome) → the moves; every combination that can be is listed.
 TABLE = {
     ("queued", None, None): "cancel pause",
-    ("queued", "pending", None): "approve cancel pause reject",
-    ("queued", "approved", None): "cancel pause",
+    ("queued", "pending", None): "approve cancel pause reject revise",
+    ("queued", "approved", None): "cancel pause revise undo_approval",
     ("running", None, None): "cancel pause",
     ("running", "approved", None): "cancel pause",
     ("completed", None, None): "",
     ("completed", "approved", None): "",
     ("paused", None, None): "cancel resume",
-    ("paused", "pending", None): "approve cancel reject resume",
-    ("paused", "approved", None): "cancel resume",
+    ("paused", "pending", None): "approve cancel reject resume revise",
+    ("paused", "approved", None): "cancel resume revise undo_approval",
     ("failed", None, None): "cancel retry",
     ("failed", "approved", None): "cancel retry",
     ("failed", None, POISONOUS): "cancel retry",
@@ -29,7 +29,8 @@ TABLE = {
     ("cancelled", None, None): "",
     ("cancelled", "pending", None): "",
     ("cancelled", "approved", None): "",
-    ("cancelled", "rejected", None): "",
+    ("cancelled", "rejected", None): "revise",
+    ("cancelled", "lapsed", None): "revise",
     ("cancelled", None, UNKNOWN): "",
     ("cancelled", "approved", UNKNOWN): "",
 }
@@ -54,9 +55,17 @@ def test_every_status_is_in_the_table_without_facets() -> None:
     assert {status for status, approval, outcome in TABLE if approval is outcome is None} == set(Status)
 
 
-def test_a_job_that_is_over_allows_nothing_whatever_its_facets() -> None:
+def test_a_job_that_is_over_allows_nothing_but_the_revision_of_what_was_refused() -> None:
     for status, approval, outcome in product(TERMINAL, [None, *Approval], [None, UNKNOWN]):
-        assert allowed_moves(status, approval=approval, outcome=outcome, waits=True) == set()
+        is_refused = status is Status.CANCELLED and approval in (Approval.REJECTED, Approval.LAPSED)
+        expected = {Move.REVISE} if is_refused else set()
+        assert allowed_moves(status, approval=approval, outcome=outcome, waits=True) == expected
+
+
+def test_what_was_tried_is_neither_undone_nor_revised() -> None:
+    for status, approval in product(Status, [None, *Approval]):
+        moves = allowed_moves(status, approval=approval, is_tried=True)
+        assert not moves & {Move.UNDO_APPROVAL, Move.REVISE}
 
 
 def test_every_active_job_can_be_cancelled() -> None:

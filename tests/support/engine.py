@@ -70,7 +70,7 @@ def held(begun: asyncio.Event, go_on: asyncio.Event) -> Speak:
 
 def settings_in(folder: Path, **more: Any) -> Settings:
     """Settings for a test: quick looks, one data folder, nothing from the environment but what is named."""
-    return load_settings(**{"data_dir": folder, "poll_seconds": 0.05, "drain_seconds": 0.2, **more})
+    return load_settings(**{"data_dir": folder, "poll_seconds": 0.05, "drain_seconds": 0.2, "undo_seconds": 0, **more})
 
 
 def changed(settings: Settings, **more: Any) -> Settings:

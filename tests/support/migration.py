@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tortoise.models import Model
+
 from models.agent import Agent
+from models.approval import ApprovalRule, Creators, JobVersion, KnownDomain, Review, ReviewKind, ReviewLink, RuleKind
 from models.article import Article, ArticleVersion
+from models.artifact import Artifact
 from models.attempt import Attempt, LogLine
 from models.audit import AuditEntry, AuditHead, Deed, append
 from models.channel import Channel, FeedEntry
@@ -34,8 +38,9 @@ from tests.support.postgres import Postgres
 LONG_AGO = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
 ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
 OUTSIDE = (Webhook, Delivery, DefinedType, Agent)
-MADE = (StoredSecret, Article, ArticleVersion)
-MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS, *OUTSIDE, *MADE)
+MADE = (StoredSecret, Article, ArticleVersion, Artifact)
+REVIEWED = (ApprovalRule, Review, JobVersion, ReviewLink, KnownDomain)
+MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS, *OUTSIDE, *MADE, *REVIEWED)
 EVERYTHING: dict[str, Any] = {
     "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
     "numbers": [0, -1, 2**53, 9007199254740993, 0.1, 1e308, 5e-324, -0.0],
@@ -118,18 +123,56 @@ async def _fill_outside() -> None:
     article = await Article.create(slug="how", version=1, created_at=LONG_AGO, **words, **latest)
     version: dict[str, Any] = {"body": "# How", "pictures": {"image:1": "x.png"}, "job_id": 1, "number": 1}
     await ArticleVersion.create(article_id=article.id, **version, **words, **made)
+    file: dict[str, Any] = {"job_id": 1, "attempt": 2, "digest": "ab" * 32, "created_at": LONG_AGO}
+    for name, size in (("Café – 50%.mp4", 2**40), ("captions.vtt", 0)):
+        await Artifact.create(name=name, size=size, **file)
+    await _fill_approvals(made)
+
+
+async def _fill_approvals(made: dict[str, Any]) -> None:
+    """Beside the rules that a new database has."""
+    about: dict[str, Any] = {"names": ["bot"], "channels": ["news"], "domains": ["ä.example"], "outside_domains": []}
+    rule = await ApprovalRule.create(
+        kind=RuleKind.TRUST,
+        title=EVERYTHING["words"],
+        types=["EMAIL_SEND"],
+        creators=Creators.AGENTS,
+        max_recipients=5,
+        approvers=2,
+        approver_group="legal",
+        own=False,
+        by_link=True,
+        evidence=EVERYTHING,
+        revoked_at=LONG_AGO,
+        uses=7,
+        used_at=LONG_AGO,
+        **about,
+        **made,
+    )
+    judged: dict[str, Any] = {"job_id": 1, "content_hash": "cd" * 32}
+    for kind in (ReviewKind.TRUSTED, ReviewKind.COMMENTED):
+        await Review.create(
+            version=1, kind=kind, actor="ä", at=LONG_AGO, comment=EVERYTHING["words"], rule_id=rule.id, **judged
+        )
+    await JobVersion.create(number=1, payload=EVERYTHING, **judged, **made)
+    lasts: dict[str, Any] = {"expires_at": LONG_AGO, "used_at": LONG_AGO}
+    await ReviewLink.create(digest="ef" * 32, reviewer="grace@example.org", **lasts, **judged, **made)
+    for name in ("b.example", "B.example", "ä.example"):
+        await KnownDomain.create(name=name, known_at=LONG_AGO)
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table as the program reads it."""
+    """Every row of every table as the program reads it, but for the rules that a new database has."""
     await open_database(url)
     try:
-        return {
-            model.__name__: sorted(await model.all().values(), key=lambda row: str(next(iter(row.values()))))
-            for model in MODELS
-        }
+        return {model.__name__: await _rows(model) for model in MODELS}
     finally:
         await close_database()
+
+
+async def _rows(model: type[Model]) -> list[dict[str, Any]]:
+    rows = [row for row in await model.all().values() if row.get("created_by") != "Job Runner"]
+    return sorted(rows, key=lambda row: str(next(iter(row.values()))))
 
 
 def change(file: Path, *statements: str, **values: Any) -> None:

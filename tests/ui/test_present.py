@@ -7,7 +7,19 @@ import pytest
 
 from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
 from tests.ui.views import NOW, a_job
-from ui.present import actions, ago, count, duration, facet_badge, meta, note, progress_words, status_badge, web_link
+from ui.present import (
+    actions,
+    ago,
+    count,
+    duration,
+    facet_badge,
+    meta,
+    note,
+    progress_words,
+    status_badge,
+    web_link,
+    why_it_waits,
+)
 
 SOON = NOW + timedelta(minutes=5)
 
@@ -26,6 +38,7 @@ def test_a_status_badge_says_the_exact_word(status: Status) -> None:
         (Status.QUEUED, {"approval": Approval.PENDING}, "approval"),
         (Status.PAUSED, {"approval": Approval.PENDING}, "approval"),
         (Status.CANCELLED, {"approval": Approval.PENDING}, None),
+        (Status.CANCELLED, {"approval": Approval.REJECTED}, "failed"),
         (Status.QUEUED, {"approval": Approval.APPROVED}, None),
         (Status.QUEUED, {"due_at": SOON}, "scheduled"),
         (Status.QUEUED, {"due_at": SOON, "attempt": 1}, "retrying"),
@@ -171,3 +184,26 @@ def test_the_time_left_is_what_the_pace_so_far_promises(status: Status, progress
 )
 def test_only_an_address_on_the_web_or_of_ours_becomes_a_link(url: str | None, is_link: bool) -> None:
     assert web_link(url) == (url if is_link else None)
+
+
+def test_just_approved_a_job_counts_down_and_offers_to_undo_that() -> None:
+    job = a_job(approval=Approval.APPROVED, due_at=SOON, undo_until=SOON)
+    badge = facet_badge(job, NOW)
+    assert badge
+    assert (badge.word, badge.at, badge.show) == ("Goes in", SOON, "countdown")
+    assert [action.move for action in actions(job)] == [Move.UNDO_APPROVAL, Move.PAUSE, Move.CANCEL]
+    later = facet_badge(job, SOON + timedelta(seconds=1))
+    assert later is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"approval": Approval.PENDING, "approval_reason": "mail from agents"}, "Mail from agents"),
+        ({"approval": Approval.PENDING}, "Approval was asked for"),
+        ({"status": Status.FAILED, "outcome": UNKNOWN, "error": "Lost"}, "Did it go out?"),
+        ({"status": Status.FAILED, "outcome": POISONOUS, "error": "Two engines died"}, "Two engines died"),
+    ],
+)
+def test_the_inbox_says_why_a_job_needs_somebody(changes: dict[str, Any], said: str) -> None:
+    assert why_it_waits(a_job(**changes)) == said

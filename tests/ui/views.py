@@ -23,6 +23,12 @@ _PLAIN = JobView(
     error=None,
     outcome=None,
     approval=None,
+    approval_reason=None,
+    approval_asked_at=None,
+    trusted_by=None,
+    version=1,
+    content_hash=None,
+    undo_until=None,
     waiting_for=None,
     pause_requested=False,
     created_by="api",
@@ -41,5 +47,6 @@ def a_job(status: Status = Status.QUEUED, **changes: Any) -> JobView:
     """A job in this state, with the moves that it allows."""
     job = replace(_PLAIN, status=status, **changes)
     waits = job.due_at is not None
-    moves = allowed_moves(status, approval=job.approval, outcome=job.outcome, waits=waits)
+    is_tried = job.attempt > 0
+    moves = allowed_moves(status, approval=job.approval, outcome=job.outcome, waits=waits, is_tried=is_tried)
     return replace(job, allowed=frozenset(moves))

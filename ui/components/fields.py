@@ -93,6 +93,10 @@ class TextField(Field):
             f"outlined dense for={target}" + (" autogrow input-style=min-height:96px" if self._multiline else "")
         )
 
+    def fill(self, value: Any) -> None:
+        """Begin with this text; a list is written in a line, as the payload reads it."""
+        super().fill(", ".join(map(str, value)) if isinstance(value, list) else value)
+
 
 class NumberField(Field):
     """A number; whole ones stay whole."""
@@ -143,6 +147,10 @@ class LinesField(TextField):
         """The lines that are not empty."""
         return [line.strip() for line in (self._input.value or "").splitlines() if line.strip()]
 
+    def fill(self, value: Any) -> None:
+        """Begin with these lines."""
+        super().fill("\n".join(map(str, value)) if isinstance(value, list) else value)
+
 
 class JsonField(TextField):
     """Whatever no other field is made for, written as JSON."""
@@ -154,6 +162,10 @@ class JsonField(TextField):
             return json.loads(text) if text else None
         except json.JSONDecodeError:
             return text
+
+    def fill(self, value: Any) -> None:
+        """Begin with this, as JSON."""
+        self._input.set_value("" if value is None else json.dumps(value, indent=2, ensure_ascii=False))
 
 
 class PriorityField:

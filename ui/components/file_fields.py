@@ -93,6 +93,12 @@ class FilesField(Field):
         given = [each for each, _ in self._chosen]
         return given if self._kind.many else next(iter(given), None)
 
+    def fill(self, value: Any) -> None:
+        """Begin with these stored files."""
+        given = value if isinstance(value, list) else [value]
+        for number, each in enumerate((each for each in given if isinstance(each, dict)), 1):
+            self._add(each, str(each.get("name") or each.get("artifact") or f"{self._title} {number}"))
+
     def focus(self) -> None:
         """The fault is announced; there is no one input to go to."""
 

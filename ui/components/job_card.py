@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from engine import clock
 from engine.jobs.base import ResultLine
 from engine.views import JobView
 from models.states import Move, Status
@@ -213,7 +214,7 @@ class FacetBadge:
         show_badge(self._root, replace(badge, word="") if badge else None)
         if badge:
             self._word.change(badge.word)
-            show_time(self._time, badge.at)
+            show_time(self._time, badge.at, show=badge.show)
 
 
 def time_node(moment: datetime, now: datetime, *, show: str = "ago") -> Node:
@@ -229,6 +230,8 @@ def show_time(node: Node, moment: datetime | None, now: datetime | None = None, 
         node.change(text="", hidden=True)
         return
     text = ago(moment, now) if now and show == "ago" else f"{moment:%H:%M:%S}"
+    if show == "countdown":
+        text = f"{max(0, round((moment - clock.now()).total_seconds()))} s"
     if node.props.get("datetime") == moment.isoformat():
         return  # the browser keeps the words
     node.change(

@@ -1,6 +1,6 @@
 """What happens when somebody presses a job's button: a question where it cannot be taken back, then a command."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 
 from nicegui import ui
 
@@ -28,19 +28,28 @@ def press(shell: Shell, job: JobView, action: Action) -> Awaitable[None] | None:
 
 def ask_reject(shell: Shell, job: JobView) -> None:
     """Ask for the reason, which may be left empty."""
-    with ui.context.client.content, dialog_frame("Reject job?", narrow=True) as (dialog, body):
-        with body:
-            Node("p", f"{job.name}: {job.summary}" if job.summary else job.name)
-            with labelled("Reason", optional=True, help_text="Stays with the job") as label:
-                reason = ui.textarea().props(f"outlined dense autogrow maxlength=2000 for={label.target}")
+    what = f"{job.name}: {job.summary}" if job.summary else job.name
+    ask_reason("Reject job?", [what], "Reject job", lambda reason: _run(shell, job, Move.REJECT, reason))
 
-        async def reject() -> None:
+
+def ask_reason(
+    title: str, sentences: Sequence[str], verb: str, on_reason: Callable[[str | None], Awaitable[object]]
+) -> None:
+    """A question with room for a reason; `on_reason` gets it, None for none."""
+    with ui.context.client.content, dialog_frame(title, narrow=True) as (dialog, body):
+        with body:
+            for sentence in sentences:
+                Node("p", sentence)
+            with labelled("Reason", optional=True, help_text="Whoever made it gets to read this") as label:
+                reason = ui.textarea().props(f"outlined dense autogrow autofocus maxlength=2000 for={label.target}")
+
+        async def answered() -> None:
             dialog.close()
-            await _run(shell, job, Move.REJECT, reason.value or None)
+            await on_reason((reason.value or "").strip() or None)
 
         with Node("div", "", "dialog-actions"):
-            button("Keep job").on_press(dialog.close)
-            button("Reject job", "danger").on_press(reject)
+            button("Keep job" if verb.endswith("job") else "Keep jobs").on_press(dialog.close)
+            button(verb, "danger").on_press(answered)
     dialog.on("hide", dialog.delete)
     dialog.open()
 
@@ -69,7 +78,7 @@ async def resolve(shell: Shell, job: JobView, *, went_out: bool, target: str | N
 
 async def _run(shell: Shell, job: JobView, asked: Move, reason: str | None = None) -> None:
     try:
-        await shell.desk.move(job.id, asked, reason=reason)
+        missing = await _carry_out(shell, job, asked, reason)
         after = await shell.atlas.queries.job(job.id)
     except JobRunnerError as error:
         ui.notify(f"{job.name}: {error}", type="negative", position="bottom")
@@ -78,9 +87,25 @@ async def _run(shell: Shell, job: JobView, asked: Move, reason: str | None = Non
         said = "pauses at its next safe point"
     elif asked is Move.CANCEL and after.error and after.error != job.error:
         said = after.error
+    elif missing:
+        said = f"approved; it still takes {', and '.join(missing)}"
     else:
         said = MOVES[asked].done
     ui.notify(f"{job.name}: {said}", type="positive", position="bottom", timeout=7000)
+
+
+async def _carry_out(shell: Shell, job: JobView, asked: Move, reason: str | None) -> tuple[str, ...]:
+    """Decisions hold for what was shown; returns what an approval still takes."""
+    match asked:
+        case Move.APPROVE:
+            return (await shell.desk.approve(job.id, shown=job.content_hash, comment=reason)).missing
+        case Move.REJECT:
+            await shell.desk.reject(job.id, shown=job.content_hash, comment=reason)
+        case Move.UNDO_APPROVAL:
+            await shell.desk.undo_approval(job.id)
+        case _:
+            await shell.desk.move(job.id, asked)
+    return ()
 
 
 def _consequences(job: JobView) -> list[str]:

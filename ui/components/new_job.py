@@ -1,18 +1,14 @@
 """The New Job dialog: a form made from the payload model of the chosen type."""
 
-from typing import Any
-
 from nicegui import ui
 
-from engine import llm
 from engine.errors import InvalidInput, JobRunnerError
 from engine.health import DRIVER_ERRORS, trouble
 from engine.jobs import AnyJobType
 from ui.components.dialogs import dialog_frame
-from ui.components.draft_field import Drafter
-from ui.components.fields import Field, PriorityField, labelled
-from ui.components.form import by_hand, field_for
+from ui.components.fields import PriorityField, labelled
 from ui.components.node import Node, button
+from ui.components.payload_form import PayloadForm
 from ui.layout import Shell
 
 
@@ -23,7 +19,7 @@ class NewJobDialog:
         self._shell = shell
         self._atlas = shell.atlas
         self._types: dict[str, AnyJobType] = {}
-        self._fields: dict[str, Field] = {}
+        self._form: PayloadForm | None = None
         self._dialog: ui.dialog | None = None
         self._is_submitting = self._is_submitted = False
         self._slot = ui.element("div").classes("dialog-slot")
@@ -36,8 +32,8 @@ class NewJobDialog:
                 self._dialog = await self._build(wanted)
         else:
             await self._offer(former)
-        for field in self._fields.values():
-            await field.reload(self._atlas)
+        if self._form:
+            await self._form.reload()
         self._dialog.open()
 
     async def _build(self, wanted: str | None) -> ui.dialog:
@@ -47,7 +43,7 @@ class NewJobDialog:
                 with labelled("Job type") as label:
                     self._type = ui.select(options, value=self._first(wanted), on_change=self._on_type)
                     self._type.props(f"outlined dense for={label.target} popup-content-class=type-menu")
-                self._form = Node("div", "", "form-fields")
+                self._place = Node("div")
                 self._priority = PriorityField()
                 self._fault = Node("p", "", "fault-text", role="alert")
             with Node("div", "", "dialog-actions"):
@@ -76,17 +72,15 @@ class NewJobDialog:
 
     async def _show_fields(self) -> None:
         job_type = self._types[self._type.value]
-        former = self._fields if self._is_submitted else {}
+        former = self._form.fields if self._form and self._is_submitted else {}
         self._is_submitted = False
-        self._form.clear()
-        with self._form:
-            drafter = Drafter(llm.missing(self._atlas.settings), self._shell.desk.draft)
-            fields = by_hand(job_type.fields())
-            self._fields = {name: field_for(name, info, drafter) for name, info in fields}
-        for name, field in self._fields.items():
+        self._place.clear()
+        with self._place:
+            self._form = PayloadForm(self._shell, job_type)
+        for name, field in self._form.fields.items():
             if name in former:
                 field.take_over(former[name])
-            await field.reload(self._atlas)
+        await self._form.reload()
 
     async def _submit(self) -> None:
         if self._is_submitting or self._is_submitted:  # a second click creates no second job
@@ -101,7 +95,9 @@ class NewJobDialog:
         job_type = self._types[self._type.value]
         self._show_faults({})
         try:
-            await self._shell.desk.submit(job_type.key, self._payload(), priority=self._priority.value)
+            await self._shell.desk.submit(
+                job_type.key, self._form.payload() if self._form else {}, priority=self._priority.value
+            )
         except InvalidInput as error:
             self._show_faults({fault.field: fault.message for fault in error.errors})
             return
@@ -124,15 +120,5 @@ class NewJobDialog:
         seconds = self._atlas.settings.poll_seconds
         ui.notify(f"{job_type.label}: queued. Atlas looks every {seconds:g} s.", type="positive", position="bottom")
 
-    def _payload(self) -> dict[str, Any]:
-        values = {name: field.value() for name, field in self._fields.items()}
-        return {name: value for name, value in values.items() if value not in (None, "", [])}
-
     def _show_faults(self, faults: dict[str, str]) -> None:
-        left = dict(faults)
-        for name, field in self._fields.items():
-            own = [key for key in left if key.removeprefix("payload.").split(".")[0] == name]
-            field.show_fault("; ".join(left.pop(key) for key in own))
-        self._fault.change(text="; ".join(left.values()))
-        if first := next((field for field in self._fields.values() if field.is_faulty), None):
-            first.focus()
+        self._fault.change(text=self._form.show_faults(faults) if self._form else "")

@@ -49,6 +49,8 @@ class People:
                     with Node("span", "", "muted"):
                         Node("span", f"{person.role.capitalize()} · {_where(person)} · added ")
                         time_node(person.created_at, clock.now())
+                    if person.groups:
+                        Node("span", f"In {', '.join(person.groups)}", "muted")
                 change = button("Change", aria_label=f"Change {person.name}")
                 change.on_press(partial(self._change, person))
                 if person.sessions:
@@ -70,13 +72,19 @@ class People:
         form.open()
 
     def _change(self, person: PersonView) -> None:
+        shown = ", ".join(person.groups)
+
         async def change(values: Values) -> None:
             role = values["role"] if values["role"] != person.role else None
-            await self._shell.desk.change_person(person.id, role=role, password=values["password"] or None)
+            groups = listed(values["groups"]) if values["groups"] != shown else None
+            password = values["password"] or None
+            await self._shell.desk.change_person(person.id, role=role, password=password, groups=groups)
             ui.notify(f"{person.name} is changed", type="positive", position="bottom")
 
         form = FormDialog(f"Change {person.name}", "Save", change)
         form.choice("role", "Role", ROLES, person.role)
+        told = "Separated by commas; a rule may ask for the approval of a group"
+        form.text("groups", "Groups", help_text=told, value=shown)
         told = "Left empty, it stays. A new one signs them out everywhere"
         form.text("password", "New password", help_text=told, secret=True)
         form.open()
@@ -90,6 +98,11 @@ class People:
 
         said = "They are signed out everywhere and cannot sign in any more. What they did stays in the audit log."
         confirm(f"Remove {person.name}?", [said], "Remove person", "Keep person", remove)
+
+
+def listed(text: str | None) -> list[str]:
+    """What stands between commas, without what is empty."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _where(person: PersonView) -> str:

@@ -18,6 +18,10 @@ class ChannelsField(Field):
     def _build(self, target: str) -> Any:
         return ui.select([], multiple=True, value=[]).props(f"outlined dense use-chips for={target}")
 
+    def fill(self, value: Any) -> None:
+        """Begin with these; one that is not connected any more is shown, and refused."""
+        self._input.set_options(sorted({*self._input.options, *value}), value=value)
+
     def take_over(self, former: Field) -> None:
         """Keep the choice: the next post mostly goes to the same places."""
         if isinstance(former, ChannelsField):
@@ -65,13 +69,13 @@ class ImagesField(Field):
             return
         self._add({"data": base64.b64encode(content).decode()}, event.file.name)
 
-    def _add(self, given: dict[str, str], name: str) -> None:
+    def _add(self, given: dict[str, str], name: str, described: str = "") -> None:
         if len(self._images) >= MAX_IMAGES:
             self.show_fault(f"Images must be at most {MAX_IMAGES}; {name} is left out")
             return
         self.show_fault("")
         with self._list, Node("div", "", "list-row") as row:
-            alt = ui.input(placeholder=f"Describe {name} for people who cannot see it")
+            alt = ui.input(value=described, placeholder=f"Describe {name} for people who cannot see it")
             alt.props("outlined dense").classes("grow").props["aria-label"] = f"Description of {name}"
             entry = (given, alt, row)
             icon_button(f"Remove {name}", "close").on_press(lambda: self._remove(entry))
@@ -84,6 +88,12 @@ class ImagesField(Field):
     def value(self) -> Any:
         """Each picture with its description."""
         return [{**given, "alt": alt.value or ""} for given, alt, _ in self._images]
+
+    def fill(self, value: Any) -> None:
+        """Begin with these stored pictures."""
+        for number, each in enumerate(value, 1):
+            alt = str(each.get("alt", ""))
+            self._add({name: text for name, text in each.items() if name != "alt"}, f"image {number}", alt)
 
     def focus(self) -> None:
         """The fault is announced; there is no one input to go to."""

@@ -1,6 +1,7 @@
 """What came of a wish, told at the bottom of the page."""
 
 from collections.abc import Awaitable
+from typing import Literal
 
 from nicegui import ui
 
@@ -15,3 +16,9 @@ async def tell(wish: Awaitable[object], done: str) -> None:
         ui.notify(str(error), type="negative", position="bottom", multi_line=True)
         return
     ui.notify(done, type="positive", position="bottom")
+
+
+def say(text: str, *, is_good: bool = True) -> None:
+    """Tell what was done, or why it was not."""
+    kind: Literal["positive", "negative"] = "positive" if is_good else "negative"
+    ui.notify(text, type=kind, position="bottom", multi_line=not is_good, timeout=7000)

@@ -24,6 +24,10 @@ KIND_LABELS = {
     "job.failed": "Failed",
     "job.needs_approval": "Needs approval",
     "job.outcome_unknown": "Outcome unknown",
+    "job.approved": "Approved",
+    "job.rejected": "Rejected",
+    "job.lapsed": "Lapsed, as nobody decided",
+    "job.approval_reminder": "Still waiting for approval",
     "job.cancelled": "Cancelled",
     "job.created": "Created",
 }

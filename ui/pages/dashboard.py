@@ -34,7 +34,7 @@ class DashboardPage(StillView):
 
     async def read(self, reader: Reader) -> Draw:
         """Count again, and list again what needs a person."""
-        return partial(self._show, await reader.statuses(), await reader.approvals_waiting(), await reader.failed())
+        return partial(self._show, await reader.statuses(), await reader.awaiting_approval(), await reader.failed())
 
     def _show(self, counts: Counter[str], waiting: int, failed: list[JobView]) -> None:
         for status, number in self._numbers.items():

@@ -8,22 +8,30 @@ from typing import Any
 from nicegui import PageArguments
 
 from engine import clock
+from engine.approvals.inbox import Item
 from engine.errors import NotFound
 from engine.views import AttemptView, EffectView, JobView
-from models.states import UNKNOWN, Move, Status
+from models.states import UNKNOWN, Approval, Move, Status
 from ui.components.apology import missing
 from ui.components.attempts import Attempts
+from ui.components.changes import Change
 from ui.components.files import Files
+from ui.components.inbox_item import decided
+from ui.components.inbox_list import PATH as INBOX
 from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.media import SHOWN_AS_MEDIA, has_media, show_media
-from ui.components.moves import ask_reject, move, press, resolve
+from ui.components.moves import ask_reject, move, press
 from ui.components.node import Node, button
 from ui.components.payload import show_payload
+from ui.components.question import draw_question
 from ui.components.redrawn import Redrawn
+from ui.components.revise import open_revise
+from ui.components.thread import Thread, version_changes
 from ui.layout import Shell, StillView
 from ui.live import Draw
 from ui.present import Action, actions, duration, facet_badge, may, note, status_badge
 from ui.reader import Reader
+from ui.theme import MOVES
 
 
 class JobPage(StillView):
@@ -40,12 +48,15 @@ class JobPage(StillView):
         self._missing = Redrawn()
         with Node("div", "", "stack") as self._body:
             self._head, self._question = Redrawn("stack"), Redrawn()
+            self._decision = Redrawn()
             with Node("div", "", "split"):
                 with Node("div", "", "stack"):
                     self._state, self._result = Redrawn(), Redrawn()
                     with _panel("Attempts"):
                         self._attempts, self._untried = Attempts(), Node("span", "", "muted")
                     self._payload = Redrawn()
+                    with _panel("Review") as self._said:
+                        self._thread = Thread(shell)
                 with Node("div", "", "stack"):
                     self._facts, self._files = Redrawn(), Files(shell)
         shell.show("Job Runner", "/app/jobs", self)
@@ -53,26 +64,38 @@ class JobPage(StillView):
     async def read(self, reader: Reader) -> Draw:
         """Read the job again."""
         try:
-            job = await reader.queries.job(self._id)
+            item = await reader.queries.inbox.item(self._id)
         except NotFound:
             return self._show_missing
         attempts = await reader.queries.attempts(self._id)
         effects = await reader.queries.effects(self._id)
-        await self._files.read(job)
-        return partial(self._show, job, attempts, effects)
+        changes = await version_changes(item.review)
+        await self._files.read(item.job)
+        return partial(self._show, item, changes, attempts, effects)
 
-    def _show(self, job: JobView, attempts: list[AttemptView], effects: list[EffectView]) -> None:
+    def _show(
+        self,
+        item: Item,
+        changes: dict[int, tuple[Change, ...]],
+        attempts: list[AttemptView],
+        effects: list[EffectView],
+    ) -> None:
+        job = item.job
         still = replace(job, progress=0)  # the bar is patched, not drawn
         if self._job is None or replace(self._job, progress=0) != still:
             self._job = job
         self._head.show(still, partial(self._draw_head, job))
-        self._question.show((still, effects), partial(self._draw_question, job, effects))
+        self._question.show((still, effects), partial(draw_question, self._shell, job, effects))
+        self._decision.show((still, item.rule, item.review), partial(self._draw_decision, item))
         self._state.show(still, partial(self._draw_state, job))
         self._result.show(job.result, partial(_draw_result, job))
         self._attempts.show(attempts, effects)
         is_told_above = bool(note(job, clock.now()))
         why = "Not tried yet." if is_told_above else job.waiting_for or "It was never tried."
         self._untried.change(text="" if attempts else why)
+        is_reviewed = job.approval is not None or bool(item.review.steps)
+        self._said.change(hidden=None if is_reviewed else True)
+        self._thread.show(job, item.review, changes)
         self._payload.show(job.payload, partial(_draw_values, "What was asked for", job.payload))
         self._facts.show(still, partial(self._draw_facts, job))
         self._files.show()
@@ -109,7 +132,7 @@ class JobPage(StillView):
                 pressed.change(aria_disabled="true" if action.reason else None, title=action.reason or None)
                 pressed.on_press(partial(self._press, job, action))
             if Move.APPROVE in job.allowed and may(self._shell.rights, Move.APPROVE):
-                button("Approve job").on_press(partial(move, self._shell, job, Move.APPROVE))
+                button("Approve job").on_press(partial(move, self._shell, job, Move.APPROVE), single=True)
                 button("Reject job").on_press(partial(ask_reject, self._shell, job))
         if job.summary:
             Node("p", job.summary, "muted")
@@ -128,34 +151,29 @@ class JobPage(StillView):
             with _panel("Why it failed" if job.status is Status.FAILED else "Where it stands"):
                 Node("p", said, "text-block")
 
-    def _draw_question(self, job: JobView, effects: list[EffectView]) -> None:
-        if Move.RESOLVE not in job.allowed:
+    def _draw_decision(self, item: Item) -> None:
+        """What the review came to, and the way on: look at it, take it back, or do it otherwise."""
+        job = item.job
+        if job.approval is None:
             return
-        with Node("section", "", "question", aria_label="Did it go out?"):
-            Node("h2", "Did it go out?")
-            Node(
-                "p",
-                f"{(job.error or '').rstrip('.')}. Only the receiving side knows, so it is not repeated by itself.",
-                "text-block",
-            )
-            sending = [effect for effect in effects if effect.phase == "sending"]
-            in_question = sending or [effect for effect in effects if effect.phase == "failed"]
-            for effect in in_question:
-                begun = f"{effect.started_at:%Y-%m-%d %H:%M:%S} UTC"
-                show_payload({"to": effect.target, "begun": begun, **effect.identity})
-                if len(sending) > 1:
-                    self._draw_answers(job, effect.target)
-            if len(sending) < 2:
-                self._draw_answers(job)
-
-    def _draw_answers(self, job: JobView, target: str | None = None) -> None:
-        if not may(self._shell.rights, Move.RESOLVE):
-            return
-        where = f" to {target}" if target else ""
-        with Node("div", "", "buttons"):
-            for label, went_out in (("It went out", True), ("It did not: try again", False)):
-                answer = button(label, aria_label=f"{label}{where}")
-                answer.on_press(partial(resolve, self._shell, job, went_out=went_out, target=target))
+        with Node("section", "", f"panel decision {job.approval}", aria_label="Approval"):
+            if job.approval == Approval.PENDING:
+                Node("p", f"Needs approval: {job.approval_reason or 'it was asked for'}", "why", data_icon="front_hand")
+            else:
+                told, tone = decided(item)
+                Node("p", told, f"decided tone-{tone}", data_icon="info")
+            for words in item.review.missing:
+                Node("p", f"It takes {words}", "muted")
+            with Node("div", "", "buttons"):
+                if Move.APPROVE in job.allowed:
+                    Node("a", "Look at it in Approvals", "button small", href=f"{INBOX}?job={job.id}")
+                if Move.REVISE in job.allowed and may(self._shell.rights, Move.REVISE):
+                    label = "Revise" if job.status is Status.CANCELLED else "Edit"
+                    button(label, "small", "edit").on_press(partial(open_revise, self._shell, job))
+                if Move.UNDO_APPROVAL in job.allowed and not job.undo_until and may(self._shell.rights, Move.APPROVE):
+                    undo = MOVES[Move.UNDO_APPROVAL]
+                    take_back = button(undo.label, "small", undo.icon)
+                    take_back.on_press(partial(move, self._shell, job, Move.UNDO_APPROVAL), single=True)
 
     def _draw_facts(self, job: JobView) -> None:
         with _panel("Facts"), Node("dl", "", "facts"):

@@ -11,10 +11,12 @@ from engine.administration import CREDENTIALS
 from engine.errors import InvalidInput, JobRunnerError, NotAllowed, SignedOut
 from engine.views import ChannelView, PersonView, SecretView, TokenView, TypeView, WebhookView
 from models.rights import Right
+from ui.components.approval_rules import ApprovalRules
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
 from ui.components.job_card import time_node
 from ui.components.node import Node, button
+from ui.components.notify import NotifySwitch
 from ui.components.people import People
 from ui.components.redrawn import Redrawn
 from ui.components.secrets import Secrets
@@ -63,9 +65,12 @@ class SettingsPage(StillView):
                     button("Connect a channel", "primary", "add").on_press(self._connect)
             self._list = Redrawn("")
         self._types = TypePolicies(shell)
+        self._approvals = ApprovalRules(shell)
         with Node("section", "", "panel", aria_label="Mail"):
             Node("h2", "Mail")
             Node("p", self._mail(), "muted")
+        if Right.APPROVE in shell.rights:
+            NotifySwitch()
         if self._may_administer:
             self._people, self._tokens = People(shell), Tokens(shell)
             self._webhooks, self._secrets = Webhooks(shell), Secrets(shell)
@@ -81,10 +86,10 @@ class SettingsPage(StillView):
         shell.show("Settings", "/app/settings", self)
 
     async def read(self, reader: Reader) -> Draw:
-        """Read channels, job types, people, tokens, webhooks and secrets again."""
-        access = await self._read_access()
+        """Read channels, job types, approval rules, people, tokens, webhooks and secrets again."""
+        access, show_rules = await self._read_access(), await self._approvals.read()
         channels, types = await reader.queries.channels(), await reader.queries.types()
-        return partial(self._show_all, channels, types, access)
+        return partial(self._show_all, channels, types, access, show_rules)
 
     async def _read_access(self) -> _Access:
         desk = self._shell.desk
@@ -93,9 +98,10 @@ class SettingsPage(StillView):
         except (NotAllowed, SignedOut):
             return _Access()
 
-    def _show_all(self, channels: list[ChannelView], types: list[TypeView], access: _Access) -> None:
+    def _show_all(self, channels: list[ChannelView], types: list[TypeView], access: _Access, show_rules: Draw) -> None:
         self._list.show(channels, partial(self._draw_channels, channels))
         self._types.show(types)
+        show_rules()
         if self._may_administer:
             self._people.show(access.people)
             self._tokens.show(access.tokens)

@@ -9,13 +9,12 @@ from PIL import Image
 
 from engine.renders import lettering
 from engine.renders.cards.canvas import CANVASES, Canvas
-from engine.renders.cards.palettes import PALETTES, Tone, own
+from engine.renders.cards.palettes import LIGHT_TEMPLATES, PALETTES, Tone, own
 from engine.renders.colours import Colour
 from engine.renders.program import Fault, Work
 
 _APOSTROPHE = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_])")
 _INVISIBLE = ("Cf", "Cc")
-LIGHT_TEMPLATES = frozenset({"editorial", "quote"})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.renders.colours import READABLE, Colour, contrast, ink_on, luminance, mixed, parsed
 
+LIGHT_TEMPLATES = frozenset({"editorial", "quote"})  # drawn in a palette's light look
 VISIBLE = 1.6  # what an ornament needs to be seen, though nothing is to be read in it
 _STEPS = 20
 _AMPLE = 8  # a contrast that may be spent on light

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from engine.jobs.webhook_call import WebhookCall
 from engine.knowledge import Text, publish
 from engine.retry import RetryPolicy
 from engine.settings import Settings
-from engine.storage import artifacts_of, open_storage
+from engine.storage import open_storage
+from engine.storage.named import find_file
 from engine.views import JobView
 from models.attempt import LogLine
 from models.defined_type import DefinedType
@@ -114,7 +116,9 @@ async def worked(settings: Settings, status: Status = Status.COMPLETED, **payloa
 async def all_of(job: JobView, settings: Settings) -> Worked:
     log = [line.text for line in await LogLine.filter(job_id=job.id).order_by("id")]
     made = await Job.filter(id__gt=job.id).order_by("id")
-    content = await open_storage(settings).get(f"{artifacts_of(job.id, job.attempt)}/transcript.md")
+    storage = open_storage(settings)
+    file = await find_file(storage, job.id, job.attempt, "transcript.md")
+    content = await storage.get(file.key) if file else None
     return Worked(job, log, made, (content or b"").decode())
 
 
@@ -221,10 +225,10 @@ async def test_a_refusal_comes_back_to_the_model_which_may_do_better(settings: S
     server.says("Sent")
     job = await worked(through(server, settings), tools=["submit_job"], needs_approval=False)
     (mail,) = job.made
-    assert (mail.approval, job.result["jobs"]) == (None, [mail.id])
+    assert (mail.approval, job.result["jobs"]) == ("pending", [mail.id])
     refused, done = server.results()
     assert refused.startswith("Refused, nothing was submitted:\n- payload.to.0: Recipient 1 must be an e-mail address")
-    assert done == f"Job {mail.id} (EMAIL_SEND) is submitted and is queued"
+    assert done == f"Job {mail.id} (EMAIL_SEND) is submitted and waits for a person's approval", "the policy asks"
 
 
 @pytest.mark.parametrize("key", ["WEBHOOK_CALL", "AGENT_TASK", "NOPE"])
@@ -385,7 +389,7 @@ async def test_a_budget_ends_it_and_says_which_one_and_what_was_done(
     priced = through(server, settings, llm_input_price=1, llm_output_price=10)
     job = await worked(priced, Status.FAILED, tools=["submit_job"], **limits)
     (mail,) = job.made
-    told_why = job.error.replace(" 1 s.", " 0 s.")
+    told_why = re.sub(r" \d+ s\.", " 0 s.", job.error)  # however busy this machine is
     assert told_why == (
         f"The agent has used up its budget, {budget}, without an answer. It took 2 steps, 240 tokens, "
         f"a cost of 0.0006, 0 s. It had called submit_job 1 time, and submitted job {mail.id}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.actors import local
 from engine.engine import Atlas
 from engine.errors import InvalidInput
 from engine.jobs.base import Context
@@ -213,7 +214,7 @@ async def test_a_file_of_an_earlier_job_goes_with_a_mail_as_it_was_when_that_was
         job_id = await submitted(atlas, "EMAIL_SEND", payload, requires_approval=True)
         for file in settings.data_dir.rglob("Bericht.csv"):
             file.write_bytes(b"changed")
-        await atlas.commands.approve(job_id)
+        await atlas.reviews.approve(local(), job_id)
         job = await until_status(atlas, job_id, Status.COMPLETED)
     (received,) = server.messages
     parts = received.message.iter_attachments()

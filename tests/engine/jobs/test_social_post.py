@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.actors import local
 from engine.engine import Atlas
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, Superseded
 from engine.jobs.social_post import SocialPost
 from engine.retry import RetryPolicy
 from engine.settings import Settings
@@ -176,7 +177,9 @@ async def test_a_channel_that_is_removed_while_the_job_waits_fails_it_with_what_
         ).id
         (channel,) = [channel for channel in await atlas.queries.channels() if channel.name == "one"]
         await atlas.administration.remove_channel(channel.id)
-        await atlas.commands.approve(job_id)
+        with pytest.raises(Superseded, match="would do something else than was shown"):
+            await atlas.reviews.approve(local(), job_id)
+        await atlas.reviews.approve(local(), job_id)  # whoever looked again
         job = await until_status(atlas, job_id, Status.FAILED)
         assert job.error == "one: the channel one does not exist any more; connect it again in Settings"
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -17,6 +18,8 @@ from tests.engine.renders.bench import film_of
 from tests.support.engine import running, submitted, until, until_status
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.either]
+
+CANCEL_SECONDS = 5.0  # 2 where nothing else runs
 
 SCRIPT = """# A film
 
@@ -111,13 +114,23 @@ async def test_a_picture_of_an_earlier_job_is_kept_by_content(settings: Settings
         assert "artifact" not in scene["image"]
 
 
-async def test_a_cancelled_render_leaves_no_program_and_no_file(settings: Settings) -> None:
+async def test_a_cancelled_render_is_over_soon_and_leaves_no_program_and_no_file(settings: Settings) -> None:
     long = {"scenes": [{"text": "Long", "seconds": 120}] * 5}
     async with running(settings, VideoRender()) as atlas:
         job_id = await submitted(atlas, "VIDEO_RENDER", long)
         await until(atlas, is_encoding, "ffmpeg at work")
+        programs = _programs()  # found now: one whose parent ends is no child of ours any more
+        assert len(programs) > 1
+        asked_at = monotonic()
         await atlas.commands.cancel(job_id)  # returns once the attempt has ended
-        assert _encoders() == []
+
+        async def are_gone() -> bool:
+            return not any(map(_is_at_work, programs))
+
+        await until(atlas, are_gone, "every program of the render ended")
+        seconds = monotonic() - asked_at
+        print(f"a cancelled render with {len(programs)} programs was over after {seconds:.2f} s")
+        assert seconds < CANCEL_SECONDS
         job = await atlas.queries.job(job_id)
         assert job.status is Status.CANCELLED
         assert await atlas.downloads.artifact_names(job) == []
@@ -127,6 +140,20 @@ async def test_a_cancelled_render_leaves_no_program_and_no_file(settings: Settin
 def scraps(settings: Settings) -> list[str]:
     """What a render would leave."""
     return [file.name for pattern in ("*.png", "*.mp4", "work.json") for file in settings.data_dir.rglob(pattern)]
+
+
+def _programs() -> list[psutil.Process]:
+    """The render's program, and what that has started."""
+    renders = [each for each in psutil.Process().children() if "engine.renders.program" in each.cmdline()]
+    return renders + [each for render in renders for each in render.children(recursive=True)]
+
+
+def _is_at_work(program: psutil.Process) -> bool:
+    """Whether it runs, and is not merely on a list of those that have ended."""
+    try:
+        return program.is_running() and program.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _encoders() -> list[psutil.Process]:

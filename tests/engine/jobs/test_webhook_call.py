@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.actors import local
 from engine.engine import Atlas
 from engine.errors import InvalidInput
 from engine.jobs.webhook_call import WebhookCall
@@ -184,7 +185,7 @@ async def test_a_secret_that_was_removed_meanwhile_fails_the_job_and_nothing_is_
             atlas, "WEBHOOK_CALL", {"url": service.url, "body": "{{ secrets.GONE }}"}, requires_approval=True
         )
         await atlas.secrets.remove("GONE")
-        await atlas.commands.approve(job_id)
+        await atlas.reviews.approve(local(), job_id)
         job = await until_status(atlas, job_id, Status.FAILED)
         assert "the secret GONE is not stored any more" in (job.error or "")
     assert service.requests == []

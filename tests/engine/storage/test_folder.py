@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import clock
 from engine.errors import SettingsError, StorageFault
 from engine.settings import Settings, load_settings
 from engine.storage import check_storage, open_storage
@@ -54,3 +55,34 @@ async def test_a_start_is_refused_with_the_variable_and_the_folder(tmp_path: Pat
     settings = load_settings(data_dir=tmp_path / "data", storage_url=(tmp_path / "nowhere").as_uri())
     with pytest.raises(SettingsError, match=r"^JOB_RUNNER_STORAGE_URL cannot be used: The folder .*nowhere cannot be"):
         await check_storage(settings)
+
+
+async def test_a_file_that_is_taken_is_moved_and_as_new_as_if_it_were_written_now(tmp_path: Path) -> None:
+    storage = Folder(tmp_path)
+    file = storage.workplace("artifacts/1/1", tmp_path / "spare") / "film.mp4"
+    file.write_bytes(b"film")
+    os.utime(file, (0, 0))
+    inode = file.stat().st_ino
+    await storage.take("artifacts/sha256/ab/abcd", file)
+    stored = await storage.find("artifacts/sha256/ab/abcd")
+    assert stored
+    assert stored.path
+    assert (stored.path.stat().st_ino, file.exists(), stored.is_new) == (inode, False, True)
+
+
+async def test_what_is_stored_anew_in_the_moment_of_its_removal_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, file, now = Folder(tmp_path), tmp_path / "files" / "a", clock.now()
+    await storage.put("files/a", b"a")
+    os.utime(file, (0, 0))
+    rename = Path.rename
+
+    def too_late(path: Path, target: Path) -> Path:
+        os.utime(path)  # as another process's upload does, after the look at its age
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", too_late)
+    assert not await storage.remove("files/a", now)
+    assert file.read_bytes() == b"a"
+    assert os.listdir(file.parent) == ["a"]

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import tracemalloc
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine import clock
 from engine.settings import Settings
-from engine.storage import PROBE, Storage, check_storage, open_storage
+from engine.storage import GRACE, PROBE, Storage, check_storage, open_storage, plain_files
 
 KEY = "artifacts/1/1/result.txt"
 LARGE = 40 * 1024 * 1024  # bytes
@@ -126,14 +129,75 @@ async def test_many_files_are_stored_and_read_at_the_same_time(storage: Storage)
     assert len(await storage.names("files")) == 50
 
 
-async def test_what_is_written_in_a_workplace_is_stored_but_for_hidden_files_and_folders(
-    storage: Storage, tmp_path: Path
-) -> None:
+async def test_a_file_of_a_workplace_is_taken_as_it_is(storage: Storage, tmp_path: Path) -> None:
     workplace = storage.workplace("artifacts/1/1", tmp_path / "spare")
-    (workplace / "film.mp4").write_bytes(b"film")
-    (workplace / ".pass-1.log").write_text("between two passes")
-    (workplace / "frames").mkdir()
-    (workplace / "frames" / "1.png").write_bytes(b"frame")
-    await storage.keep("artifacts/1/1", workplace)
-    assert await storage.names("artifacts/1/1") == ["film.mp4"]
-    assert await storage.get("artifacts/1/1/film.mp4") == b"film"
+    for content in (b"film", b"film"):  # the second time it is there already
+        (workplace / "film.mp4").write_bytes(content)
+        await storage.take("artifacts/sha256/ab/abcd", workplace / "film.mp4")
+        assert await storage.get("artifacts/sha256/ab/abcd") == b"film"
+
+
+def test_only_plain_files_are_files_of_a_workplace(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    (tmp_path / ".pass-1.log").write_text("between two passes")
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "1.png").write_bytes(b"frame")
+    assert plain_files(tmp_path) == ["film.mp4"]
+
+
+class Stored:
+    """Counts how often anything is stored."""
+
+    def __init__(self, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.times = 0
+        put = storage.put
+
+        async def counted(*arguments: Any, **more: Any) -> None:
+            self.times += 1
+            await put(*arguments, **more)
+
+        monkeypatch.setattr(storage, "put", counted)
+
+
+async def test_a_content_is_stored_once_and_anew_when_a_sweep_could_soon_take_it(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, now = Stored(storage, monkeypatch), clock.now()
+    for _ in range(2):
+        await storage.ensure("files/a", b"a")
+        assert await storage.renew("files/a")
+    assert stored.times == 1
+    monkeypatch.setattr(clock, "now", lambda: now + GRACE * 0.6)
+    await storage.ensure("files/a", b"a")
+    assert stored.times == 2
+    assert await storage.renew("files/a")
+    assert stored.times == 3, "of the time that the test made up, it is as old as before"
+    assert await storage.get("files/a") == b"a"
+
+
+async def test_what_is_not_there_cannot_be_renewed(storage: Storage) -> None:
+    assert not await storage.renew("files/a")
+
+
+async def test_a_folder_is_read_page_by_page(storage: Storage) -> None:
+    keys = [f"files/{number:02}.png" for number in range(7)]
+    await put_all(storage, *reversed(keys))
+    pages, last = [], ""
+    while page := await storage.page("files", last, 3):
+        last = page[-1].key.rpartition("/")[2]
+        pages.append([(file.key, file.size) for file in page])
+        assert all(abs(file.modified - clock.now()) < timedelta(minutes=1) for file in page)
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [told for page in pages for told in page] == [(key, len(key)) for key in keys]
+
+
+async def test_a_folder_that_is_not_there_has_no_page(storage: Storage) -> None:
+    assert await storage.page("nowhere", "", 3) == []
+
+
+async def test_only_what_is_old_enough_is_removed(storage: Storage) -> None:
+    await put_all(storage, "files/a", "files/b")
+    assert not await storage.remove("files/a", clock.now() - timedelta(minutes=1))
+    assert await storage.remove("files/b", clock.now() + timedelta(minutes=1))
+    assert not await storage.remove("files/b", clock.now() + timedelta(minutes=1)), "it is gone already"
+    assert await storage.names("files") == ["a"]

@@ -1,0 +1,76 @@
+"""The form of a job that is to do something else: filled in with what it would do, and why it is changed."""
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+
+from engine.approvals.revisions import Revised
+from engine.errors import InvalidInput, JobRunnerError
+from engine.health import DRIVER_ERRORS, trouble
+from engine.jobs import AnyJobType
+from engine.views import JobView
+from ui.components.dialogs import dialog_frame
+from ui.components.fields import labelled
+from ui.components.node import Node, button
+from ui.components.payload_form import PayloadForm
+from ui.components.toasts import say
+from ui.layout import Shell
+
+OnRevised = Callable[[Revised], Awaitable[object]]
+
+
+async def open_revise(shell: Shell, job: JobView, on_revised: OnRevised | None = None) -> None:
+    """Show the form; `on_revised` is called when there is a new version."""
+    job_type = shell.atlas.queries.job_type(job.type)
+    if job_type is None:
+        say(f"{job.name}: its type {job.type} is not installed here", is_good=False)
+        return
+    with ui.context.client.content:
+        dialog = _Dialog(shell, job, job_type, on_revised)
+    await dialog.open()
+
+
+class _Dialog:
+    """Stays open, with what was entered, until it is submitted; then it goes away."""
+
+    def __init__(self, shell: Shell, job: JobView, job_type: AnyJobType, on_revised: OnRevised | None) -> None:
+        self._shell, self._job, self._on_revised = shell, job, on_revised
+        with dialog_frame(f"Edit {job.name}") as (self._dialog, body):
+            with body:
+                Node("p", f"{job.type} — {job_type.description}", "muted")
+                self._form = PayloadForm(shell, job_type)
+                with labelled("What changed, and why", optional=True, help_text="Stays with the job") as label:
+                    self._why = ui.input().props(f"outlined dense maxlength=2000 for={label.target}")
+                self._fault = Node("p", "", "fault-text", role="alert")
+            with Node("div", "", "dialog-actions"):
+                button("Close").on_press(self._dialog.close)
+                button("Save new version", "primary").on_press(self._submit)
+        self._dialog.on("hide", self._dialog.delete)
+
+    async def open(self) -> None:
+        """Fill it in, and show it."""
+        await self._form.reload()
+        self._form.fill(self._job.payload)
+        self._dialog.open()
+
+    async def _submit(self) -> None:
+        self._fault.change(text=self._form.show_faults({}))
+        comment = (self._why.value or "").strip() or None
+        try:
+            payload = self._form.payload()
+            revised = await self._shell.desk.revise(self._job.id, payload, version=self._job.version, comment=comment)
+        except InvalidInput as error:
+            self._fault.change(text=self._form.show_faults({fault.field: fault.message for fault in error.errors}))
+            return
+        except JobRunnerError as error:
+            self._fault.change(text=str(error))
+            return
+        except DRIVER_ERRORS as error:
+            if (fault := trouble(error)) is None:
+                raise
+            self._fault.change(text=f"It was not saved: {fault}. What you entered is still here: save again")
+            return
+        self._dialog.close()
+        say(f"{self._job.name}: version {revised.version} waits for approval")
+        if self._on_revised:
+            await self._on_revised(revised)
