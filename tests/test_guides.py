@@ -1,4 +1,4 @@
-"""The guide for agents: every block can be pasted as it stands, and does what is said beside it."""
+"""The guides for agents and on approvals: every block can be pasted as it stands, and does what is said beside it."""
 
 import os
 import re
@@ -14,17 +14,17 @@ from tests.support.server import ROOT, JobRunner
 
 pytestmark = pytest.mark.sqlite
 
-GUIDE = ROOT / "docs" / "guide" / "agents.md"
+GUIDES = ROOT / "docs" / "guide"
 SECONDS = 20
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+def blocks(language: str, guide: str = "agents.md") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (GUIDES / guide).read_text(), re.MULTILINE | re.DOTALL)
 
 
-def pasted(runner: JobRunner) -> dict[str, str]:
+def pasted(runner: JobRunner, name: str = "polyglot", scopes: tuple[str, ...] = ("agent", "admin")) -> dict[str, str]:
     """What the guide's first block exports, at this Job Runner."""
-    made = runner.http.post("/api/v1/tokens", json={"name": "polyglot", "scopes": ["agent", "admin"]}).json()
+    made = runner.http.post("/api/v1/tokens", json={"name": name, "scopes": scopes}).json()
     own = {"JOB_RUNNER_URL": runner.url, "JOB_RUNNER_TOKEN": made["token"], "PYTHONPATH": str(ROOT)}
     return {**os.environ, **own}
 
@@ -64,3 +64,40 @@ def test_from_the_first_job_to_a_working_worker(runner: JobRunner, tmp_path: Pat
     finally:
         worker.kill()
         worker.wait()
+
+
+def test_from_a_rejection_to_a_revision_and_rules_that_hold(runner: JobRunner, tmp_path: Path) -> None:
+    _, *steps = blocks("sh", "approvals.md")
+    environment = pasted(runner, "writer", ("jobs:write",))
+
+    def run(script: str) -> str:
+        done = subprocess.run(
+            ["sh", "-euc", script],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    job_id = int(run("\n".join([*steps, "echo", "echo $JOB"])).splitlines()[-1])
+    job = runner.job(job_id)
+    assert (job["approval"], job["approval_reason"], job["version"]) == ("pending", "Mail from agents", 2)
+    assert job["payload"]["subject"] == "Numbers of May"
+    review = runner.http.get(f"/api/v1/jobs/{job_id}/review").json()
+    assert [step["kind"] for step in review["steps"]] == ["rejected", "revised", "approved", "undone"]
+    assert [step["comment"] for step in review["steps"]] == ["Which numbers?", "Of May", None, None]
+
+    def submitted(*to: str, agent: bool = False) -> tuple[str | None, str | None]:
+        headers = {"Authorization": f"Bearer {environment['JOB_RUNNER_TOKEN']}"} if agent else {}
+        mail = {"type": "EMAIL_SEND", "payload": {"to": to, "subject": "Hello", "body": "Text"}}
+        made = runner.http.post("/api/v1/jobs", json=mail, headers=headers).json()
+        return made["approval"], made["approval_reason"]
+
+    assert submitted("ada@example.com") == (None, None)
+    assert submitted("ada@partner.example") == ("pending", "First mail to an outside domain")
+    assert submitted(*(f"p{number}@example.com" for number in range(20))) == ("pending", "Mail to many")
+    assert submitted("ada@example.com", agent=True) == ("approved", "Mail from agents")

@@ -18,6 +18,7 @@ from engine.events import Bus, JobChanged
 from engine.jobs import Registry
 from engine.jobs.base import NOBODY, Audience, EffectKind
 from engine.settings import Settings
+from engine.shielded import shielded
 from models.approval import JobVersion, Review, ReviewKind
 from models.content import content_hash
 from models.database import transaction
@@ -46,6 +47,7 @@ class Reviews:
         self._bus = bus
         self._audit = audit
 
+    @shielded
     async def approve(
         self, actor: Actor, job_id: int, *, shown: str | None = None, comment: str | None = None
     ) -> Decision:
@@ -92,6 +94,7 @@ class Reviews:
             await know_domains(writer, self._audience(job).domains)
         return Decision(tuple(missing), undo_until)
 
+    @shielded
     async def reject(self, actor: Actor, job_id: int, *, shown: str | None = None, comment: str | None = None) -> None:
         """Refuse a job; it is cancelled, with the reason, until whoever made it submits a revision.
 
@@ -112,6 +115,7 @@ class Reviews:
             await self._audit.append(writer, [_deed(actor, "job.reject", job, after)])
         self._bus.publish(JobChanged(job_id))
 
+    @shielded
     async def undo(self, actor: Actor, job_id: int) -> None:
         """Take an approval back, as long as the job has not been claimed; it waits for approval again.
 
@@ -131,6 +135,7 @@ class Reviews:
             await self._audit.append(writer, [_deed(actor, "job.undo_approval", job, after)])
         self._bus.publish(JobChanged(job_id))
 
+    @shielded
     async def comment(self, actor: Actor, job_id: int, text: str) -> None:
         """Say something about a job; it stays with it.
 

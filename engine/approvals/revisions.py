@@ -14,6 +14,7 @@ from engine.errors import InvalidInput, MoveNotAllowed, NotFound, Superseded
 from engine.events import Bus, JobChanged
 from engine.jobs import Registry
 from engine.settings import Settings
+from engine.shielded import shielded
 from engine.submission import MAX_SUMMARY, accepted, under_payload
 from models.approval import JobVersion, Review, ReviewKind
 from models.content import content_hash
@@ -40,6 +41,7 @@ class Revisions:
         self._bus = bus
         self._audit = audit
 
+    @shielded
     async def revise(
         self,
         actor: Actor,

@@ -16,27 +16,27 @@ class ReviewDesk(BaseDesk):
     async def approve(self, job_id: int, **more: Any) -> Decision:
         """See `Reviews.approve`."""
         actor = await self._allowed(Right.APPROVE)
-        return await whole(self._services.reviews.approve(actor, job_id, **more))
+        return await self._services.reviews.approve(actor, job_id, **more)
 
     async def reject(self, job_id: int, **more: Any) -> None:
         """See `Reviews.reject`."""
         actor = await self._allowed(Right.APPROVE)
-        await whole(self._services.reviews.reject(actor, job_id, **more))
+        await self._services.reviews.reject(actor, job_id, **more)
 
     async def undo_approval(self, job_id: int) -> None:
         """See `Reviews.undo`."""
         actor = await self._allowed(Right.APPROVE)
-        await whole(self._services.reviews.undo(actor, job_id))
+        await self._services.reviews.undo(actor, job_id)
 
     async def revise(self, job_id: int, payload: dict[str, Any], **more: Any) -> Revised:
         """See `Revisions.revise`."""
         actor = await self._allowed(Right.OPERATE)
-        return await whole(self._services.revisions.revise(actor, job_id, payload, **more))
+        return await self._services.revisions.revise(actor, job_id, payload, **more)
 
     async def comment(self, job_id: int, text: str) -> None:
         """See `Reviews.comment`."""
         actor = await self._allowed(Right.OPERATE)
-        await whole(self._services.reviews.comment(actor, job_id, text))
+        await self._services.reviews.comment(actor, job_id, text)
 
     async def create_review_link(self, job_id: int, reviewer: str, hours: float) -> NewLink:
         """See `Links.create`."""

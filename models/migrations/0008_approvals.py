@@ -213,6 +213,10 @@ class Migration(migrations.Migration):
             name="groups",
             field=fields.JSONField(default=list, db_default="[]", encoder=JSON_DUMPS, decoder=loads),
         ),
+        ops.RunSQL(
+            "CREATE INDEX idx_job_pending ON job (priority DESC, id) WHERE approval = 'pending'",
+            reverse_sql="DROP INDEX idx_job_pending",
+        ),
         ops.RunSQL(SHIPPED.format(title="Mail from agents", type="EMAIL_SEND"), reverse_sql=""),
         ops.RunSQL(SHIPPED.format(title="Posts from agents", type="SOCIAL_POST"), reverse_sql=""),
     ]

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from engine.approvals.rules import NewRule
 from models.approval import Creators, RuleKind
-from tests.browser.pages import Browsing, choose, says, toast
+from tests.browser.pages import DESKTOP, Browsing, choose, new_profile, says, toast
 from tests.support.server import JobRunner
 from ui.components.approval_rules import headline, scope, terms
 
@@ -17,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 MAIL = {"to": ["bob@example.org"], "subject": "Numbers", "body": "Here they are."}
 RULES = "/api/v1/approval-rules"
+PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,14 @@ def section(page: Page) -> Locator:
 def row(page: Page, title: str) -> Locator:
     """A rule's row."""
     return page.locator(f"[data-rule='{title}']")
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.goto("/app/settings")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(section(page)).to_be_visible()
 
 
 def submitted_by(runner: JobRunner, token: str, **more: Any) -> dict[str, Any]:
@@ -89,7 +100,7 @@ def test_a_rule_made_in_the_form_holds_the_next_job_with_its_reason(page: Page, 
 
 
 def test_a_rule_is_revoked_after_a_question_on_every_open_page(browsing: Browsing, runner: JobRunner) -> None:
-    here, there = browsing.open("/app/settings"), browsing.open("/app/settings")
+    here, there = browsing.open("/app/settings"), browsing.open("/app/settings", viewport=DESKTOP)
     runner.http.post(RULES, json={"kind": "require", "title": "Every report", "types": ["REPORT"]})
     row(here, "Every report").get_by_role("button", name="Revoke Every report").click()
     question = here.get_by_role("dialog", name="Revoke Every report?")
@@ -132,7 +143,9 @@ def test_trust_is_given_from_a_suggestion_and_shows_its_use(page: Page, runner: 
     expect(trusted).to_contain_text("never used")
     expect(trusted).to_contain_text("Suggested by 5 approvals as they were")
     made = submitted_by(runner, token)
-    assert (made["approval"], made["trusted_by"]) == ("approved", runner.http.get(RULES).json()["items"][-1]["id"])
+    (step,) = runner.http.get(f"/api/v1/jobs/{made['id']}/review").json()["steps"]
+    rule = runner.http.get(RULES).json()["items"][-1]
+    assert (made["approval"], step["kind"], step["rule_id"]) == ("approved", "trusted", rule["id"])
     expect(trusted).to_contain_text("used once, last")
 
 
@@ -150,6 +163,37 @@ def test_a_suggestion_is_adjusted_before_it_is_trusted(page: Page, runner: JobRu
     assert submitted_by(runner, token)["approval"] == "approved"
     many = {**MAIL, "cc": ["eve@example.org"]}
     assert submitted_by(runner, token, payload=many)["approval"] == "pending"
+
+
+def test_approvers_see_what_is_suggested_and_administrators_decide_and_say_who_is_in_which_group(
+    browser: Browser, tmp_path: Path, own_database: str
+) -> None:
+    settings = {"HOST": "0.0.0.0", "ADMIN_PASSWORD": PASSWORD, "DATABASE_URL": own_database, "UNDO_SECONDS": 0}
+    with JobRunner(tmp_path / "data", POLL_SECONDS=60, DRAIN_SECONDS=0, **settings) as runner:
+        token = runner.token("writer", "jobs:write", password=PASSWORD)
+        own = {"Origin": runner.url}
+        with httpx.Client(base_url=runner.url, trust_env=False, headers=own) as admin:
+            admin.post("/login", data={"name": "admin", "password": PASSWORD})
+            admin.post("/api/v1/people", json={"name": "anna", "role": "approver", "password": PASSWORD})
+            for _ in range(5):
+                admin.post(f"/api/v1/jobs/{submitted_by(runner, token)['id']}/approve")
+        page, other = (new_profile(browser, runner.url).new_page() for _ in range(2))
+        sign_in(page, "anna")
+        expect(section(page)).to_contain_text("Needs approval: Posts from agents")
+        expect(section(page)).to_contain_text("Suggested: trust EMAIL_SEND by writer")
+        expect(section(page).get_by_role("button")).to_have_count(0)
+        sign_in(other, "admin")
+        expect(section(other).get_by_role("button", name="Trust these")).to_be_visible()
+        other.get_by_role("button", name="Change anna").click()
+        dialog = other.get_by_role("dialog", name="Change anna")
+        dialog.get_by_label("Groups").fill("editors, " + "x" * 65)
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_contain_text("groups must be names of 1 to 64 printable characters, not 'xxx")
+        dialog.get_by_label("Groups").fill("editors, writers")
+        dialog.get_by_role("button", name="Save").click()
+        says(other.locator("[data-person='anna']"), "In editors, writers")
+        for opened in (page, other):
+            opened.context.close()
 
 
 @pytest.mark.parametrize(

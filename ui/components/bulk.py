@@ -40,12 +40,15 @@ class BulkBar:
         on_clear: Callable[[], object],
         on_done: Callable[[], Awaitable[None]],
     ) -> None:
-        self._shell, self._undo, self._ticked, self._on_done = shell, undo, ticked, on_done
+        self._shell, self._undo, self._ticked = shell, undo, ticked
+        self._on_clear, self._on_done = on_clear, on_done
         with Node("div", "", "bulk-bar", role="group", aria_label="Selected jobs", hidden=True) as self._root:
             self._count = Node("span", "", "bulk-count", role="status")
             button("Clear", "small plain").on_press(on_clear)
-            self._reject = button("Reject selected", "small").on_press(self._ask_reject)
-            self._approve = button("Approve selected", "small primary").on_press(self._ask_approve)
+            self._reject = button("Reject", "small", aria_label="Reject selected").on_press(self._ask_reject)
+            self._approve = button("Approve", "small primary", aria_label="Approve selected").on_press(
+                self._ask_approve
+            )
 
     def show(self) -> None:
         """Tell how many are ticked."""
@@ -85,6 +88,7 @@ class BulkBar:
             except JobRunnerError as error:
                 outcome.refused.append((job, str(error)))
         self._tell(outcome, "approved" if move is Move.APPROVE else "rejected")
+        self._on_clear()
         await self._on_done()
 
     async def _decide_one(self, job: JobView, move: Move, reason: str | None, outcome: _Outcome) -> None:
@@ -105,7 +109,7 @@ class BulkBar:
             _report(outcome, verb)
         elif outcome.waiting:
             say(f"{_many(outcome.waiting)} approved by you, and somebody else has to approve too")
-        elif not outcome.undoable:
+        elif len(outcome.done) > len(outcome.undoable):
             say(f"{_many(outcome.done)} {verb}")
 
 

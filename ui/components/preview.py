@@ -9,7 +9,6 @@ from engine.jobs.preview import (
     CardPreview,
     DocumentPreview,
     FieldsPreview,
-    FilePreview,
     FilmPreview,
     MailPreview,
     PostPreview,
@@ -19,14 +18,13 @@ from engine.jobs.preview import (
 )
 from engine.queries import Queries
 from engine.views import JobView
+from ui.components.file_preview import address_of, show_described, show_file
 from ui.components.markdown import html_of, show_html
 from ui.components.node import Node
 from ui.components.payload import show_payload
 
 FEW_ADDRESSES = 12  # that are shown at once; the others are a press away
 FEW_SCENES = 60
-PICTURES = ("png", "jpg", "gif", "webp")
-SOUNDS = ("mp3", "wav", "ogg", "flac", "m4a")
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def _mail(mail: MailPreview, html: str) -> None:
         if mail.attachments:
             with Node("div", "", "files-strip"):
                 for file in mail.attachments:
-                    _file(file)
+                    show_file(file)
 
 
 def _addresses(addresses: Sequence[str]) -> None:
@@ -121,7 +119,7 @@ def _post(post: PostPreview) -> None:
                     Node("span", " · ".join(part for part in (channel.kind, channel.account) if part), "muted")
                     _length(channel.length, channel.limit, is_wrong=bool(channel.fault))
                 Node("p", post.text, "post-text", dir="auto")
-                _pictures(post.images)
+                show_described(post.images)
                 if channel.fault:
                     Node("p", channel.fault, "fault-text")
 
@@ -133,19 +131,6 @@ def _length(length: int | None, limit: int | None, *, is_wrong: bool) -> None:
     Node("span", text, "post-length wrong" if is_wrong else "post-length")
 
 
-def _pictures(images: Sequence[FilePreview]) -> None:
-    if not images:
-        return
-    with Node("div", "", "post-images"):
-        for image in images:
-            with Node("figure"):
-                if image.size is None:
-                    Node("p", f"{image.name} is stored no more", "fault-text")
-                else:
-                    Node("img", "", "", src=_address(image), alt=image.alt, loading="lazy")
-                Node("figcaption", f"Described as: {image.alt}" if image.alt else "It has no description")
-
-
 # -- films, cards and documents ------------------------------------------------------------------------------
 
 
@@ -155,7 +140,7 @@ def _film(film: FilmPreview) -> None:
         captions = "captions burnt in" if film.captions else "no captions in the picture"
         Node("p", f"{film.title or 'A film'} · {told} · {captions}", "muted")
         for sound in film.sounds:
-            _file(sound)
+            show_file(sound)
         with Node("ol", "", "scenes"):
             for number, scene in enumerate(film.scenes[:FEW_SCENES], 1):
                 _scene(number, scene, film.width / film.height)
@@ -166,7 +151,7 @@ def _scene(number: int, scene: ScenePreview, shape: float) -> None:
         style = f"background: {scene.ground}; color: {scene.ink}; aspect-ratio: {shape:.4f}"
         with Node("div", "", "scene-frame tall" if shape < 1 else "scene-frame", style=style):
             if scene.image and scene.image.size is not None:
-                Node("img", "", "", src=_address(scene.image), alt="", loading="lazy")
+                Node("img", "", "", src=address_of(scene.image), alt="", loading="lazy")
             if scene.text:
                 Node("span", scene.text, "scene-text on-picture" if scene.image else "scene-text", dir="auto")
         with Node("div", "", "scene-words"):
@@ -189,7 +174,7 @@ def _card(card: CardPreview) -> None:
         if card.pictures:
             with Node("div", "", "files-strip"):
                 for picture in card.pictures:
-                    _file(picture)
+                    show_file(picture)
         _facts(card.facts)
 
 
@@ -250,29 +235,3 @@ def _facts(facts: Sequence[tuple[str, str]]) -> None:
 def _fact(name: str, value: str) -> None:
     Node("dt", name)
     Node("dd", value)
-
-
-def _file(file: FilePreview) -> None:
-    """A picture is shown, a sound plays, anything else can be opened."""
-    ending = file.file.rpartition(".")[2]
-    size = "stored no more" if file.size is None else _size(file.size)
-    with Node("div", "", "file-preview"):
-        if ending in PICTURES and file.size is not None:
-            Node("img", "", "", src=_address(file), alt=file.alt or file.name, loading="lazy")
-        with Node("div", "", "file-name", data_icon="" if ending in PICTURES else "attach_file"):
-            if file.size is None:
-                Node("span", file.name)
-            else:
-                Node("a", file.name, "", href=_address(file), target="_blank", rel="noopener", title=file.name)
-            Node("span", size, "muted")
-        if ending in SOUNDS and file.size is not None:
-            label = f"Listen to {file.name}"
-            Node("audio", "", "media-sound", controls=True, preload="metadata", src=_address(file), aria_label=label)
-
-
-def _address(file: FilePreview) -> str:
-    return f"/api/v1/files/{file.file}"
-
-
-def _size(size: int) -> str:
-    return f"{size:,} bytes" if size < 10_000 else f"{size / 1000:,.0f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"

@@ -42,10 +42,11 @@ class _Line:
         self.waiting = {job.id for job in jobs}
         what = jobs[0].name if len(jobs) == 1 else f"{len(jobs)} jobs"
         with Node("div", "", "undo-bar") as self.root:
-            Node("span", f"{what}: approved", "undo-what", title=what)
-            with Node("span", "", "undo-when"):
-                Node("span", "goes in " if len(jobs) == 1 else "go in ")
-                time_node(until, clock.now(), show="countdown")
+            with Node("div", "", "undo-what"):
+                Node("strong", f"{what}: approved", title=what)
+                with Node("span", "", "undo-when"):
+                    Node("span", "goes in " if len(jobs) == 1 else "go in ")
+                    time_node(until, clock.now(), show="countdown")
             label = f"Undo the approval of {what}"
             button("Undo", "small", "undo", aria_label=label).on_press(self._undo, single=True)
 

@@ -10,16 +10,16 @@ from nicegui import PageArguments, ui
 from engine import clock
 from engine.approvals.inbox import INBOX_PAGE
 from engine.approvals.revisions import Revised
-from engine.errors import JobRunnerError
 from engine.views import JobView, Page
 from models.states import Move
 from ui.components.bulk import BulkBar
-from ui.components.inbox_item import ItemView, Shown, is_other, read_item, why_not_approve
+from ui.components.decisions import approve_shown, ask_reject, reject_shown
+from ui.components.inbox_item import ItemView
 from ui.components.inbox_list import PATH, InboxList
 from ui.components.keys import KeysHelp
-from ui.components.moves import ask_reason
 from ui.components.node import Node, icon_button
 from ui.components.revise import open_revise
+from ui.components.shown_item import Shown, is_other, read_item, why_not_approve
 from ui.components.toasts import say
 from ui.components.undo import UndoBar
 from ui.layout import Shell, StillView
@@ -200,36 +200,18 @@ class ApprovalsPage(StillView):
         if why_not := why_not_approve(shown, self._shell.actor.name):
             say(why_not, is_good=False)
             return
-        job = shown.item.job
-        try:
-            decision = await self._shell.desk.approve(job.id, shown=job.content_hash)
-        except JobRunnerError as error:
-            await self._refused(job, error)
-            return
-        if decision.undo_until:
-            self._undo.add([job], decision.undo_until)
-        elif decision.missing:
-            say(f"{job.name}: approved by you; it still takes {', and '.join(decision.missing)}")
-        else:
-            say(f"{job.name}: approved")
-        await self._go_on()
+        await self._decided(await approve_shown(self._shell, self._undo, shown.item.job))
 
     def on_reject(self) -> None:
         """With the reason, which goes back to whoever made it."""
-        if (shown := self._shown) is None or Move.REJECT not in shown.item.job.allowed:
-            return
-        job = shown.item.job
-        what = f"{job.name}: {job.summary}" if job.summary else job.name
-        ask_reason("Reject job?", [what], "Reject job", partial(self._reject, job))
+        if (shown := self._shown) and Move.REJECT in shown.item.job.allowed:
+            ask_reject(shown.item.job, partial(self._reject, shown.item.job))
 
     async def _reject(self, job: JobView, reason: str | None) -> None:
-        try:
-            await self._shell.desk.reject(job.id, shown=job.content_hash, comment=reason)
-        except JobRunnerError as error:
-            await self._refused(job, error)
-            return
-        say(f"{job.name}: rejected")
-        await self._go_on()
+        await self._decided(await reject_shown(self._shell, job, reason))
+
+    async def _decided(self, is_done: bool) -> None:
+        await (self._go_on() if is_done else self._refresh())
 
     async def on_edit(self) -> None:
         """Open its form; what comes of it is shown, and is what an approval then holds for."""
@@ -246,10 +228,6 @@ class ApprovalsPage(StillView):
         if self._shown and self._seen and is_other(self._seen, self._shown.item.job):
             self._seen = self._shown.item.job
             self._shell.live.ask_refresh(self._shell)
-
-    async def _refused(self, job: JobView, error: JobRunnerError) -> None:
-        say(f"{job.name}: {error}", is_good=False)
-        await self._refresh()
 
     def _on_ticked(self) -> None:
         self._bulk.show()

@@ -16,7 +16,6 @@ from ui.components.apology import missing
 from ui.components.attempts import Attempts
 from ui.components.changes import Change
 from ui.components.files import Files
-from ui.components.inbox_item import decided
 from ui.components.inbox_list import PATH as INBOX
 from ui.components.job_card import FacetBadge, badge_node, progress_node, show_badge, show_progress, time_node
 from ui.components.media import SHOWN_AS_MEDIA, has_media, show_media
@@ -26,12 +25,15 @@ from ui.components.payload import show_payload
 from ui.components.question import draw_question
 from ui.components.redrawn import Redrawn
 from ui.components.revise import open_revise
+from ui.components.shown_item import decided
 from ui.components.thread import Thread, version_changes
 from ui.layout import Shell, StillView
 from ui.live import Draw
 from ui.present import Action, actions, duration, facet_badge, may, note, status_badge
 from ui.reader import Reader
 from ui.theme import MOVES
+
+_TOLD_ABOVE = (Approval.REJECTED, Approval.LAPSED)
 
 
 class JobPage(StillView):
@@ -147,7 +149,7 @@ class JobPage(StillView):
             with _panel("Progress"):
                 self._bar = progress_node("Progress")
                 show_progress(self._bar, job, clock.now())
-        elif said and job.outcome != UNKNOWN:
+        elif said and job.outcome != UNKNOWN and not (job.approval in _TOLD_ABOVE and job.status is Status.CANCELLED):
             with _panel("Why it failed" if job.status is Status.FAILED else "Where it stands"):
                 Node("p", said, "text-block")
 
