@@ -107,6 +107,7 @@ class Job(BaseModel):
     max_attempts: int
     approval: str | None
     approval_reason: str | None = Field(None, description="why it needs approval")
+    trusted_by: int | None = Field(None, description="the rule that approved it by itself")
     version: int = Field(1, description="counts its revisions")
     content_hash: str | None = Field(None, description="stands for what it would do; an approval holds for just that")
     undo_until: datetime | None = Field(

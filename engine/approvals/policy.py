@@ -5,10 +5,8 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
-
-from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.expressions import F
 
 from engine import clock
 from engine.approvals.terms import ASKED, Need, Terms
@@ -95,10 +93,6 @@ class Policy:
             return Verdict(terms, trusting)
         return Verdict(terms)
 
-    async def used(self, rule_id: int) -> None:
-        """A rule approved a job."""
-        await ApprovalRule.filter(id=rule_id).update(uses=F("uses") + 1, used_at=clock.now())
-
     def changed(self) -> None:
         """Tell everybody that the rules are others now."""
         self._bus.publish(PolicyChanged())
@@ -156,8 +150,13 @@ def _terms(rules: Sequence[ApprovalRule], *, agent: str | None, is_asked: bool) 
     )
 
 
-async def know_domains(_: BaseDBAsyncClient, domains: frozenset[str]) -> None:
-    """Mail to these domains was approved: it is new to them no more."""
+async def forget_domains(domains: frozenset[str], since: datetime) -> None:
+    """What was approved since then does not go there after all: a domain that it made known is new again."""
+    await KnownDomain.filter(name__in=sorted(domains), known_at__gte=since).delete()
+
+
+async def know_domains(domains: frozenset[str]) -> None:
+    """Something that goes to these domains was approved: they are new no more."""
     now = clock.now()
     await KnownDomain.bulk_create(
         [KnownDomain(name=name, known_at=now) for name in sorted(domains)], ignore_conflicts=True

@@ -10,7 +10,7 @@ from tortoise.expressions import F
 
 from engine import clock
 from engine.actors import Actor
-from engine.approvals.policy import know_domains
+from engine.approvals.policy import forget_domains, know_domains
 from engine.approvals.terms import Approver, Terms
 from engine.audit import Audit, deed
 from engine.errors import FieldError, InvalidInput, MoveNotAllowed, NotFound, OwnWork, Superseded
@@ -86,12 +86,13 @@ class Reviews:
         await _note(job, actor.name, ReviewKind.APPROVED, comment, approved, groups=actor.groups)
         undo_until = None if missing else self._undo_until(job)
         after = {"content_hash": approved, "version": job.version, "missing": missing, "comment": comment}
+        after |= {"approval": Approval.PENDING if missing else Approval.APPROVED}
         await self._audit.append(writer, [_deed(actor, "job.approve", job, after)])
         if not missing:
             due = {"due_at": max(undo_until, job.due_at or undo_until)} if undo_until else {}
             hashes = {"content_hash": approved, "approved_hash": approved}
             await Job.filter(id=job.id).update(approval=Approval.APPROVED, undo_until=undo_until, **hashes, **due)
-            await know_domains(writer, self._audience(job).domains)
+            await know_domains(audience_of(self._registry, job).domains)
         return Decision(tuple(missing), undo_until)
 
     @shielded
@@ -111,7 +112,8 @@ class Reviews:
                 status=Status.CANCELLED, approval=Approval.REJECTED, finished_at=clock.now(), error=error
             )
             await _note(job, actor.name, ReviewKind.REJECTED, comment, job.content_hash)
-            after = {"content_hash": job.content_hash, "version": job.version, "comment": comment}
+            after = {"content_hash": job.content_hash, "version": job.version, "reason": comment}
+            after |= {"status": Status.CANCELLED, "approval": Approval.REJECTED}
             await self._audit.append(writer, [_deed(actor, "job.reject", job, after)])
         self._bus.publish(JobChanged(job_id))
 
@@ -130,8 +132,9 @@ class Reviews:
                 raise await _refusal(job_id, Move.UNDO_APPROVAL)
             job = await Job.get(id=job_id)
             await Job.filter(id=job_id).update(undo_until=None, due_at=due_without_undo(job))
+            await forget_approval(self._registry, job)
             await _note(job, actor.name, ReviewKind.UNDONE, None, job.content_hash)
-            after = {"content_hash": job.content_hash, "version": job.version}
+            after = {"content_hash": job.content_hash, "version": job.version, "approval": Approval.PENDING}
             await self._audit.append(writer, [_deed(actor, "job.undo_approval", job, after)])
         self._bus.publish(JobChanged(job_id))
 
@@ -170,14 +173,23 @@ class Reviews:
             return None
         return clock.now() + timedelta(seconds=self._settings.undo_seconds)
 
-    def _audience(self, job: Job) -> Audience:
-        job_type = self._registry.find(job.type)
-        if job_type is None or job_type.is_outside:
-            return NOBODY
-        try:
-            return job_type.audience(job_type.parse(job.payload))
-        except InvalidInput:  # of an earlier version of the type
-            return NOBODY
+
+def audience_of(registry: Registry, job: Job) -> Audience:
+    """Whom a stored job reaches; nobody, where its type is gone or is another one by now."""
+    job_type = registry.find(job.type)
+    if job_type is None or job_type.is_outside:
+        return NOBODY
+    try:
+        return job_type.audience(job_type.parse(job.payload))
+    except InvalidInput:
+        return NOBODY
+
+
+async def forget_approval(registry: Registry, job: Job) -> None:
+    """What the approval of this job made known is not known any more."""
+    last = await Review.filter(job_id=job.id, kind=ReviewKind.APPROVED).order_by("-id").first()
+    if last:
+        await forget_domains(audience_of(registry, job).domains, last.at)
 
 
 async def _refusal(job_id: int, move: Move) -> Exception:

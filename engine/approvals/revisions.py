@@ -7,7 +7,7 @@ from typing import Any
 from engine import clock
 from engine.actors import Actor
 from engine.approvals.policy import Policy
-from engine.approvals.reviews import due_without_undo
+from engine.approvals.reviews import due_without_undo, forget_approval
 from engine.approvals.terms import Terms, joined
 from engine.audit import Audit, deed
 from engine.errors import InvalidInput, MoveNotAllowed, NotFound, Superseded
@@ -95,6 +95,8 @@ class Revisions:
         }
         async with transaction() as writer:
             await self._put(before, changes)
+            if before.approval == Approval.APPROVED:
+                await forget_approval(self._registry, before)
             await _keep_versions(before, actor, changes, now)
             await Review.create(
                 job_id=job_id,

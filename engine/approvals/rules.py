@@ -2,13 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from engine import clock
 from engine.approvals.policy import Policy
+from engine.approvals.reviews import audience_of
 from engine.errors import FieldError, InvalidInput, NotFound
 from engine.faults import shown
 from engine.jobs import Registry
@@ -16,6 +17,7 @@ from models.approval import ApprovalRule, Creators, Review, ReviewKind, RuleKind
 from models.channel import Channel
 from models.content import channels_in
 from models.job import Job
+from models.states import Approval
 
 MAX_RULES = 200
 MAX_LIST = 100
@@ -28,6 +30,7 @@ EVIDENCE_JOBS = 10
 
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?")
 _ONLY_ASKING = "are for rules that ask for approval"
+_Streak = tuple[str, str, tuple[str, ...]]
 _LISTS = ("types", "names", "channels", "domains", "outside_domains")
 
 
@@ -123,27 +126,50 @@ class Rules:
         return _view(row)
 
     async def suggestions(self) -> list[Suggestion]:
-        """Trust rules for what was always approved as it was: by creator, type and channels.
+        """Trust rules for what was always approved as it was: by agent, type and channels.
 
-        One rejection or revision is enough against it, and what a rule trusts already is not suggested.
+        A job counts once, and only as it stands now. One rejection or revision is enough against it, and what a rule
+        trusts already is not suggested. A suggestion reaches no further than what was approved.
         """
-        since = clock.now() - LOOK_BACK
         kinds = [ReviewKind.APPROVED, ReviewKind.REJECTED, ReviewKind.REVISED]
-        reviews = await Review.filter(kind__in=kinds, at__gte=since).order_by("-id").limit(LOOK_AT)
+        recent = Review.filter(kind__in=kinds, at__gte=clock.now() - LOOK_BACK).order_by("-id").limit(LOOK_AT)
+        reviews = await recent
         jobs = {job.id: job for job in await _of_agents({review.job_id for review in reviews})}
-        streaks: dict[tuple[str, str, tuple[str, ...]], list[Review]] = defaultdict(list)
-        spoilt = set()
+        streaks: dict[_Streak, dict[int, Review]] = defaultdict(dict)
+        spoilt: set[_Streak] = set()
         for review in reviews:
             if not (job := jobs.get(review.job_id)):
                 continue
-            key = (job.type, str((job.approval_terms or {})["agent"]), tuple(sorted(channels_in(job.payload))))
-            if review.kind is ReviewKind.APPROVED:
-                streaks[key].append(review)
-            else:
-                spoilt.add(key)
-        found = [_suggestion(key, made) for key, made in streaks.items() if key not in spoilt]
+            streak = (job.type, str((job.approval_terms or {})["agent"]), tuple(sorted(channels_in(job.payload))))
+            if review.kind is not ReviewKind.APPROVED:
+                spoilt.add(streak)
+            elif job.approval == Approval.APPROVED:  # neither undone nor voided since
+                streaks[streak].setdefault(job.id, review)
+        found = [
+            self._suggestion(streak, made, [jobs[job_id] for job_id in made])
+            for streak, made in streaks.items()
+            if streak not in spoilt and len(made) >= SUGGEST_AFTER
+        ]
         trusted = [rule for rule in self._policy.rules if rule.kind is RuleKind.TRUST]
-        return [each for each in found if each.approved >= SUGGEST_AFTER and not _is_covered(each.rule, trusted)]
+        return [each for each in found if not _is_covered(each.rule, trusted)]
+
+    def _suggestion(self, streak: _Streak, made: Mapping[int, Review], jobs: Sequence[Job]) -> Suggestion:
+        job_type, agent, channels = streak
+        audiences = [audience_of(self._registry, job) for job in jobs]
+        shown = tuple(list(made)[:EVIDENCE_JOBS])
+        where = f" to {', '.join(channels)}" if channels else ""
+        rule = NewRule(
+            kind=RuleKind.TRUST,
+            title=f"{job_type} by {agent}{where}"[:MAX_TITLE],
+            types=(job_type,),
+            creators=Creators.AGENTS,
+            names=(agent,),
+            channels=channels,
+            domains=tuple(sorted(frozenset[str]().union(*(each.domains for each in audiences))))[:MAX_LIST],
+            max_recipients=max((each.recipients for each in audiences), default=0) or None,
+            evidence={"approved": len(made), "jobs": list(shown)},
+        )
+        return Suggestion(rule, len(made), min(review.at for review in made.values()), shown)
 
     async def _tell(self) -> None:
         await self._policy.load()
@@ -200,6 +226,10 @@ def _faults(new: NewRule) -> list[FieldError]:
     for name in _LISTS:
         if len(getattr(new, name)) > MAX_LIST:
             faults.append(FieldError(name, f"{name} must have at most {MAX_LIST} entries"))
+    if odd := [each for each in new.names if len(each) > MAX_TITLE or not each.isprintable()]:
+        faults.append(
+            FieldError("names", f"names must have at most {MAX_TITLE} printable characters, not {shown(odd[0])}")
+        )
     for name in ("domains", "outside_domains"):
         bad = [each for each in getattr(new, name) if not _DOMAIN.fullmatch(each)]
         faults += [FieldError(name, f"{name} must be domains, as example.org, not {shown(each)}") for each in bad]
@@ -212,10 +242,13 @@ def _number_faults(new: NewRule) -> list[FieldError]:
         value = getattr(new, name)
         if value is not None and not 0 <= value <= 100_000:
             faults.append(FieldError(name, f"{name} must be 0 to 100,000, not {value}"))
+    if None not in (new.min_recipients, new.max_recipients) and (new.min_recipients or 0) > (new.max_recipients or 0):
+        rule = f"max_recipients must be at least min_recipients, {new.min_recipients}, not {new.max_recipients}"
+        faults.append(FieldError("max_recipients", rule))
     if not 1 <= new.approvers <= MAX_APPROVERS:
         faults.append(FieldError("approvers", f"approvers must be 1 to {MAX_APPROVERS}, not {new.approvers}"))
-    if new.approver_group and len(new.approver_group) > 64:
-        faults.append(FieldError("approver_group", "approver_group must have at most 64 characters"))
+    if new.approver_group and (len(new.approver_group) > 64 or not new.approver_group.isprintable()):
+        faults.append(FieldError("approver_group", "approver_group must have at most 64 printable characters"))
     return faults
 
 
@@ -240,24 +273,8 @@ def _trust_faults(new: NewRule) -> list[FieldError]:
 
 
 async def _of_agents(ids: set[int]) -> list[Job]:
-    rows = await Job.filter(id__in=sorted(ids)).only("id", "type", "payload", "approval_terms")
+    rows = await Job.filter(id__in=sorted(ids)).only("id", "type", "payload", "approval", "approval_terms")
     return [row for row in rows if (row.approval_terms or {}).get("agent")]
-
-
-def _suggestion(key: tuple[str, str, tuple[str, ...]], made: Sequence[Review]) -> Suggestion:
-    job_type, creator, channels = key
-    where = f" to {', '.join(channels)}" if channels else ""
-    jobs = [review.job_id for review in made[:EVIDENCE_JOBS]]
-    rule = NewRule(
-        kind=RuleKind.TRUST,
-        title=f"{job_type} by {creator}{where}"[:MAX_TITLE],
-        types=(job_type,),
-        creators=Creators.AGENTS,
-        names=(creator,),
-        channels=channels,
-        evidence={"approved": len(made), "jobs": jobs},
-    )
-    return Suggestion(rule, len(made), made[-1].at, tuple(jobs))
 
 
 def _is_covered(wanted: NewRule, trusted: Sequence[ApprovalRule]) -> bool:
@@ -265,6 +282,8 @@ def _is_covered(wanted: NewRule, trusted: Sequence[ApprovalRule]) -> bool:
         set(wanted.types) <= set(rule.types)
         and set(wanted.names) <= set(rule.names)
         and (not rule.channels or set(wanted.channels) <= set(rule.channels))
+        and (not rule.domains or set(wanted.domains) <= set(rule.domains))
+        and (rule.max_recipients is None or (wanted.max_recipients or 0) <= rule.max_recipients)
         for rule in trusted
     )
 

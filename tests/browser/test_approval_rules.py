@@ -13,7 +13,7 @@ from engine.approvals.rules import NewRule
 from models.approval import Creators, RuleKind
 from tests.browser.pages import DESKTOP, Browsing, choose, new_profile, says, toast
 from tests.support.server import JobRunner
-from ui.components.approval_rules import headline, scope, terms
+from ui.components.rule_words import headline, scope, terms
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
@@ -135,7 +135,7 @@ def test_trust_is_given_from_a_suggestion_and_shows_its_use(page: Page, runner: 
     expect(dialog).to_have_count(0)
     suggestion.get_by_role("button", name="Trust these").click()
     question = page.get_by_role("dialog", name="Trust EMAIL_SEND by writer?")
-    expect(question).to_contain_text("Nothing limits whom they reach")
+    expect(question).to_contain_text("EMAIL_SEND by writer to example.org, up to 1 recipient.")
     question.get_by_role("button", name="Trust these").click()
     expect(suggestion).to_have_count(0)
     trusted = row(page, "EMAIL_SEND by writer")

@@ -224,3 +224,16 @@ async def test_what_asks_for_approval_itself_is_never_trusted(atlas: Atlas) -> N
     await atlas.rules.add(NewRule("trust", "Writer's", types=("EMAIL_SEND",), names=("writer",)), "boss")
     asked = await submitted(atlas, "EMAIL_SEND", MAIL, agent="writer", requires_approval=True)
     assert (await atlas.queries.job(asked)).approval == "pending"
+
+
+async def test_an_undone_approval_makes_no_domain_known(atlas: Atlas) -> None:
+    await atlas.rules.add(NewRule("require", "A new domain", types=("EMAIL_SEND",), new_domains=True), "test")
+    first = await submitted(atlas, "EMAIL_SEND", MAIL)
+    assert (await atlas.queries.job(first)).approval_reason == "A new domain"
+    await atlas.reviews.approve(ADA, first)
+    await atlas.reviews.undo(ADA, first)
+    assert (await atlas.queries.job(await submitted(atlas, "EMAIL_SEND", MAIL))).approval == "pending"
+    await atlas.reviews.approve(ADA, first)
+    assert (await atlas.queries.job(await submitted(atlas, "EMAIL_SEND", MAIL))).approval is None
+    await atlas.revisions.revise(BOB, first, {**MAIL, "subject": "Others"})
+    assert (await atlas.queries.job(await submitted(atlas, "EMAIL_SEND", MAIL))).approval == "pending"

@@ -59,7 +59,10 @@ async def faults_of(atlas: Atlas, new: NewRule) -> dict[str, str]:
         ({"max_recipients": 100_001}, "max_recipients", "max_recipients must be 0 to 100,000, not 100001"),
         ({"approvers": 0}, "approvers", "approvers must be 1 to 20, not 0"),
         ({"approvers": 21}, "approvers", "approvers must be 1 to 20, not 21"),
-        ({"approver_group": "x" * 65}, "approver_group", "approver_group must have at most 64 characters"),
+        ({"approver_group": "x" * 65}, "approver_group", "approver_group must have at most 64 printable characters"),
+        ({"approver_group": "a\nb"}, "approver_group", "approver_group must have at most 64 printable characters"),
+        ({"names": ("a\nb",)}, "names", "names must have at most 200 printable characters, not"),
+        ({"min_recipients": 5, "max_recipients": 3}, "max_recipients", "must be at least min_recipients, 5, not 3"),
     ],
 )
 async def test_a_rule_that_cannot_be_is_refused_at_its_field(
@@ -206,6 +209,29 @@ async def test_five_approvals_as_they_were_suggest_trust_with_the_evidence(atlas
         *(("EMAIL_SEND",), ("writer",)),
     )
     assert rule.evidence == {"approved": 5, "jobs": list(reversed(jobs))}
+
+
+async def test_one_job_that_was_approved_again_and_again_earns_no_trust(atlas: Atlas) -> None:
+    job_id = await held(atlas)
+    await atlas.commands.pause(job_id)
+    for _ in range(6):
+        await atlas.reviews.approve(ADA, job_id)
+        await atlas.reviews.undo(ADA, job_id)
+    await atlas.reviews.approve(ADA, job_id)
+    assert await suggested(atlas) == {}
+
+
+async def test_a_suggestion_reaches_no_further_than_what_was_approved(atlas: Atlas) -> None:
+    await approved(atlas, 4)
+    await approved(atlas, 1, cc=["cy@example.net"])
+    (suggestion,) = await atlas.rules.suggestions()
+    assert suggestion.rule.domains == ("example.net", "example.org")
+    assert suggestion.rule.max_recipients == 2
+    await atlas.rules.add(suggestion.rule, "ada")
+    within = await atlas.commands.submit("EMAIL_SEND", MAIL, agent="writer")
+    beyond = await atlas.commands.submit("EMAIL_SEND", {**MAIL, "to": ["eve@elsewhere.net"]}, agent="writer")
+    assert (await atlas.queries.job(within.id)).trusted_by is not None
+    assert (await atlas.queries.job(beyond.id)).approval == "pending"
 
 
 async def test_posts_are_suggested_by_the_channels_that_they_went_to(atlas: Atlas) -> None:

@@ -64,7 +64,12 @@ async def test_a_post_is_as_long_as_each_channel_counts_and_says_where_it_does_n
     link = "https://example.org/" + "a" * 60
     limits = {"characters": 500, "characters_per_link": 23}
     async with running(settings) as atlas:
-        about: dict[str, Any] = {"kind": "mastodon", "url": "https://m.example", "limits": limits, "account": "@us@m.example"}
+        about: dict[str, Any] = {
+            "kind": "mastodon",
+            "url": "https://m.example",
+            "limits": limits,
+            "account": "@us@m.example",
+        }
         await Channel.create(name="masto", created_at=clock.now(), **about)
         payload = {
             "text": f"Look: {link}",
