@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,7 +112,8 @@ def _an_empty_database(kind: str, request: pytest.FixtureRequest) -> Iterator[st
     folder = request.getfixturevalue("tmp_path_factory").mktemp("empty")
     with new_database(kind, request) as url:
         url = url or f"sqlite://{folder / 'empty.db'}"
-        asyncio.run(_make(url))
+        with ThreadPoolExecutor(1) as aside:  # in a browser test, this thread has a running event loop
+            aside.submit(asyncio.run, _make(url)).result()
         yield url
 
 
@@ -184,26 +186,44 @@ def runner(kind: str, shelf: Shelf, request: pytest.FixtureRequest) -> JobRunner
 @contextmanager
 def _a_runner(kind: str, request: pytest.FixtureRequest) -> Iterator[JobRunner]:
     folder = request.getfixturevalue("tmp_path_factory").mktemp("runner") / "data"
-    with new_database(kind, request) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as running:
+    with new_database(kind, request, folder) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as running:
         yield running
 
 
 @pytest.fixture
-def own_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """What DATABASE_URL says for the test's own Job Runner."""
+def own_database(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """What DATABASE_URL says for the test's own Job Runner, whose data folder is `data`; every table is there."""
+    with new_database(kind, request, tmp_path / "data") as url:
+        yield url
+
+
+@pytest.fixture
+def bare_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """As `own_database`, but Job Runner is the first to come: there is no file, or no table."""
     with new_database(kind, request) as url:
         yield url
 
 
 @contextmanager
-def new_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """What DATABASE_URL may say for a Job Runner: nothing for SQLite, a database without a table for PostgreSQL."""
+def new_database(kind: str, request: pytest.FixtureRequest, folder: Path | None = None) -> Iterator[str]:
+    """What DATABASE_URL may say for a Job Runner: nothing for SQLite, a new database for PostgreSQL.
+
+    Whoever starts with this data folder finds every table, and no row; without a folder, Job Runner is the first
+    to come: there is no file, or no table.
+    """
+    template = None
+    if folder:
+        empty = request.getfixturevalue("empty_database")
+        template = empty.rpartition("/")[2]
+        if kind == SQLITE:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(empty.removeprefix("sqlite://"), folder / "job-runner.db")
     if kind == SQLITE:
         yield ""
         return
     server, name = request.getfixturevalue("postgres"), f"test_{uuid.uuid4().hex}"
     try:
-        yield server.create(name)
+        yield server.create(name, template=template)
     finally:
         server.drop(name)
 

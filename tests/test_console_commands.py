@@ -6,11 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.command import command
 from tests.support.other_program import ask
 from tests.support.server import JobRunner
 from tests.test_main import assert_one_line, start
 
 
+@pytest.mark.either
 def test_a_token_is_made_beside_a_running_job_runner_and_recorded(tmp_path: Path, own_database: str) -> None:
     with JobRunner(tmp_path / "data", DATABASE_URL=own_database) as runner:
         where = {"DATA_DIR": runner.data_dir, "DATABASE_URL": own_database}
@@ -39,7 +41,7 @@ def test_a_token_is_made_beside_a_running_job_runner_and_recorded(tmp_path: Path
     ],
 )
 def test_a_token_that_cannot_be_made_is_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
-    assert_one_line(start(*arguments, DATA_DIR=tmp_path), told)
+    assert_one_line(command(*arguments, DATA_DIR=tmp_path), told)
 
 
 def test_a_log_that_was_changed_is_told_with_the_place(tmp_path: Path, own_database: str) -> None:
@@ -47,7 +49,7 @@ def test_a_log_that_was_changed_is_told_with_the_place(tmp_path: Path, own_datab
         where = {"DATA_DIR": runner.data_dir, "DATABASE_URL": own_database}
         for _ in range(3):
             runner.submit("TEST_NOOP", requires_approval=True)
-        whole = start("audit", "verify", **where)
+        whole = command("audit", "verify", **where)
         assert whole.stdout.startswith("The audit log is as it was written: 3 entries, the last one sealed "), whole
         ask(runner.database_url, "UPDATE audit_entry SET actor = 'somebody else' WHERE id = 2")
         assert_one_line(start("audit", "verify", **where), "the audit log is not as it was written: entry 2 ")

@@ -18,6 +18,7 @@ from engine.jobs.base import Context, EffectKind
 from engine.vault import Vault
 from models.sqlite import read_only
 from models.states import Status
+from tests.support.command import command
 from tests.support.engine import running, scripted, settings_in, until_status
 from tests.support.migration import (
     LONG_AGO,
@@ -31,7 +32,7 @@ from tests.support.migration import (
     make_source,
     new_target,
 )
-from tests.support.other_program import OtherProgram
+from tests.support.other_program import OtherProgram, connected
 from tests.support.postgres import Postgres
 from tests.support.server import ROOT, JobRunner, environment, free_port
 from tests.test_backup_command import run
@@ -40,32 +41,54 @@ from tests.test_main import assert_one_line
 pytestmark = pytest.mark.postgres
 
 MANY = 20_000
+BROKEN_OFF = 6_000
 MEGABYTE = 1024 * 1024
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A data folder's database, with rows in every table."""
-    file = tmp_path / "data" / "job-runner.db"
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with rows in every table, which is copied."""
+    file = tmp_path_factory.mktemp("filled") / "job-runner.db"
     asyncio.run(make_source(file))
     return file
 
 
 @pytest.fixture
-def target(postgres: Postgres) -> Iterator[str]:
+def source(filled: Path, tmp_path: Path) -> Path:
+    """A data folder's database, with rows in every table."""
+    return copy_of(filled, tmp_path / "data" / "job-runner.db")
+
+
+@pytest.fixture
+def bare_target(postgres: Postgres) -> Iterator[str]:
     """A PostgreSQL database without a table."""
     with new_target(postgres) as url:
         yield url
 
 
+@pytest.fixture
+def target(postgres: Postgres, empty_database: str) -> Iterator[str]:
+    """A PostgreSQL database with every table, and no row."""
+    with new_target(postgres, empty_database) as url:
+        yield url
+
+
 def migrate(source: Path, target: str) -> subprocess.CompletedProcess[str]:
     """`python main.py migrate-database` until it ends."""
-    return run("migrate-database", f"sqlite://{source}", target, DATA_DIR=source.parent)
+    return command("migrate-database", f"sqlite://{source}", target, DATA_DIR=source.parent)
 
 
 def migrated(source: Path, target: str) -> str:
     """The line that a migration which succeeds prints."""
-    done = migrate(source, target)
+    return line_of(migrate(source, target))
+
+
+def migrated_by_a_process(source: Path, target: str) -> str:
+    """As `migrated`, by a process of its own."""
+    return line_of(run("migrate-database", f"sqlite://{source}", target, DATA_DIR=source.parent))
+
+
+def line_of(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     return line
@@ -73,9 +96,9 @@ def migrated(source: Path, target: str) -> str:
 
 def started(source: Path, target: str) -> subprocess.Popen[bytes]:
     """A migration under way; whoever starts it waits for it."""
-    command = [sys.executable, "main.py", "migrate-database", f"sqlite://{source}", target]
+    words = [sys.executable, "main.py", "migrate-database", f"sqlite://{source}", target]
     env = environment({"DATA_DIR": source.parent})
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(words, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def refused(source: Path, target: str, *words: str) -> None:
@@ -88,17 +111,17 @@ def refused(source: Path, target: str, *words: str) -> None:
 # -- to the end ----------------------------------------------------------------------------------------------
 
 
-def test_jobs_are_there_with_their_ids_after_the_move_and_work_goes_on(tmp_path: Path, target: str) -> None:
+def test_jobs_are_there_with_their_ids_after_the_move_and_work_goes_on(tmp_path: Path, bare_target: str) -> None:
     folder = tmp_path / "data"
     with JobRunner(folder, POLL_SECONDS=0.1) as runner:
         runner.until(done := runner.submit("TEST_NOOP"), "completed")
         paused = runner.submit("TEST_NOOP", run_at=(clock.now() + timedelta(days=1)).isoformat())
         runner.http.post(f"/api/v1/jobs/{paused}/pause").raise_for_status()
         before = [runner.job(done), runner.job(paused)]
-    told = migrated(folder / "job-runner.db", target)
+    told = migrated_by_a_process(folder / "job-runner.db", bare_target)
     assert "(job 2, attempt 1" in told
-    assert f"Next: set JOB_RUNNER_DATABASE_URL to {target}" in told
-    with JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=target) as runner:
+    assert f"Next: set JOB_RUNNER_DATABASE_URL to {bare_target}" in told
+    with JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=bare_target) as runner:
         assert [runner.job(done), runner.job(paused)] == before
         new = runner.submit("TEST_NOOP")
         assert new == paused + 1
@@ -149,25 +172,25 @@ def test_credentials_that_the_secret_key_does_not_open_are_warned_about(source: 
 
 @pytest.mark.parametrize("moment", ["COPY", 'SELECT "id", "type"'], ids=["copying", "comparing"])
 def test_killed_on_the_way_it_leaves_nothing_and_the_next_run_ends_right(
-    source: Path, target: str, moment: str
+    source: Path, bare_target: str, moment: str
 ) -> None:
-    add_jobs(source, MANY)
-    process = started(source, target)
-    until_doing(target, moment, process)
+    add_jobs(source, BROKEN_OFF)
+    process = started(source, bare_target)
+    until_doing(bare_target, moment, process)
     process.send_signal(signal.SIGKILL)
     assert process.wait(timeout=10) == -signal.SIGKILL
-    assert jobs_in(target) == 0
-    assert migrated(source, target).startswith(f"Copied {2 * MANY + 42:,} rows")
-    assert asyncio.run(contents(target)) == asyncio.run(contents(f"sqlite://{source}"))
+    assert jobs_in(bare_target) == 0
+    assert migrated_by_a_process(source, bare_target).startswith(f"Copied {2 * BROKEN_OFF + 42:,} rows")
+    assert asyncio.run(contents(bare_target)) == asyncio.run(contents(f"sqlite://{source}"))
 
 
 def until_doing(target: str, moment: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until the migration's connection works at such a statement."""
     doing = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    for _ in range(3000):
-        if any(query.startswith(moment) for (query,) in asyncio.run(OtherProgram(target).run(doing))):
-            return
-        assert process.poll() is None
+    with connected(target) as watching:
+        while process.poll() is None:
+            if any(query.startswith(moment) for (query,) in watching.execute(doing).fetchall()):
+                return
     raise AssertionError(f"the migration never came to {moment}")
 
 
@@ -251,7 +274,7 @@ def test_a_target_on_which_an_engine_was_started_is_not_empty(source: Path, targ
 def test_urls_that_do_not_fit_are_one_line_with_what_is_accepted(
     tmp_path: Path, source_url: str, target_url: str, words: str
 ) -> None:
-    assert_one_line(run("migrate-database", source_url, target_url, DATA_DIR=tmp_path), words)
+    assert_one_line(command("migrate-database", source_url, target_url, DATA_DIR=tmp_path), words)
 
 
 def test_a_command_without_both_databases_is_one_line_with_the_usage(tmp_path: Path) -> None:
@@ -259,7 +282,7 @@ def test_a_command_without_both_databases_is_one_line_with_the_usage(tmp_path: P
 
 
 def test_a_backup_is_no_source(source: Path, target: str, tmp_path: Path) -> None:
-    assert run("backup", tmp_path / "backup.db", DATA_DIR=source.parent).returncode == 0
+    assert command("backup", tmp_path / "backup.db", DATA_DIR=source.parent).returncode == 0
     refused(tmp_path / "backup.db", target, f"{tmp_path}/backup.db is a backup: put it in place by")
 
 

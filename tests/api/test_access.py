@@ -27,7 +27,7 @@ def public(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.
     """One that asks for sign-in, with a person of each role, whose name it is."""
     folder = tmp_path_factory.mktemp("public") / "data"
     settings = {"HOST": "0.0.0.0", "ADMIN_PASSWORD": PASSWORD, "POLL_SECONDS": 60}
-    with new_database(kind, request) as url, JobRunner(folder, DATABASE_URL=url, **settings) as running:
+    with new_database(kind, request, folder) as url, JobRunner(folder, DATABASE_URL=url, **settings) as running:
         with signed_in(running, "admin") as admin:
             for role in ROLES[:-1]:
                 answer = admin.post("/api/v1/people", json={"name": role, "role": role, "password": PASSWORD})

@@ -35,6 +35,7 @@ def test_a_defined_type_is_listed_with_its_schema_and_takes_jobs_at_once(runner:
     assert job["waiting_for"] == "Waits for an agent that does Translate a text: none is online"
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("payload", "field", "message"),
     [
@@ -55,6 +56,7 @@ def test_a_payload_that_breaks_the_schema_is_refused_by_field(
     assert [(fault["field"], fault["message"][: len(message)]) for fault in problem["errors"]] == [(field, message)]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("change", "field", "rule"),
     [
@@ -89,6 +91,7 @@ def test_a_definition_that_breaks_a_rule_is_refused(
     assert rule in problem["errors"][0]["message"]
 
 
+@pytest.mark.either
 def test_a_pattern_that_never_ends_is_given_up(runner: JobRunner) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a|aa|a?)+$"}}}
     key = define(runner, payload_schema=schema)
@@ -97,6 +100,7 @@ def test_a_pattern_that_never_ends_is_given_up(runner: JobRunner) -> None:
     assert any(words in problem["detail"] for words in ("takes too long", "must match"))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("schema", "payload", "told"),
     [

@@ -12,6 +12,7 @@ from engine.views import FeedPost
 from tests.conftest import new_database
 from tests.support.server import JobRunner
 
+pytestmark = pytest.mark.either
 NASTY = 'Look: <script>alert("x")</script> & "quotes" ]]> \x00\x0b\ufffe 👩‍👩‍👧 https://example.org/?a=1&b="2"><img>'
 
 
@@ -76,7 +77,7 @@ def test_any_text_makes_a_valid_feed(text: str) -> None:
 def server(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[JobRunner]:
     """One whose feed has one post, with an image."""
     folder = tmp_path_factory.mktemp("feed") / "data"
-    with new_database(kind, request) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as running:
+    with new_database(kind, request, folder) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as running:
         image = {"data": "iVBORw0KGgoAAAAA", "alt": "A chart"}
         job_id = running.submit(
             "SOCIAL_POST", {"text": NASTY.partition("\x00")[0], "channels": ["feed"], "images": [image]}

@@ -17,13 +17,15 @@ from models.postgres import Unreachable
 from tests.conftest import new_database
 from tests.support.server import ROOT, WEBSOCKET, JobRunner, environment
 
+pytestmark = pytest.mark.either
+
 
 @pytest.fixture(scope="module")
 def public(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[JobRunner]:
     """One that listens on every address, with an administrator."""
     folder = tmp_path_factory.mktemp("public") / "data"
     with (
-        new_database(kind, request) as url,
+        new_database(kind, request, folder) as url,
         JobRunner(folder, HOST="0.0.0.0", ADMIN_PASSWORD="correct horse", DATABASE_URL=url) as running,
     ):
         yield running

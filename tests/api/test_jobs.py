@@ -76,6 +76,7 @@ def test_the_same_key_with_another_body_is_a_conflict(runner: JobRunner) -> None
     assert key in problem["detail"]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("more", "field", "says"),
     [
@@ -110,17 +111,20 @@ def test_bad_input_is_answered_with_422_and_a_sentence_a_field(
     assert error["message"] in problem["detail"]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b'{"type": }', b"\xff\xfe"], ids=lambda body: repr(body[:10]))
 def test_a_body_that_is_no_json_is_answered_with_422(runner: JobRunner, body: bytes) -> None:
     answer = runner.http.post("/api/v1/jobs", content=body, headers={"Content-Type": "application/json"})
     assert assert_problem(answer, 422)["errors"]
 
 
+@pytest.mark.either
 def test_json_that_is_nested_without_end_is_refused(runner: JobRunner) -> None:
     answer = runner.http.post("/api/v1/jobs", content=b"[" * 100_000, headers={"Content-Type": "application/json"})
     assert_problem(answer, 400)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("body", [[], "text", 7, None, True])
 def test_json_that_is_no_object_is_answered_with_422(runner: JobRunner, body: Any) -> None:
     assert_problem(runner.http.post("/api/v1/jobs", json=body), 422)
@@ -166,6 +170,7 @@ def test_a_file_that_a_job_made_can_be_fetched_as_a_download(runner: JobRunner) 
     assert answer.headers["content-disposition"] == 'attachment; filename="result.txt"'
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "name",
     [

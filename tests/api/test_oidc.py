@@ -47,7 +47,7 @@ def runner(
         "OIDC_CLIENT_SECRET": server.client_secret,
         "OIDC_ROLE": "operator",
     }
-    with new_database(kind, request) as url, JobRunner(folder, DATABASE_URL=url, **settings) as running:
+    with new_database(kind, request, folder) as url, JobRunner(folder, DATABASE_URL=url, **settings) as running:
         yield running
 
 

@@ -26,7 +26,7 @@ ENDLESS = "/api/v1/events"  # a stream, which has tests of its own
 def asked(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[JobRunner]:
     """One of its own: what is sent removes and pauses whatever there is."""
     folder = tmp_path_factory.mktemp("openapi") / "data"
-    with new_database(kind, request) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as runner:
+    with new_database(kind, request, folder) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as runner:
         runner.submit("TEST_NOOP")
         runner.submit("TEST_NOOP", run_at="2027-01-02T03:04:05Z")
         yield runner

@@ -56,6 +56,7 @@ ROUTES = {
 }
 
 
+@pytest.mark.either
 def test_the_openapi_document_lists_every_call_of_the_contract(runner: JobRunner) -> None:
     document = runner.http.get("/api/openapi.json").json()
     listed = {path: set(item) for path, item in document["paths"].items() if path.startswith("/api/")}
@@ -104,6 +105,7 @@ def test_the_numbers_are_in_the_format_of_prometheus(runner: JobRunner) -> None:
     assert answer.text.endswith("\n")
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/", "/api/v2/jobs", "/api/v1/jobs/1/2/3/4"])
 def test_an_unknown_path_is_a_json_404_that_says_where_to_look(runner: JobRunner, method: str, path: str) -> None:
@@ -111,6 +113,7 @@ def test_an_unknown_path_is_a_json_404_that_says_where_to_look(runner: JobRunner
     assert problem["detail"] == f"there is no {method} {path}; see /api/openapi.json"
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "path", ["/api/v1/jobs", "/api/v1/nothing", "/healthz", "/feed.xml", "/login", "/app", "/static/theme.css", "/x"]
 )
@@ -120,6 +123,7 @@ def test_every_answer_carries_the_security_headers(runner: JobRunner, path: str)
     assert "server" not in headers, "nobody needs to know what it is made of"
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("size", [8 * 1024 * 1024 + 1, 10 * 1024 * 1024])
 def test_a_body_over_the_limit_is_refused_by_its_length(runner: JobRunner, size: int) -> None:
     answer = runner.raw("POST /api/v1/jobs HTTP/1.1", f"Content-Length: {size}", body=b"")
@@ -127,6 +131,7 @@ def test_a_body_over_the_limit_is_refused_by_its_length(runner: JobRunner, size:
     assert "The body must have at most 8,388,608 bytes" in answer
 
 
+@pytest.mark.either
 def test_a_body_over_the_limit_is_refused_when_it_comes_in_pieces(runner: JobRunner) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(10):
@@ -135,6 +140,7 @@ def test_a_body_over_the_limit_is_refused_when_it_comes_in_pieces(runner: JobRun
     assert_problem(runner.http.post("/api/v1/jobs", content=pieces()), 413)
 
 
+@pytest.mark.either
 def test_a_body_in_pieces_within_the_limit_is_taken(runner: JobRunner) -> None:
     def pieces() -> Iterator[bytes]:
         yield b'{"type": "TEST_RENDER", '
@@ -144,6 +150,7 @@ def test_a_body_in_pieces_within_the_limit_is_taken(runner: JobRunner) -> None:
     assert answer.status_code == 201, answer.text
 
 
+@pytest.mark.either
 def test_a_body_that_breaks_off_makes_no_job(runner: JobRunner) -> None:
     """The client died before the end: what came may be all of it or not."""
     creator = os.urandom(8).hex()

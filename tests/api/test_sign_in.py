@@ -22,7 +22,7 @@ def public(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.
     """One that listens on every address, with an administrator."""
     folder = tmp_path_factory.mktemp("public") / "data"
     with (
-        new_database(kind, request) as url,
+        new_database(kind, request, folder) as url,
         JobRunner(folder, HOST="0.0.0.0", ADMIN_PASSWORD=PASSWORD, DATABASE_URL=url) as running,
     ):
         yield running

@@ -43,7 +43,7 @@ def server(
     """A Job Runner for the module, with its own data folder."""
     folder = tmp_path_factory.mktemp("runner") / "data"
     with (
-        new_database(kind, request) as url,
+        new_database(kind, request, folder) as url,
         JobRunner(folder, **{"DRAIN_SECONDS": 0, "DATABASE_URL": url, **server_settings}) as started,
     ):
         yield started

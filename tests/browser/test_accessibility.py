@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from tests.browser.pages import DESKTOP, PATHS, PHONE, Browsing, choose, completed, held_job, job, says
@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.either]
 SCHEMES = ("light", "dark")
 LOOKS = [(scheme, size) for scheme in SCHEMES for size in (DESKTOP, PHONE)]
 PHONE_LOOKS = [(scheme, PHONE) for scheme in SCHEMES]
+RUN = "axe.run({resultTypes: ['violations']}).then((found) => found.violations)"
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,7 @@ def full(runner: JobRunner, mail_server: SmtpTestServer, tmp_path: Path) -> Iter
 def check(page: Page, where: str, looks: list[tuple[str, dict[str, int]]] = LOOKS) -> list[str]:
     """What axe finds now, in every look; the page is not loaded anew in between."""
     found = []
+    page.evaluate(AXE_SCRIPT)
     for scheme, size in looks:
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
         page.set_viewport_size({"width": size["width"], "height": size["height"]})
@@ -67,7 +69,7 @@ def check(page: Page, where: str, looks: list[tuple[str, dict[str, int]]] = LOOK
             "dark => document.body.matches('.plain-page') || document.body.classList.contains('body--dark') === dark",
             arg=scheme == "dark",
         )
-        for fault in Axe().run(page).response["violations"]:
+        for fault in page.evaluate(RUN):
             nodes = "; ".join(node["html"][:200] for node in fault["nodes"][:4])
             found.append(f"{where}, {scheme}, {size['width']} px: {fault['id']}: {fault['help']}: {nodes}")
     return found

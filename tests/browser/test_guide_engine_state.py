@@ -32,6 +32,7 @@ def test_a_dead_engine_shows_as_offline_within_15_seconds_and_as_online_when_it_
     expect(banner).to_be_hidden()
 
 
+@pytest.mark.either
 def test_a_page_heals_by_itself_when_the_server_was_started_anew(browsing: Browsing, runner: JobRunner) -> None:
     browsing.expect_fault("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket|Failed to load resource")
     first = runner.submit("TEST_RENDER", {"fail": "broken"})

@@ -45,6 +45,7 @@ def test_a_change_in_one_browser_shows_in_another_in_under_half_a_second(browsin
     assert median(took) < 500
 
 
+@pytest.mark.either
 def test_a_job_created_in_one_browser_appears_in_another(browsing: Browsing, runner: JobRunner) -> None:
     page = browsing.open()
     expect(active(page)).to_contain_text("No jobs yet")
@@ -57,6 +58,7 @@ def test_a_job_created_in_one_browser_appears_in_another(browsing: Browsing, run
     assert median(took) < 0.5
 
 
+@pytest.mark.either
 def test_a_change_does_not_redraw_the_list(page: Page, runner: JobRunner, tmp_path: Path) -> None:
     jobs = [waiting(runner) for _ in range(5)]
     page.goto("/app/jobs")
@@ -75,6 +77,7 @@ def test_a_change_does_not_redraw_the_list(page: Page, runner: JobRunner, tmp_pa
     assert order == sorted(order, reverse=True)
 
 
+@pytest.mark.either
 def test_a_change_does_not_lose_the_scroll_position(page: Page, runner: JobRunner) -> None:
     jobs = [waiting(runner) for _ in range(14)]
     page.goto("/app/jobs")
@@ -96,6 +99,7 @@ def test_a_change_does_not_lose_the_scroll_position(page: Page, runner: JobRunne
     assert abs(now["y"] - top["y"]) < 3, "what one is reading has moved"
 
 
+@pytest.mark.either
 def test_a_change_does_not_close_a_dialog_or_lose_what_is_typed_in_it(browsing: Browsing, runner: JobRunner) -> None:
     job_id = waiting(runner)
     page = browsing.open()
@@ -115,6 +119,7 @@ def test_a_change_does_not_close_a_dialog_or_lose_what_is_typed_in_it(browsing: 
     expect(dialog.get_by_label("Subject")).to_have_value("Half a subject")
 
 
+@pytest.mark.either
 def test_a_missed_change_heals_with_the_refresh_every_ten_seconds(page: Page, runner: JobRunner) -> None:
     job_id = waiting(runner)
     page.goto("/app/jobs")
@@ -125,6 +130,7 @@ def test_a_missed_change_heals_with_the_refresh_every_ten_seconds(page: Page, ru
     print(f"healed after {monotonic() - before:.1f} s")
 
 
+@pytest.mark.either
 def test_progress_moves_in_every_open_browser(browsing: Browsing, runner: JobRunner) -> None:
     pages = [browsing.open(), browsing.open("/app/agents", locale="de-DE")]
     job_id = runner.submit("TEST_RENDER", {"title": "Trailer", "seconds": 6, "steps": 60})
@@ -142,6 +148,7 @@ SECOND_SOCKET = """() => new Promise((done) => {
 })"""
 
 
+@pytest.mark.either
 def test_a_page_whose_former_socket_is_reaped_late_stays_live(page: Page, runner: JobRunner) -> None:
     first = waiting(runner)
     page.goto("/app/jobs")

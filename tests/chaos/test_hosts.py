@@ -32,7 +32,7 @@ PACE: dict[str, Any] = {"POLL_SECONDS": 0.2, "LEASE_SECONDS": LEASE_SECONDS, "DR
 PASSWORD = "correct horse"
 HEAL_SECONDS = 40.0  # until everybody is back
 TAKE_OVER_SECONDS = 15.0  # what is promised of the lead
-FAULTS = rounds(4, 100)
+FAULTS = rounds(3, 100)
 JOBS_PER_FAULT = 12
 LONGEST_FAULT_SECONDS = rounds(3, 12)
 

@@ -20,7 +20,7 @@ from tests.chaos.scale import rounds
 from tests.chaos.watch import read, until
 from tests.support.server import JobRunner
 
-KILLS = rounds(15, 1000)
+KILLS = rounds(8, 1000)
 MOST_KILLS = KILLS + 60  # some kill has to come between a server's taking and the engine's noting it
 JOBS_PER_KILL = 4
 IN_START_UP = 0.4  # the share of kills that come before the process answers

@@ -35,25 +35,31 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @again_and_again
-def test_a_mail_whose_engine_slept_past_its_lease_is_unknown_and_stays_so(
+def test_when_an_engine_slept_past_its_lease_its_mail_is_unknown_and_its_render_completed_by_the_other_only(
     tmp_path: Path, own_database: str, turn: int
 ) -> None:
+    go_on = tmp_path / "go on"
     with (
         SmtpTestServer() as server,
         Sleeper(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as sleeper,
     ):
         server.hold("CONTENT")
-        job_id = sleeper.submit("EMAIL_SEND", MAIL)
+        mail = sleeper.submit("EMAIL_SEND", MAIL)
         server.wait_until(lambda: "CONTENT" in server.held)
+        render = sleeper.submit("TEST_RENDER", {"title": "Trailer", "hold": str(go_on)})
+        until(lambda: read(sleeper, "SELECT id FROM log_line WHERE text = 'Started'"), 10, "the render has begun")
         sleeper.fall_asleep()
         with JobRunner(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as rescuer:
-            until(lambda: rescuer.job(job_id)["status"] == "failed", RESCUE_SECONDS, "the other engine rescues it")
-            job = rescuer.job(job_id)
+            until(lambda: rescuer.job(mail)["status"] == "failed", RESCUE_SECONDS, "the other engine rescues the mail")
+            until(lambda: rescuer.job(render)["attempt"] == 2, RESCUE_SECONDS, "the other engine renders it")
+            go_on.touch()
+            assert rescuer.until(render, "completed")["attempt"] == 2
+            job = rescuer.job(mail)
             assert (job["outcome"], job["attempt"]) == ("unknown", 1)
             all_recorded(rescuer)
             before = rows(rescuer)
             server.release()
-            sleeper.wake(job_id)
+            sleeper.wake(mail, render)
             server.wait_until(lambda: not server.connections)
             assert rows(rescuer) == before
             assert len(server.messages) == 1
@@ -85,25 +91,6 @@ def test_a_mail_that_two_engines_are_about_to_send_goes_out_by_the_one_with_the_
             assert read(rescuer, "SELECT attempt, phase FROM effect") == [(2, "done")]
 
 
-@again_and_again
-def test_a_render_whose_engine_slept_past_its_lease_is_completed_by_the_other_only(
-    tmp_path: Path, own_database: str, turn: int
-) -> None:
-    go_on = tmp_path / "go on"
-    with Sleeper(tmp_path / "data", DATABASE_URL=own_database, **PACE) as sleeper:
-        job_id = sleeper.submit("TEST_RENDER", {"title": "Trailer", "hold": str(go_on)})
-        until(lambda: read(sleeper, "SELECT id FROM log_line WHERE text = 'Started'"), 10, "the render has begun")
-        sleeper.fall_asleep()
-        with JobRunner(tmp_path / "data", DATABASE_URL=own_database, **PACE) as rescuer:
-            until(lambda: rescuer.job(job_id)["attempt"] == 2, RESCUE_SECONDS, "the other engine renders it")
-            go_on.touch()
-            assert rescuer.until(job_id, "completed")["attempt"] == 2
-            all_recorded(rescuer)
-            before = rows(rescuer)
-            sleeper.wake(job_id)
-            assert rows(rescuer) == before
-
-
 def settings_for(server: SmtpTestServer) -> dict[str, Any]:
     """A Job Runner's settings that lead to this mail server."""
     return {"SMTP_HOST": server.host, "SMTP_PORT": server.port, "SMTP_SECURITY": "none"}
@@ -116,13 +103,13 @@ class Sleeper(JobRunner):
         """Stand still, at a moment when the process does not hold the database's one write lock."""
         until(self._asleep, 5, "stopped without the write lock")
 
-    def wake(self, job_id: int) -> None:
-        """Go on, and give the attempt that was lost the time to end."""
+    def wake(self, *jobs: int) -> None:
+        """Go on, and give the attempts that were lost the time to end."""
         kill(self.pid, signal.SIGCONT)
         assert self.http.get("/api/v1/engine").status_code == 200
-        late = f"SELECT id FROM log_line WHERE job_id = {job_id} AND attempt = 1 AND text LIKE '%late%'"
+        late = "SELECT DISTINCT job_id FROM log_line WHERE attempt = 1 AND text LIKE '%late%'"
         with suppress(AssertionError):
-            until(lambda: read(self, late), LATE_SECONDS, "a line that tells of it")
+            until(lambda: {job_id for (job_id,) in read(self, late)} >= {*jobs}, LATE_SECONDS, "lines that tell of it")
 
     def end(self, how: signal.Signals) -> int:
         """End it even if it still stands."""

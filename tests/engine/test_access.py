@@ -57,6 +57,7 @@ async def test_the_administrator_signs_in_with_the_password_only(access: Access)
         assert await access.by_password(name, password) is None
 
 
+@pytest.mark.either
 async def test_a_password_is_kept_as_an_argon2id_hash_only(access: Access) -> None:
     await access.create_administrator(PASSWORD)
     assert (await Person.get(name="admin")).password_hash.startswith("$argon2id$")
@@ -73,12 +74,14 @@ async def test_a_new_password_replaces_the_former_and_ends_its_sessions(access: 
     assert await Person.all().count() == 1
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("length", [0, 7, 1001])
 async def test_a_password_of_the_wrong_length_is_refused(access: Access, length: int) -> None:
     with pytest.raises(InvalidInput, match=f"password must have 8 to 1000 characters, not {length}"):
         await access.create_administrator("x" * length)
 
 
+@pytest.mark.either
 async def test_the_beginning_of_a_password_is_not_the_password(access: Access) -> None:
     await access.create_administrator("x" * 1000)
     assert await access.by_password("admin", "x" * 1000)
@@ -86,6 +89,7 @@ async def test_the_beginning_of_a_password_is_not_the_password(access: Access) -
     assert await access.by_password("admin", "x" * 999) is None
 
 
+@pytest.mark.either
 async def test_a_name_that_does_not_exist_costs_a_guess_as_much(
     access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +109,7 @@ async def test_a_name_that_does_not_exist_costs_a_guess_as_much(
     assert len(compared) == 2
 
 
+@pytest.mark.either
 async def test_whoever_signs_in_elsewhere_has_no_password_here(access: Access) -> None:
     await access.create_administrator(PASSWORD)
     await access.by_subject("https://id.example 7", "ada", Role.VIEWER)
@@ -198,6 +203,7 @@ async def test_the_last_administrator_stays_one(access: Access) -> None:
     await access.change_person(ada, role="viewer")
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("name", "role", "password", "told"),
     [

@@ -39,6 +39,7 @@ async def test_connecting_a_channel_asks_its_server_who_we_are(atlas: Atlas) -> 
     assert ChannelsChanged() in heard.events
 
 
+@pytest.mark.either
 async def test_a_server_that_refuses_is_shown_with_the_channel_and_can_be_tested_again(atlas: Atlas) -> None:
     with MastodonServer() as server:
         channel = await atlas.administration.connect_channel("News", "mastodon", server.url, {"access_token": "bad"})
@@ -48,6 +49,7 @@ async def test_a_server_that_refuses_is_shown_with_the_channel_and_can_be_tested
         assert (await atlas.administration.test_channel(channel.id)).fault is None
 
 
+@pytest.mark.either
 async def test_a_server_that_is_not_there_is_told_as_a_fault_with_its_name(atlas: Atlas) -> None:
     with MastodonServer() as server:
         url = server.url
@@ -55,6 +57,7 @@ async def test_a_server_that_is_not_there_is_told_as_a_fault_with_its_name(atlas
     assert url.removeprefix("http://") in (channel.fault or "")
 
 
+@pytest.mark.either
 async def test_bluesky_signs_in_with_its_app_password(atlas: Atlas) -> None:
     with AtprotoServer() as server:
         credentials = {"handle": server.handle, "app_password": server.password}
@@ -81,6 +84,7 @@ async def test_a_name_can_be_used_once(atlas: Atlas) -> None:
         await atlas.administration.connect_channel("News", "feed")
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("asked", "fields"),
     [
@@ -118,12 +122,14 @@ async def test_a_channel_that_breaks_a_rule_is_refused_by_field(
     assert not await Channel.exists()
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("what", ["remove_channel", "test_channel"])
 async def test_a_channel_that_does_not_exist_is_not_found(atlas: Atlas, what: str) -> None:
     with pytest.raises(NotFound, match="there is no channel 7"):
         await getattr(atlas.administration, what)(7)
 
 
+@pytest.mark.either
 async def test_a_new_secret_key_is_told_where_the_channel_is_tested(atlas: Atlas, settings: Settings) -> None:
     with MastodonServer() as server:
         channel = await atlas.administration.connect_channel("News", "mastodon", server.url, TOKEN)

@@ -46,6 +46,7 @@ async def test_a_secret_of_the_same_name_takes_its_place(atlas: Atlas, settings:
     assert [view.created_by for view in await atlas.secrets.all()] == ["bob"]
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("name", ["", "lower", "1A", "A B", "A" * 65, "Ä", "_A", "A\n"])
 async def test_a_name_must_be_one(atlas: Atlas, name: str) -> None:
     with pytest.raises(InvalidInput, match="capital letters"):
@@ -53,6 +54,7 @@ async def test_a_name_must_be_one(atlas: Atlas, name: str) -> None:
     assert await atlas.secrets.all() == []
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("value", ["", "abc", "x" * 10_001])
 async def test_a_value_must_be_one(atlas: Atlas, value: str) -> None:
     with pytest.raises(InvalidInput, match="value must have 4 to 10,000 characters"):
@@ -75,6 +77,7 @@ async def test_under_another_secret_key_nothing_can_be_read(atlas: Atlas, settin
         await opened({"A"}, changed(settings, secret_key="another one"))
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "hosts", [[], [""], ["https://chat.example.org"], ["a b"], ["x/y"], [f"h{n}" for n in range(21)]]
 )

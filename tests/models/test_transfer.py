@@ -13,7 +13,7 @@ from models.database import close_database, open_database
 from models.errors import DatabaseError
 from models.transfer import Difference, both_locked
 from tests.models.test_migrations import insert_former_job, make_former
-from tests.support.migration import LONG_AGO, add_jobs, change, contents, make_source, new_target
+from tests.support.migration import LONG_AGO, add_jobs, change, contents, copy_of, make_source, new_target
 from tests.support.other_program import OtherProgram
 from tests.support.postgres import Postgres
 
@@ -29,17 +29,31 @@ async def _closed() -> AsyncIterator[None]:
     await close_database()
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with rows in every table, which is copied."""
+    file = tmp_path_factory.mktemp("filled") / "source.db"
+    asyncio.run(make_source(file))
+    return file
+
+
 @pytest.fixture
-async def source(tmp_path: Path) -> Path:
+def source(filled: Path, tmp_path: Path) -> Path:
     """A database with rows in every table."""
-    await make_source(tmp_path / "source.db")
-    return tmp_path / "source.db"
+    return copy_of(filled, tmp_path / "source.db")
 
 
 @pytest.fixture
-def target(postgres: Postgres) -> Iterator[str]:
+def bare_target(postgres: Postgres) -> Iterator[str]:
     """A PostgreSQL database without a table."""
     with new_target(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def target(postgres: Postgres, empty_database: str) -> Iterator[str]:
+    """A PostgreSQL database with every table, and no row."""
+    with new_target(postgres, empty_database) as url:
         yield url
 
 
@@ -51,17 +65,17 @@ async def moved(source: Path, target: str, damage: str = "SELECT 1") -> dict[str
         return await both.compare()
 
 
-async def test_every_table_is_moved_but_those_of_engines_and_events(source: Path, target: str) -> None:
+async def test_every_table_is_moved_but_those_of_engines_and_events(source: Path, bare_target: str) -> None:
     with closing(sqlite3.connect(source)) as reader:
         there = {row[0] for row in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    rows = await moved(source, target)
+    rows = await moved(source, bare_target)
     assert set(rows) == there - NOT_MOVED
     assert all(rows.values())
 
 
-async def test_the_program_reads_the_same_in_every_row(source: Path, target: str) -> None:
-    await moved(source, target)
-    assert await contents(target) == await contents(f"sqlite://{source}")
+async def test_the_program_reads_the_same_in_every_row(source: Path, bare_target: str) -> None:
+    await moved(source, bare_target)
+    assert await contents(bare_target) == await contents(f"sqlite://{source}")
 
 
 async def test_a_source_of_a_former_version_is_brought_up_to_date_first(tmp_path: Path, target: str) -> None:
@@ -114,12 +128,12 @@ async def test_ids_go_on_after_the_highest_that_was_ever_given(source: Path, tar
     assert await program.run("SELECT nextval(pg_get_serial_sequence('person', 'id'))") == [(2,)]
 
 
-async def test_an_empty_database_is_moved_too_and_its_ids_begin_at_one(tmp_path: Path, target: str) -> None:
+async def test_an_empty_database_is_moved_too_and_its_ids_begin_at_one(tmp_path: Path, bare_target: str) -> None:
     await open_database(f"sqlite://{tmp_path / 'empty.db'}")
     await close_database()
-    rows = await moved(tmp_path / "empty.db", target)
+    rows = await moved(tmp_path / "empty.db", bare_target)
     assert {table: count for table, count in rows.items() if count} == {"approval_rule": 2}, "those of a new database"
-    assert await OtherProgram(target).run("SELECT nextval(pg_get_serial_sequence('job', 'id'))") == [(1,)]
+    assert await OtherProgram(bare_target).run("SELECT nextval(pg_get_serial_sequence('job', 'id'))") == [(1,)]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ async def identity_of(atlas: Atlas, job_id: int) -> str:
     return str(effect.identity["message_id"])
 
 
+@pytest.mark.either
 @pytest.mark.parametrize("tls", ["starttls", "tls"])
 async def test_a_mail_arrives_through_an_encrypted_and_signed_in_connection(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: Any
@@ -72,6 +73,7 @@ async def test_a_mail_arrives_through_an_encrypted_and_signed_in_connection(
     }
 
 
+@pytest.mark.either
 async def test_a_wrong_password_fails_at_once_and_sends_nothing(settings: Settings) -> None:
     with SmtpTestServer(username="jobs", password="geheim") as server:
         account = {"smtp_username": "jobs", "smtp_password": "wrong"}
@@ -82,6 +84,7 @@ async def test_a_wrong_password_fails_at_once_and_sends_nothing(settings: Settin
             assert await atlas.queries.effects(job.id) == [], "nothing was begun"
 
 
+@pytest.mark.either
 async def test_what_some_recipients_servers_refuse_is_told_and_the_others_have_it(
     server: SmtpTestServer, settings: Settings
 ) -> None:
@@ -151,6 +154,7 @@ async def test_saying_that_it_went_out_sends_nothing_more(server: SmtpTestServer
     assert len(server.messages) == 2
 
 
+@pytest.mark.either
 async def test_without_a_server_the_mail_is_saved_in_the_outbox_and_the_job_says_so(stored: Settings) -> None:
     async with running(stored) as atlas:
         job = await until_status(atlas, await submitted(atlas, "EMAIL_SEND", MAIL), Status.COMPLETED)
@@ -165,6 +169,7 @@ async def test_without_a_server_the_mail_is_saved_in_the_outbox_and_the_job_says
     assert (message["Subject"], message["Message-ID"]) == ("Hello", identity)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("to", "kept"),
     [
@@ -181,6 +186,7 @@ async def test_recipients_may_be_one_several_or_a_list_and_count_once(
         assert (await atlas.queries.job(job_id)).payload["to"] == kept
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     "to", ["ada", "ada@", "@example.org", "a b@example.org", "ada@example.org\nBcc: x@y.org", [None]]
 )

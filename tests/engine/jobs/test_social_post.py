@@ -86,6 +86,7 @@ async def test_where_it_failed_it_is_tried_again_and_where_it_succeeded_it_is_no
         assert (first.error or "").startswith("Posted to feed, one, but not everywhere. two: ")
 
 
+@pytest.mark.either
 async def test_a_channel_that_refuses_for_good_leaves_what_the_others_took_in_the_result(
     settings: Settings, one: MastodonServer, two: MastodonServer
 ) -> None:
@@ -133,6 +134,7 @@ async def test_a_confirmed_post_has_no_link_and_is_listed_all_the_same(settings:
         assert (line.text, line.url) == ("Went out, as a person confirmed", None)
 
 
+@pytest.mark.either
 async def test_the_longest_wait_that_a_server_asks_for_counts(
     settings: Settings, one: MastodonServer, two: MastodonServer
 ) -> None:
@@ -147,6 +149,7 @@ async def test_the_longest_wait_that_a_server_asks_for_counts(
         assert (job.due_at - job.created_at).total_seconds() > 590
 
 
+@pytest.mark.either
 async def test_a_text_that_is_too_long_for_a_channel_is_refused_with_its_limit(
     settings: Settings, one: MastodonServer
 ) -> None:
@@ -159,6 +162,7 @@ async def test_a_text_that_is_too_long_for_a_channel_is_refused_with_its_limit(
         await until_status(atlas, await post(atlas, "feed", text="x" * 501), Status.COMPLETED)
 
 
+@pytest.mark.either
 async def test_a_channel_that_is_not_connected_is_refused_by_name(settings: Settings) -> None:
     async with connected(settings) as atlas:
         with pytest.raises(
@@ -184,12 +188,14 @@ async def test_a_channel_that_is_removed_while_the_job_waits_fails_it_with_what_
         assert job.error == "one: the channel one does not exist any more; connect it again in Settings"
 
 
+@pytest.mark.either
 async def test_naming_a_channel_twice_posts_once(settings: Settings, one: MastodonServer) -> None:
     async with connected(settings, one=one) as atlas:
         await until_status(atlas, await post(atlas, "one", " one "), Status.COMPLETED)
         assert len(one.statuses) == 1
 
 
+@pytest.mark.either
 async def test_an_image_is_kept_by_its_content_and_posted_with_its_description(
     stored: Settings, one: MastodonServer
 ) -> None:
@@ -207,6 +213,7 @@ async def test_an_image_is_kept_by_its_content_and_posted_with_its_description(
         await until_status(atlas, again, Status.COMPLETED)
 
 
+@pytest.mark.either
 @pytest.mark.parametrize(
     ("image", "field", "sentence"),
     [
