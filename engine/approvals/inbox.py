@@ -26,12 +26,17 @@ Views = Callable[[Sequence[Job]], Awaitable[list[JobView]]]
 
 @dataclass(frozen=True)
 class Item:
-    """A job with its review. `rule` is the title of the rule that approved it; `own` whether its author may."""
+    """A job with its review.
+
+    `rule` is the title of the rule that approved it, `own` whether its author may, `by_link` whether somebody without
+    an account may.
+    """
 
     job: JobView
     review: History
     own: bool
     rule: str | None
+    by_link: bool = False
 
 
 class Inbox:
@@ -79,7 +84,7 @@ class Inbox:
             raise NotFound("job", job_id)
         [view] = await self._views([row])
         terms = Terms.of(row.approval_terms)
-        return Item(view, await history(job_id), terms.own, await _rule(terms.trusted_by))
+        return Item(view, await history(job_id), terms.own, await _rule(terms.trusted_by), terms.by_link)
 
 
 def _parts() -> list[QuerySet[Job]]:

@@ -157,3 +157,26 @@ def test_of_two_approvers_one_decides_and_the_other_is_told_by_whom(
     expect(second.get_by_role("region", name="Item", exact=True)).to_contain_text("Approved by admin")
     expect(answer(second, "Approve")).to_be_hidden()
     assert state(agent, job_id)["approval"] == "approved"
+
+
+def test_a_reviewer_without_an_account_decides_by_a_link_that_works_once(
+    browsing: Browsing, server: JobRunner, agent: httpx.Client
+) -> None:
+    boss = {"Authorization": f"Bearer {server.token('Boss', 'admin', password=PASSWORD)}"}
+    rule = {"kind": "require", "title": "The customer looks", "types": ["BLOG_POST"], "by_link": True}
+    assert server.http.post("/api/v1/approval-rules", json=rule, headers=boss).status_code == 201
+    job_id = submitted(agent, "BLOG_POST", {"title": "Spring", "body": "It is **here**."})
+    page = signed_in(browsing, "admin", f"/app/approvals?job={job_id}")
+    page.get_by_role("button", name="Link for a reviewer").click()
+    dialog = page.get_by_role("dialog", name="Link for a reviewer")
+    dialog.get_by_label("Reviewer").fill("Cy at the customer's")
+    dialog.get_by_role("button", name="Make link").click()
+    link = page.get_by_label("Link", exact=True).inner_text()
+    theirs = browsing.open(link, accept_downloads=True)  # another browser, which never signed in
+    expect(theirs.get_by_text("It is **here**.")).to_be_visible()
+    theirs.get_by_role("button", name="Approve").click()
+    expect(theirs.get_by_text("Approved. Thank you.")).to_be_visible()
+    assert state(agent, job_id)["approval"] == "approved"
+    (step,) = agent.get(f"/api/v1/jobs/{job_id}/review").json()["steps"]
+    assert (step["kind"], step["actor"]) == ("approved", "Cy at the customer's (link by admin)")
+    assert httpx.get(link, trust_env=False).status_code == 404

@@ -18,6 +18,7 @@ from ui.components.node import Node, button
 from ui.components.preview import Prepared, show_preview
 from ui.components.question import draw_question, draw_set_aside
 from ui.components.redrawn import Redrawn
+from ui.components.review_link import ask_for_link
 from ui.components.shown_item import Shown, decided, is_one_enough, why_not_approve
 from ui.components.thread import Thread
 from ui.layout import Shell
@@ -57,6 +58,7 @@ class ItemView:
                 with Node("section", "", "review", aria_label="Review") as self._review:
                     Node("h3", "Review")
                     self._takes = Redrawn()
+                    self._link = button("Link for a reviewer", "small", "link", hidden=True).on_press(self._on_link)
                     self._thread = Thread(shell)
         with Node("div", "", "item-bar", role="group", aria_label="Answers") as self._bar:
             self._approve = self._answer("Approve", "primary", "check", "a", self._on_approve)
@@ -104,6 +106,7 @@ class ItemView:
         self._approve.change(hidden=None if decides else True, aria_disabled="true" if why_not else None)
         self._approve.change(title=why_not or None)
         self._reject.change(hidden=None if decides else True)
+        self._link.change(hidden=None if decides and shown.item.by_link else True)
         revisable = Move.REVISE in job.allowed and may(rights, Move.REVISE)
         self._edit.change("Edit" if is_waiting else "Revise", hidden=None if revisable else True)
         self._comment.change(hidden=None if Right.OPERATE in rights else True)
@@ -116,6 +119,10 @@ class ItemView:
 
     def _on_approve(self, key: object) -> Awaitable[None] | None:
         return self._answers.on_approve() if self._is_shown(key) else None
+
+    def _on_link(self) -> None:
+        if self._shown:
+            ask_for_link(self._shell, self._shown.item.job)
 
     def _on_reject(self, key: object) -> None:
         if self._is_shown(key):
