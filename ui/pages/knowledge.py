@@ -10,6 +10,7 @@ from nicegui import PageArguments, ui
 from engine import clock
 from engine.errors import NotFound
 from engine.knowledge import ArticleView, VersionLine, VersionView
+from engine.renders.documents.fences import with_tables
 from models.rights import Right
 from ui.components.apology import missing
 from ui.components.job_card import time_node
@@ -103,7 +104,8 @@ class ArticlePage(StillView):
             lines = await reader.queries.article_versions(self._slug)
         except NotFound:
             return partial(self._shown.show, None, partial(_missing, "version" if self._number else "article"))
-        html = await html_of(shown.body, title=shown.title, pictures=shown.pictures)
+        body = await asyncio.to_thread(with_tables, shown.body)
+        html = await html_of(body, title=shown.title, pictures=shown.pictures)
         return partial(self._shown.show, (shown, len(lines)), partial(self._draw, shown, lines, html))
 
     def _draw(self, shown: VersionView, lines: list[VersionLine], html: str) -> None:
