@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from engine.approvals.terms import ASKED
 from engine.views import EngineState, TypeView
 from models.states import Approval, Status
 
@@ -25,7 +26,7 @@ def waiting_for(
     if status is not Status.QUEUED:
         return None
     if approval == Approval.PENDING:
-        return f"Waits for approval: {reason}" if reason else "Waits for approval"
+        return f"Waits for approval: {reason}" if reason not in ("", ASKED.title) else "Waits for approval"
     if not engine.online:
         return "Waits for the engine, which is offline"
     if job_type is None:

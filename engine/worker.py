@@ -132,8 +132,8 @@ class Worker:
             configure=make_autocommit,
         )
         app = self._app()
-        await pool.open(wait=True, timeout=5)
-        try:
+        try:  # an opening that is broken off leaves tasks that only closing ends
+            await pool.open(wait=True, timeout=5)
             async with app.open_async(pool):
                 receiving = asyncio.create_task(
                     app.run_worker_async(

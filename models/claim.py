@@ -19,7 +19,6 @@ _OF_ONE_TYPE = """
 SELECT * FROM (
     SELECT id, priority, created_at FROM job {index}
     WHERE type = ? AND status = 'queued' AND due_at IS NULL AND (approval IS NULL OR approval = 'approved')
-        AND {approved}
     ORDER BY priority DESC, created_at, id
     LIMIT {least}(?, COALESCE((SELECT places FROM open_type WHERE type = ?), ?))
     {lock}
@@ -43,7 +42,7 @@ WITH {open_types}, due AS ({due}), chosen AS (SELECT id FROM due ORDER BY priori
 UPDATE job SET status = 'running', attempt = attempt + 1, progress = 0, error = NULL, outcome = NULL,
     started_at = ?, finished_at = NULL, engine_id = ?, lease_token = ?, lease_expires_at = ?
 WHERE id IN (SELECT id FROM chosen)
-RETURNING id, type, payload, attempt, max_attempts, priority, created_at, approved_hash,
+RETURNING id, type, payload, attempt, max_attempts, priority, created_at, approval, content_hash, approved_hash,
     (SELECT time_limit_seconds FROM type_policy WHERE type_policy.type = job.type) AS time_limit_seconds
 """
 
@@ -75,15 +74,8 @@ _ONE_AT_A_TIME = Statement("SELECT 1 FROM type_policy WHERE concurrency IS NOT N
 @cache
 def _claim_of(types: int) -> Statement:
     """The claim from so many types; rows that another engine is just claiming are passed over."""
-    sqlite = _OF_ONE_TYPE.format(
-        index="INDEXED BY idx_job_claim", least="MIN", lock="", approved="approved_hash IS content_hash"
-    )
-    postgres = _OF_ONE_TYPE.format(
-        index="",
-        least="LEAST",
-        lock="FOR UPDATE SKIP LOCKED",
-        approved="approved_hash IS NOT DISTINCT FROM content_hash",
-    )
+    sqlite = _OF_ONE_TYPE.format(index="INDEXED BY idx_job_claim", least="MIN", lock="")
+    postgres = _OF_ONE_TYPE.format(index="", least="LEAST", lock="FOR UPDATE SKIP LOCKED")
     return Statement(
         _CLAIM.format(
             open_types=_OPEN_TYPES.format(greatest="MAX", least="MIN"), due=" UNION ALL ".join([sqlite] * types)
@@ -150,7 +142,7 @@ async def claim_due(
 
 async def _still_approved(writer: BaseDBAsyncClient, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
     """Those that do what was approved, or needed no approval; the others were never claimed."""
-    approved = [row for row in rows if row["approved_hash"]]
+    approved = [row for row in rows if row["approval"] and row["content_hash"]]
     if not approved:
         return rows
     hashes = await content_hashes([(row["type"], loaded_json(row["payload"])) for row in approved])

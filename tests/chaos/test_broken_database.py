@@ -14,7 +14,6 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -235,9 +234,8 @@ class Witness:
         until(lambda: self._fault(words), TOLD_SECONDS, f"the engine is offline: {words}")
         self._is_refused(words)
         assert self._get("/readyz").status_code == 503
-        with ThreadPoolExecutor(len(PAGES)) as at_once:  # where somebody keeps a lock, each has to wait for a while
-            answers = list(at_once.map(self._get, PAGES))
-        for path, answer in zip(PAGES, answers, strict=True):
+        for path in PAGES:
+            answer = self._get(path)
             if answer.status_code == 503 and words.startswith(DAMAGED):  # what the page held cannot be told
                 self._is_problem(answer, words)
             else:

@@ -13,10 +13,11 @@ from engine.engine import Atlas
 from engine.errors import InvalidInput, MoveNotAllowed, NotFound, OwnWork, Superseded
 from engine.settings import Settings
 from engine.views import JobView
+from models.approval import CHANGED_SINCE
 from models.job import Job
 from models.rights import Right
 from models.states import Status
-from tests.support.engine import changed, opened, running, submitted, until_status
+from tests.support.engine import changed, opened, running, submitted, until, until_status
 
 MAIL = {"to": ["grace@example.org"], "subject": "Numbers", "body": "Here they are."}
 
@@ -237,3 +238,35 @@ async def test_an_undone_approval_makes_no_domain_known(atlas: Atlas) -> None:
     assert (await atlas.queries.job(await submitted(atlas, "EMAIL_SEND", MAIL))).approval is None
     await atlas.revisions.revise(BOB, first, {**MAIL, "subject": "Others"})
     assert (await atlas.queries.job(await submitted(atlas, "EMAIL_SEND", MAIL))).approval == "pending"
+
+
+async def test_what_was_changed_by_another_hand_is_asked_about_again_and_never_done(settings: Settings) -> None:
+    async with running(settings) as atlas:
+        job_id = await submitted(atlas, "EMAIL_SEND", MAIL, agent="writer", run_at=clock.now() + timedelta(hours=1))
+        await atlas.reviews.approve(ADA, job_id)
+        await Job.filter(id=job_id).update(payload={**MAIL, "to": ["eve@example.org"]}, due_at=None)
+
+        async def asked_again() -> bool:
+            return (await atlas.queries.job(job_id)).approval == "pending"
+
+        await until(atlas, asked_again)
+        job = await atlas.queries.job(job_id)
+        assert (job.status, job.attempt, job.started_at) == (Status.QUEUED, 0, None)
+        (_, voided) = (await atlas.queries.review(job_id)).steps
+        assert (voided.kind, voided.comment) == (
+            "voided",
+            CHANGED_SINCE,
+        )
+        assert await atlas.queries.attempts(job_id) == []
+
+
+async def test_a_status_that_somebody_wrote_into_the_database_is_no_approval(settings: Settings) -> None:
+    async with running(settings) as atlas:
+        job_id = await submitted(atlas, "EMAIL_SEND", MAIL, agent="writer")
+        await Job.filter(id=job_id).update(approval="approved")
+
+        async def asked_again() -> bool:
+            return (await atlas.queries.job(job_id)).approval == "pending"
+
+        await until(atlas, asked_again)
+        assert await atlas.queries.attempts(job_id) == []
