@@ -8,6 +8,7 @@ from tortoise import fields
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 
+from models.database import connection
 from models.statement import Statement
 
 
@@ -137,6 +138,20 @@ class KnownDomain(Model):
 
     class Meta:
         table = "known_domain"
+
+
+# In one statement: where the database is slow, each of several would have to wait.
+_INBOX = Statement("""
+SELECT (SELECT COUNT(*) FROM job WHERE status = 'failed' AND outcome = 'unknown') AS unknown,
+    (SELECT COUNT(*) FROM job WHERE status = 'failed' AND outcome = 'poisonous') AS poisonous,
+    (SELECT COUNT(*) FROM job WHERE approval = 'pending' AND status IN ('queued', 'paused')) AS pending
+""")
+
+
+async def count_inbox() -> tuple[int, int, int]:
+    """How many jobs need a person: those whose outcome nobody knows, those set aside, and those to be approved."""
+    (row,) = await _INBOX.run(connection())
+    return row["unknown"], row["poisonous"], row["pending"]
 
 
 _VOID = Statement("""

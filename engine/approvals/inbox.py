@@ -14,7 +14,7 @@ from engine.jobs import AnyJobType
 from engine.jobs.preview import FieldsPreview, Preview
 from engine.settings import Settings
 from engine.views import JobView, Page
-from models.approval import ApprovalRule
+from models.approval import ApprovalRule, count_inbox
 from models.job import Job
 from models.states import POISONOUS, UNKNOWN, Approval, Status
 
@@ -47,7 +47,7 @@ class Inbox:
 
     async def page(self, number: int = 1) -> Page:
         """One page: outcomes that nobody knows, jobs set aside, then approvals by priority; the oldest first."""
-        totals = [await part.count() for part in _parts()]
+        totals = await count_inbox()
         pages = max(1, -(-sum(totals) // INBOX_PAGE))
         number = max(1, min(number, pages))
         ids = await _between((number - 1) * INBOX_PAGE, INBOX_PAGE, totals)
@@ -56,7 +56,7 @@ class Inbox:
 
     async def count(self) -> int:
         """How many jobs need a person."""
-        return sum([await part.count() for part in _parts()])
+        return sum(await count_inbox())
 
     async def page_of(self, job_id: int) -> int:
         """The page that has this job; the first for one that is not in the inbox."""
@@ -66,7 +66,7 @@ class Inbox:
         parts = _parts()
         for number, part in enumerate(parts):
             if await part.filter(id=job_id).exists():
-                before = sum([await earlier.count() for earlier in parts[:number]])
+                before = sum((await count_inbox())[:number])
                 ahead = Q(id__lt=job_id)
                 if number == len(_OUTCOMES):
                     ahead = Q(priority__gt=job.priority) | Q(priority=job.priority, id__lt=job_id)
