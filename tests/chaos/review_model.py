@@ -84,10 +84,11 @@ class Reviews:
         job.status = "cancelled"
 
     def pause(self, job: Reviewed) -> None:
-        """Somebody holds it."""
-        if job.status != "queued":
+        """Somebody holds it; one that runs is asked to stop at its next safe point, which does not come here."""
+        if job.status not in ("queued", "running"):
             raise Refused
-        job.status = "paused"
+        if job.status == "queued":
+            job.status = "paused"
 
     def resume(self, job: Reviewed) -> None:
         """Somebody lets it go on."""

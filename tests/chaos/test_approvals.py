@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from engine import clock
 from engine.actors import Actor, Kind
 from engine.approvals.policy import Policy
-from engine.approvals.reviews import Reviews
+from engine.approvals.reviews import Reviews, approvers_of
 from engine.approvals.revisions import Revisions
 from engine.approvals.rules import NewRule, Rules
 from engine.audit import Audit
@@ -36,7 +36,7 @@ from engine.jobs import Registry
 from engine.jobs.base import Payload
 from engine.ledger import Ledger
 from engine.queries import Queries
-from models.approval import JobVersion
+from models.approval import JobVersion, Review
 from models.audit import AuditEntry
 from models.channel import Channel
 from models.claim import claim_due, come_due
@@ -326,19 +326,15 @@ async def _row(job_id: int) -> tuple[Any, ...]:
     text = row.payload["text"]
     versions = await JobVersion.filter(job_id=job_id).count()
     assert versions == (row.version if row.version > 1 else 0)
-    return (
-        row.status,
-        row.approval,
-        row.attempt,
-        row.version,
-        text,
-        row.undo_until,
-        row.approved_hash == row.content_hash,
-    )
+    reviews = await Review.filter(job_id=job_id).order_by("id")
+    counted = sorted({approver.name for approver in approvers_of(reviews, row.content_hash)})
+    is_whole = row.approved_hash == row.content_hash
+    return row.status, row.approval, row.attempt, row.version, text, row.undo_until, counted, is_whole
 
 
 def _as_row(job: Reviewed) -> tuple[Any, ...]:
-    return job.status, job.approval, job.attempt, job.version, job.text, job.undo_until
+    counted = sorted({name for name, content in job.approvers if content == job.shown})
+    return job.status, job.approval, job.attempt, job.version, job.text, job.undo_until, counted
 
 
 def _payload(text: str) -> dict[str, Any]:
