@@ -1,10 +1,7 @@
 """Job types that administrators define: kept in the database, and known to every process on it."""
 
-import asyncio
 import json
-import logging
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,20 +10,17 @@ from tortoise.exceptions import IntegrityError
 from engine import clock
 from engine.administration import MAX_TIME_LIMIT_SECONDS
 from engine.errors import FieldError, InUse, InvalidInput, NotFound
-from engine.events import Bus, Event, TypesChanged
+from engine.events import Bus, TypesChanged
 from engine.faults import shown
+from engine.in_step import InStep
 from engine.jobs import Registry
 from engine.jobs.defined import DefinedJob
 from engine.json_schema import schema_fault
-from models.database import DRIVER_ERRORS
 from models.defined_type import DefinedType
 from models.job import Job
 from models.states import ACTIVE, Category
 from models.type_policy import TypePolicy
 
-log = logging.getLogger(__name__)
-
-LOOK_SECONDS = 10.0
 MAX_TYPES = 500
 MAX_ATTEMPTS = 100
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
@@ -48,31 +42,18 @@ class Definition:
     time_limit_seconds: float = 3600
 
 
-class DefinedTypes:
+class DefinedTypes(InStep):
     """Keeps the registry as the database says."""
 
     def __init__(self, registry: Registry, bus: Bus) -> None:
+        super().__init__(bus, TypesChanged, "the defined job types")
         self._registry = registry
         self._bus = bus
-        self._changed = asyncio.Event()
-        bus.subscribe(self._on_event)
 
     async def load(self) -> None:
         """Read them anew."""
         rows = await DefinedType.all().order_by("key")
         self._registry.define(DefinedJob(row) for row in rows)
-
-    async def run(self) -> None:
-        """What another process changed is known here a moment later, or within ten seconds if its word was lost."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._changed.wait()
-            self._changed.clear()
-            try:
-                await self.load()
-            except DRIVER_ERRORS as error:
-                log.warning("the defined job types cannot be read, trying again: %s", error)
 
     async def define(self, definition: Definition, created_by: str) -> None:
         """Add a type.
@@ -131,10 +112,6 @@ class DefinedTypes:
     async def _tell(self) -> None:
         await self.load()
         self._bus.publish(TypesChanged())
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, TypesChanged):
-            self._changed.set()
 
     def _faults(self, asked: Definition) -> list[FieldError]:
         faults = []

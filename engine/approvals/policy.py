@@ -1,24 +1,17 @@
 """The policy: rules that say which jobs need approval, and which are trusted."""
 
-import asyncio
-import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from engine import clock
 from engine.approvals.terms import ASKED, Need, Terms
-from engine.events import Bus, Event, PolicyChanged
+from engine.events import Bus, PolicyChanged
+from engine.in_step import InStep
 from engine.jobs import AnyJobType
 from engine.jobs.base import Audience
 from models.approval import ApprovalRule, Creators, KnownDomain, RuleKind
-from models.database import DRIVER_ERRORS
-
-LOOK_SECONDS = 10.0
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,30 +33,17 @@ class Verdict:
     trusted_by: ApprovalRule | None = None
 
 
-class Policy:
+class Policy(InStep):
     """Keeps the rules as the database says."""
 
     def __init__(self, bus: Bus) -> None:
+        super().__init__(bus, PolicyChanged, "the approval policy")
         self._bus = bus
-        self._changed = asyncio.Event()
         self.rules: list[ApprovalRule] = []
-        bus.subscribe(self._on_event)
 
     async def load(self) -> None:
         """Read the rules that hold anew."""
         self.rules = await ApprovalRule.filter(revoked_at=None).order_by("id")
-
-    async def run(self) -> None:
-        """What another process changed is known here a moment later, or within ten seconds if its word was lost."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._changed.wait()
-            self._changed.clear()
-            try:
-                await self.load()
-            except DRIVER_ERRORS as error:
-                log.warning("the approval policy cannot be read, trying again: %s", error)
 
     async def verdict(
         self,
@@ -96,10 +76,6 @@ class Policy:
     def changed(self) -> None:
         """Tell everybody that the rules are others now."""
         self._bus.publish(PolicyChanged())
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, PolicyChanged):
-            self._changed.set()
 
 
 def applies(rule: ApprovalRule, job: Asked) -> bool:
