@@ -16,6 +16,7 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    OperationChanged,
     PolicyChanged,
     SecretsChanged,
     StopAsked,
@@ -143,6 +144,8 @@ def _told(event: Event) -> list[Any]:
             return ["secrets", 0]
         case PolicyChanged():
             return ["policy", 0]
+        case OperationChanged(operation_id):
+            return ["operation", operation_id]
         case AccessChanged():
             return ["access", 0]
         case EngineChanged():
@@ -172,6 +175,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield SecretsChanged()
             case "policy":
                 yield PolicyChanged()
+            case "operation":
+                yield OperationChanged(job_id)
             case "access":
                 yield AccessChanged()
             case "engine":

@@ -74,6 +74,13 @@ class PolicyChanged:
 
 
 @dataclass(frozen=True)
+class OperationChanged:
+    """An operation on many jobs began, came further or ended."""
+
+    operation_id: int
+
+
+@dataclass(frozen=True)
 class AccessChanged:
     """Somebody's session, role or token ended or changed."""
 
@@ -94,6 +101,7 @@ Event = (
     | WebhooksChanged
     | SecretsChanged
     | PolicyChanged
+    | OperationChanged
     | AccessChanged
     | EngineChanged
 )

@@ -13,6 +13,7 @@ from engine import clock, knowledge
 from engine.approvals.history import History, history
 from engine.approvals.inbox import Inbox, pending, preview_of
 from engine.errors import NotFound
+from engine.finding import Finder
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
 from engine.jobs.preview import Preview
@@ -57,6 +58,7 @@ class Queries:
         self._health = health
         self._last_beat_at: datetime | None = None
         self.inbox = Inbox(self._views)
+        self.finder = Finder(registry, self._views)
 
     # -- jobs ------------------------------------------------------------------------------------------------
 

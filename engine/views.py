@@ -230,12 +230,16 @@ class ChannelView:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list; `number` counts from 1 and never exceeds `pages`, which is at least 1."""
+    """One page of a list; `number` counts from 1 and never exceeds `pages`, which is at least 1.
+
+    `capped` is whether there are more than `total`, which nobody counted.
+    """
 
     jobs: tuple[JobView, ...]
     number: int
     pages: int
     total: int
+    capped: bool = False
 
 
 @dataclass(frozen=True)
@@ -277,3 +281,48 @@ class TokenView:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OperationView:
+    """One wish about many jobs, and how far it has come.
+
+    `move` is a word of `Move`. `criteria` are what was looked for, none if the jobs were chosen by hand. `undoable` is
+    whether it may be undone just now, `undone_by` the operation that does so.
+    """
+
+    id: int
+    move: str
+    arguments: dict[str, Any]
+    criteria: dict[str, Any] | None
+    actor: str
+    created_at: datetime
+    finished_at: datetime | None
+    stop_asked: bool
+    total: int
+    done: int
+    refused: int
+    undo_of: int | None
+    undone_by: int | None
+    undoable: bool
+
+
+@dataclass(frozen=True)
+class RefusalView:
+    """Why some jobs of an operation were left as they are; `job_ids` are the first few of them."""
+
+    reason: str
+    jobs: int
+    job_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SavedViewView:
+    """A saved way to look at the jobs; `query` is the query of the Jobs page's address."""
+
+    id: int
+    name: str
+    query: str
+    shared: bool
+    owner: str
+    created_at: datetime

@@ -7,7 +7,10 @@ PREFIX = "agent-"
 
 
 class Agent(Model):
-    """An agent by its name. `token_id` is the token that it registered with, 0 where nobody signs in."""
+    """An agent by its name. `token_id` is the token that it registered with, 0 where nobody signs in.
+
+    A paused agent is given no more jobs.
+    """
 
     id = fields.BigIntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)
@@ -16,6 +19,7 @@ class Agent(Model):
     concurrency = fields.IntField()
     registered_at = fields.DatetimeField()
     last_seen_at = fields.DatetimeField()
+    paused = fields.BooleanField(default=False, db_default=False)
 
     class Meta:
         table = "agent"

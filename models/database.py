@@ -39,6 +39,8 @@ MODELS = (
     "models.artifact",
     "models.approval",
     "models.article",
+    "models.operation",
+    "models.saved_view",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

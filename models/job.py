@@ -19,6 +19,7 @@ class Job(Model):
 
     `content_hash` stands for what it would do, `approved_hash` for what was approved; without an approval both are
     none. `approval_terms` say why it needs one and what that takes. An approval may be undone until `undo_until`.
+    `cause` is what a failed job has in common with others that failed alike.
     `due_at` is the moment to wait for, none once it has come. `deaths` counts the engines that died in a row while
     they ran it.
     """
@@ -34,6 +35,7 @@ class Job(Model):
     payload = fields.JSONField[dict[str, Any]]()
     result = fields.JSONField[dict[str, Any] | None](null=True)
     error = fields.TextField(null=True)
+    cause = fields.CharField(max_length=200, null=True)
     outcome = fields.CharField(max_length=16, null=True)
     approval = fields.CharField(max_length=16, null=True)
     approval_terms = fields.JSONField[dict[str, Any] | None](null=True)

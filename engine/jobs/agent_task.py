@@ -98,6 +98,7 @@ class AgentTask(JobType[AgentPayload]):
     description = "Have a language model work on a goal"
     icon = "smart_toy"
     category = Category.TASK
+    agent = "Assistant"
     effect = EffectKind.REPEATABLE
     retry = RetryPolicy(attempts=3)
     time_limit_seconds = MAX_MINUTES * 60 + 300  # its own limit comes first

@@ -59,6 +59,7 @@ class AnimationRender(JobType[AnimationPayload]):
     description = "Make a short loop of a headline, a number or a table"
     icon = "animation"
     category = Category.ANIMATION
+    agent = "Animator"
     retry = RetryPolicy(attempts=2)
     time_limit_seconds = 1800
     payload = AnimationPayload

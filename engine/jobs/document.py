@@ -88,6 +88,7 @@ class Document(JobType[P]):
 
     icon = "description"
     category = Category.DOCUMENT
+    agent = "Writer"
     retry = RetryPolicy(attempts=2)
     time_limit_seconds = 600
     kind: str

@@ -49,6 +49,7 @@ class EmailSend(JobType[EmailPayload]):
     description = "Send an email through the platform"
     icon = "mail"
     category = Category.TASK
+    agent = "Mailer"
     effect = EffectKind.IRREVERSIBLE
     time_limit_seconds = 900  # a server may take ten minutes to answer (RFC 5321, 4.5.3.2.6)
     payload = EmailPayload

@@ -105,6 +105,7 @@ class ImageRender(JobType[ImagePayload]):
     description = "Make a social card of a headline"
     icon = "animation"
     category = Category.ANIMATION
+    agent = "Animator"
     retry = RetryPolicy(attempts=2)
     time_limit_seconds = 300
     payload = ImagePayload

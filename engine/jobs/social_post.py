@@ -64,6 +64,7 @@ class SocialPost(JobType[SocialPayload]):
     description = "Publish a social media post"
     icon = "share"
     category = Category.SOCIAL
+    agent = "Publisher"
     effect = EffectKind.IRREVERSIBLE
     time_limit_seconds = 600
     payload = SocialPayload

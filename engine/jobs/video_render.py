@@ -92,6 +92,7 @@ class VideoRender(JobType[VideoPayload]):
     description = "Make a video of scenes or a script"
     icon = "movie"
     category = Category.VIDEO
+    agent = "Filmmaker"
     retry = RetryPolicy(attempts=2)
     time_limit_seconds = 3600
     payload = VideoPayload

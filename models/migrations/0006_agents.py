@@ -1,13 +1,12 @@
 """The log of events with the triggers that write it, webhooks, defined types and outside agents."""
 
-from typing import Any
-
 from orjson import loads
 from tortoise import fields, migrations
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
+from models.migrating import SqlOfEach
 from models.states import Category, DeliveryStatus
 
 COLUMNS = "(tx, at, kind, job_id, job_type, status, attempt, approval, outcome)"
@@ -21,20 +20,6 @@ MOVED_TO = """CASE
 END"""
 MOVED = """NEW.status IS DISTINCT FROM OLD.status OR NEW.approval IS DISTINCT FROM OLD.approval
     OR NEW.outcome IS DISTINCT FROM OLD.outcome AND NEW.outcome = 'unknown'"""
-
-
-class SqlOfEach(ops.RunSQL):
-    """Statements that each kind of database says its own way."""
-
-    def __init__(self, sqlite: list[str], postgres: list[str]) -> None:
-        super().__init__(sqlite, reverse_sql="")
-        self._of = {"sqlite": sqlite, "postgres": postgres}
-
-    async def database_forward(self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None) -> None:
-        """Run those of this kind."""
-        if state_editor:
-            for statement in self._of[state_editor.DIALECT]:
-                await state_editor.client.execute_script(statement)
 
 
 NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00'"

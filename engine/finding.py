@@ -1,0 +1,193 @@
+"""Finding jobs: criteria as people and programs say them, and the pages of what matches."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from engine import clock
+from engine.errors import FieldError, InvalidInput
+from engine.faults import shown
+from engine.jobs import Registry
+from engine.views import JobView, Page
+from engine.workforce import built_in_agents
+from models.agent import PREFIX
+from models.database import storable
+from models.finding import MOST_COUNTED, Sort, Wanted, count_found, find_ids
+from models.job import Job
+from models.search import words
+from models.states import UNKNOWN, Approval, Category, Status
+
+EXPORT_BATCH = 500
+MAX_TEXT = 200
+SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+NEEDS = ("approval", "answer")
+_PLAIN = ("q", "created_by", "agent", "since", "until", "ended", "needs", "cause")
+
+Views = Callable[[Sequence[Job]], Awaitable[list[JobView]]]
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What is looked for; what is empty leaves nothing out.
+
+    `types` are keys and categories. `agent` is a built-in agent's key, or `agent-<id>`. `since` and `until` are the
+    words of `SPANS`, dates, or RFC 3339 times, and are about when a job was created. `ended` is since when it is
+    over, said in the same way. `needs` is "approval", or "answer" for jobs of which nobody knows whether they went
+    out. `cause` is of failed jobs.
+    """
+
+    q: str = ""
+    types: tuple[str, ...] = ()
+    statuses: tuple[Status, ...] = ()
+    created_by: str = ""
+    agent: str = ""
+    since: str = ""
+    until: str = ""
+    ended: str = ""
+    needs: str = ""
+    cause: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Criteria()
+
+    def told(self) -> dict[str, Any]:
+        """What is not empty, as JSON takes it."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items() if value}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Criteria":
+        """The criteria that were `told`.
+
+        Raises:
+            InvalidInput: a value breaks a rule.
+        """
+        statuses = tuple(_status(word) for word in told.get("statuses", ()))
+        plain = {name: str(told.get(name, "")) for name in _PLAIN}
+        criteria = cls(types=tuple(told.get("types", ())), statuses=statuses, **plain)
+        criteria.check()
+        return criteria
+
+    def check(self) -> None:
+        """Refuse what cannot be looked for.
+
+        Raises:
+            InvalidInput: a value breaks a rule.
+        """
+        faults = []
+        if len(self.q) > MAX_TEXT:
+            faults.append(FieldError("q", f"q must have at most {MAX_TEXT} characters, not {len(self.q)}"))
+        if self.needs and self.needs not in NEEDS:
+            faults.append(FieldError("needs", f"needs must be {' or '.join(NEEDS)}, not {shown(self.needs)}"))
+        for name in ("since", "until", "ended"):
+            if (said := getattr(self, name)) and _moment(said) is None:
+                rule = f"{name} must be {', '.join(SPANS)}, a date or a time such as 2026-11-27T14:00:00Z"
+                faults.append(FieldError(name, f"{rule}, not {shown(said)}"))
+        if faults:
+            raise InvalidInput(faults)
+
+
+class Finder:
+    """Reads; `views` makes of rows what pages show."""
+
+    def __init__(self, registry: Registry, views: Views) -> None:
+        self._registry = registry
+        self._views = views
+
+    async def page(self, criteria: Criteria, sort: Sort, number: int, size: int) -> Page:
+        """One page of what matches; a number past the last page gives the last.
+
+        Raises:
+            InvalidInput: a criterion breaks a rule.
+        """
+        wanted = self.wanted(criteria)
+        total = await count_found(wanted)
+        capped = bool(wanted.words) and total > MOST_COUNTED
+        total = min(total, MOST_COUNTED) if capped else total
+        pages = max(1, -(-total // size))
+        number = max(1, min(number, pages))
+        ids = await find_ids(wanted, sort, limit=size, offset=(number - 1) * size) if total else []
+        found = {job.id: job for job in await self._jobs(ids)}
+        jobs = tuple(found[job_id] for job_id in ids if job_id in found)
+        return Page(jobs, number, pages, total, capped)
+
+    async def count(self, criteria: Criteria) -> int:
+        """How many match; of jobs found by their words, at most one more than `MOST_COUNTED`."""
+        return await count_found(self.wanted(criteria))
+
+    async def ids(self, criteria: Criteria, *, limit: int) -> list[int]:
+        """The newest that match."""
+        return await find_ids(self.wanted(criteria), Sort.NEWEST, limit=limit)
+
+    async def every(self, criteria: Criteria) -> AsyncIterator[list[JobView]]:
+        """Everything that matches, the newest first, a batch at a time; what is created meanwhile is left out."""
+        wanted = self.wanted(criteria)
+        while ids := await find_ids(wanted, Sort.NEWEST, limit=EXPORT_BATCH):
+            yield await self._jobs(ids)
+            wanted = replace(wanted, before=ids[-1])
+
+    def wanted(self, criteria: Criteria) -> Wanted:
+        """The criteria as the database is asked."""
+        criteria.check()
+        text = storable(criteria.q).strip()
+        number = text.removeprefix("#")
+        types, engine_id = self._of_agent(criteria.agent)
+        categories = tuple(word for word in criteria.types if word in set(Category))
+        keys = tuple(word for word in criteria.types if word not in set(Category))
+        if types is not None:
+            keys, categories = self._both(keys, categories, types), ()
+        return Wanted(
+            words=tuple(words(text)),
+            job_id=int(number) if number.isdecimal() and len(number) < 19 else None,
+            types=keys if keys or types is not None else None,
+            categories=categories,
+            statuses=criteria.statuses or ((Status.FAILED,) if criteria.cause else ()),
+            created_by=storable(criteria.created_by),
+            engine_id=engine_id,
+            approval=Approval.PENDING if criteria.needs == "approval" else None,
+            outcome=UNKNOWN if criteria.needs == "answer" else None,
+            cause=criteria.cause or None,
+            since=_moment(criteria.since),
+            until=_moment(criteria.until),
+            ended_since=_moment(criteria.ended),
+        )
+
+    def _of_agent(self, key: str) -> tuple[tuple[str, ...] | None, str]:
+        """The types that it takes, or an outside agent's engine id; an agent that is not there has no jobs."""
+        if not key or key.startswith(PREFIX):
+            return None, key
+        agents = {agent.key: agent.types for agent in built_in_agents(self._registry)}
+        return agents.get(key, ()), ""
+
+    def _both(self, keys: Sequence[str], categories: Sequence[str], types: Sequence[str]) -> tuple[str, ...]:
+        if not keys and not categories:
+            return tuple(types)
+        return tuple(key for key in types if key in keys or self._registry.get(key).category in categories)
+
+    async def _jobs(self, ids: Sequence[int]) -> list[JobView]:
+        rows = {row.id: row for row in await Job.filter(id__in=list(ids))} if ids else {}
+        return await self._views([rows[job_id] for job_id in ids if job_id in rows])
+
+
+def _status(word: str) -> Status:
+    try:
+        return Status(word)
+    except ValueError:
+        rule = f"status must be one of {', '.join(Status)}, not {shown(word)}"
+        raise InvalidInput([FieldError("status", rule)]) from None
+
+
+def _moment(said: str) -> datetime | None:
+    """The moment that is meant; None for none, and for what is none."""
+    if said in SPANS:
+        return clock.now() - SPANS[said]
+    try:
+        if len(said) == 10:
+            return datetime.combine(date.fromisoformat(said), time(), UTC)
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
