@@ -177,8 +177,18 @@ def _page(filters: Mapping[str, Any], cursor: str | None) -> _Call:
     return _Call("GET", f"{API}/jobs", params={**filters, **({"cursor": cursor} if cursor else {})})
 
 
-def _move(job_id: int, move: str) -> _Call:
-    return _Call("POST", f"{API}/jobs/{job_id}/{move}", may_repeat=False)
+def _move(job_id: int, move: str, body: Mapping[str, Any] | None = None) -> _Call:
+    return _Call("POST", f"{API}/jobs/{job_id}/{move}", body, may_repeat=False)
+
+
+def _begin(move: str, ids: Sequence[int] | None, criteria: Mapping[str, Any] | None, arguments: Any) -> _Call:
+    body = {"move": move, "ids": None if ids is None else list(ids), "criteria": criteria, "arguments": arguments}
+    return _Call("POST", f"{API}/operations", body, may_repeat=False)
+
+
+def _operation(operation_id: int, what: str = "") -> _Call:
+    path = f"{API}/operations/{operation_id}"
+    return _Call("POST", f"{path}/{what}", may_repeat=False) if what else _Call("GET", path)
 
 
 def _claim(agent_id: int, limit: int, lease_seconds: float, wait_seconds: float) -> _Call:
@@ -316,6 +326,33 @@ class JobRunner:
         """Try a failed job again."""
         return Job.of(self.call(_move(job_id, "retry")))
 
+    def prioritize(self, job_id: int, priority: str) -> Job:
+        """Let it be claimed sooner or later than others: high, medium or low."""
+        return Job.of(self.call(_move(job_id, "prioritize", {"priority": priority})))
+
+    def begin(
+        self,
+        move: str,
+        *,
+        ids: Sequence[int] | None = None,
+        criteria: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """Ask the same of many jobs, named or all that match; returns the operation, which goes on by itself."""
+        return dict(self.call(_begin(move, ids, criteria, arguments)))
+
+    def operation(self, operation_id: int) -> dict[str, Any]:
+        """How far it has come, and why jobs were left as they are."""
+        return dict(self.call(_operation(operation_id)))
+
+    def stop(self, operation_id: int) -> dict[str, Any]:
+        """Leave the jobs whose turn has not come as they are."""
+        return dict(self.call(_operation(operation_id, "stop")))
+
+    def undo(self, operation_id: int) -> dict[str, Any]:
+        """Bring back what was; returns the operation that does so."""
+        return dict(self.call(_operation(operation_id, "undo")))
+
     def artifact(self, job_id: int, name: str) -> bytes:
         """A file that the job made."""
         answer = self._http.get(f"{API}/jobs/{job_id}/artifacts/{name}", timeout=120)
@@ -436,6 +473,33 @@ class AsyncJobRunner:
     async def retry(self, job_id: int) -> Job:
         """Try a failed job again."""
         return Job.of(await self.call(_move(job_id, "retry")))
+
+    async def prioritize(self, job_id: int, priority: str) -> Job:
+        """Let it be claimed sooner or later than others: high, medium or low."""
+        return Job.of(await self.call(_move(job_id, "prioritize", {"priority": priority})))
+
+    async def begin(
+        self,
+        move: str,
+        *,
+        ids: Sequence[int] | None = None,
+        criteria: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """Ask the same of many jobs, named or all that match; returns the operation, which goes on by itself."""
+        return dict(await self.call(_begin(move, ids, criteria, arguments)))
+
+    async def operation(self, operation_id: int) -> dict[str, Any]:
+        """How far it has come, and why jobs were left as they are."""
+        return dict(await self.call(_operation(operation_id)))
+
+    async def stop(self, operation_id: int) -> dict[str, Any]:
+        """Leave the jobs whose turn has not come as they are."""
+        return dict(await self.call(_operation(operation_id, "stop")))
+
+    async def undo(self, operation_id: int) -> dict[str, Any]:
+        """Bring back what was; returns the operation that does so."""
+        return dict(await self.call(_operation(operation_id, "undo")))
 
     async def artifact(self, job_id: int, name: str) -> bytes:
         """A file that the job made."""

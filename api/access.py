@@ -1,7 +1,5 @@
 """Who may come in, and what they did: people, tokens and the audit log. All of it takes an administrator."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -15,6 +13,7 @@ from engine.audit import Recorded, listed
 from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import NotFound
+from engine.exports import csv_line
 
 EXPORT_STEP = 500
 COLUMNS = ("id", "at", "actor", "kind", "address", "action", "target", "before", "after")
@@ -109,7 +108,7 @@ def _add_audit(router: APIRouter) -> None:
 
 async def _exported(desk: Desk, form: str, actor: str, action: str, text: str) -> AsyncIterator[str]:
     if form == "csv":
-        yield _row(COLUMNS)
+        yield csv_line(COLUMNS)
     last: int | None = None
     while found := await desk.audit(actor=actor, action=action, text=text, before_id=last, limit=EXPORT_STEP):
         yield "".join(_line(entry, form) for entry in found)
@@ -121,13 +120,4 @@ def _line(entry: Recorded, form: str) -> str:
     if form == "jsonl":
         return f"{json.dumps(document, ensure_ascii=False)}\n"
     states = {name: json.dumps(document[name], ensure_ascii=False) for name in ("before", "after")}
-    return _row([str({**document, **states}[name]) for name in COLUMNS])
-
-
-def _row(values: list[str] | tuple[str, ...]) -> str:
-    """Of CSV (RFC 4180); a value that a spreadsheet would take for a formula is kept from it."""
-    line = io.StringIO()
-    csv.writer(line).writerow(
-        f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value for value in values
-    )
-    return line.getvalue()
+    return csv_line([str({**document, **states}[name]) for name in COLUMNS])

@@ -2,14 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 
 from api.rest import Asked, JobId
 from api.schemas import agents as schemas
 from api.schemas.problems import Problem
+from api.schemas.workforce import MAX_IDS, AtWork, Workforce
+from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import LeaseGone
 from engine.reports import Report
+
+AgentKey = Annotated[str, Path(max_length=80, examples=["mailer"], description="as in the list: `mailer`, `agent-7`")]
 
 
 def agent_routes(atlas: Atlas) -> APIRouter:
@@ -40,7 +44,8 @@ def agent_routes(atlas: Atlas) -> APIRouter:
         Renew each lease by a report before it runs out, or the job is given to somebody else.
         """
         handed = await desk.claim(agent_id, **body.model_dump(), is_gone=request.is_disconnected)
-        return schemas.ClaimedList(items=[schemas.Claimed.model_validate(each) for each in handed])
+        items = [schemas.Claimed.model_validate(each) for each in handed]
+        return schemas.ClaimedList(items=items, paused=not items and await atlas.agents.is_paused(agent_id))
 
     @router.post("/agents/{agent_id}/reports")
     async def report_jobs(agent_id: JobId, body: schemas.ReportRequest, desk: Asked) -> schemas.HeardList:
@@ -75,7 +80,30 @@ def agent_routes(atlas: Atlas) -> APIRouter:
         await desk.keep_artifact(agent_id, job_id, lease_token, name, await request.body())
         return Response(status_code=204)
 
+    _add_workforce(router, atlas)
     return router
+
+
+def _add_workforce(router: APIRouter, atlas: Atlas) -> None:
+    @router.get("/workforce", tags=["workforce"])
+    async def list_workforce() -> Workforce:
+        """Every agent, built in and from outside: what it takes, what it has in hand, and how it fares."""
+        agents = await atlas.queries.watcher.agents(shown=0, ids=MAX_IDS)
+        return Workforce(items=[AtWork.of(agent) for agent in agents])
+
+    async def set_paused(key: str, desk: Desk, *, paused: bool) -> AtWork:
+        await desk.pause_agent(key, paused)
+        return AtWork.of(await atlas.queries.watcher.agent(key))
+
+    @router.post("/workforce/{key}/pause", tags=["workforce"])
+    async def pause_agent(key: AgentKey, desk: Asked) -> AtWork:
+        """Give the agent no more jobs; what it has in hand goes on. Of a built-in one, every type is paused."""
+        return await set_paused(key, desk, paused=True)
+
+    @router.post("/workforce/{key}/resume", tags=["workforce"])
+    async def resume_agent(key: AgentKey, desk: Asked) -> AtWork:
+        """Give the agent jobs again."""
+        return await set_paused(key, desk, paused=False)
 
 
 _FILE = {

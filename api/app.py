@@ -10,16 +10,20 @@ from api.access import access_routes
 from api.agents import agent_routes
 from api.approvals import approval_routes
 from api.channels import channel_routes
+from api.dashboard import dashboard_routes
 from api.events import event_routes
+from api.exports import export_routes
 from api.feed import feed_routes
 from api.health import health_routes
 from api.openapi import describe
+from api.operations import operation_routes
 from api.rest import job_routes
 from api.review_links import review_link_routes
 from api.schemas.problems import Problem
 from api.secrets import secret_routes
 from api.sign_in import SignIn, sign_in_routes
 from api.types import engine_routes
+from api.views import view_routes
 from api.webhooks import webhook_routes
 from engine.engine import Atlas
 
@@ -32,7 +36,8 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
     own = (job_routes, approval_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes)
-    for router in (*(routes(atlas) for routes in (*own, secret_routes)), event_routes(atlas, sign_in)):
+    more = (secret_routes, dashboard_routes, operation_routes, view_routes)
+    for router in (*(routes(atlas) for routes in (export_routes, *own, *more)), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)
     plain = (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in), review_link_routes(atlas))
     for router in plain:

@@ -21,10 +21,12 @@ from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput, LeaseGone, TooMany
 from engine.events import AccessChanged, AttemptEnded, Event, JobChanged
 from engine.faults import field_errors
+from engine.finding import Criteria
 from engine.jobs import AnyJobType
 from engine.jobs.base import EffectKind
 from engine.reports import Report
 from engine.views import JobView
+from models.finding import Sort
 from models.rights import Right
 from models.states import Approval, Category, Move, Status
 
@@ -87,7 +89,7 @@ class ListJobs(Arguments):
 
     type: str | None = Field(None, description=f"a job type's key, or a category: {', '.join(Category)}")
     status: Status | None = None
-    text: str | None = Field(None, max_length=200, description="words in name, summary or error")
+    text: str | None = Field(None, max_length=200, description="words of name, payload, result or error, or an id")
     created_by: str | None = Field(None, max_length=200)
     limit: int = Field(20, ge=1, le=100)
     before_id: int | None = Field(None, ge=1, description="goes on after this job")
@@ -157,7 +159,10 @@ class RegisterAgent(Arguments):
 
 
 class ClaimJobs(Arguments):
-    """Take due jobs to do them; report on each before its lease is over, or it is given to somebody else."""
+    """Take due jobs to do them; report on each before its lease is over, or it is given to somebody else.
+
+    `paused` tells that there are none because somebody paused the agent.
+    """
 
     agent_id: JobId
     limit: int = Field(1, description="1 to 500")
@@ -273,14 +278,15 @@ class Toolbox:
     # -- looking ---------------------------------------------------------------------------------------------
 
     async def _list_jobs(self, _: Desk, asked: ListJobs, caller: Caller) -> dict[str, Any]:
-        jobs, total = await self._atlas.queries.search(
-            types=[asked.type] if asked.type else [],
-            statuses=[asked.status] if asked.status else [],
-            text=asked.text,
-            created_by=asked.created_by,
-            before_id=asked.before_id,
-            limit=asked.limit,
+        criteria = Criteria(
+            q=asked.text or "",
+            types=(asked.type,) if asked.type else (),
+            statuses=(asked.status,) if asked.status else (),
+            created_by=asked.created_by or "",
         )
+        finder = self._atlas.queries.finder
+        jobs, _more = await finder.behind(criteria, Sort.NEWEST, asked.before_id, limit=asked.limit)
+        total = await finder.count(criteria)
         return {"jobs": [_told(job, caller.base) for job in jobs], "total": total}
 
     async def _get_job(self, _: Desk, asked: GetJob, caller: Caller) -> dict[str, Any]:
@@ -348,7 +354,8 @@ class Toolbox:
 
     async def _claim(self, desk: Desk, asked: ClaimJobs, caller: Caller) -> dict[str, Any]:
         handed = await desk.claim(asked.agent_id, **asked.model_dump(exclude={"agent_id"}), is_gone=caller.is_gone)
-        return {"jobs": [agent_schemas.Claimed.model_validate(each).model_dump(mode="json") for each in handed]}
+        jobs = [agent_schemas.Claimed.model_validate(each).model_dump(mode="json") for each in handed]
+        return {"jobs": jobs, "paused": not jobs and await self._atlas.agents.is_paused(asked.agent_id)}
 
     async def _report(self, desk: Desk, asked: ReportJob, caller: Caller) -> dict[str, Any]:
         told = asked.model_dump(exclude={"agent_id", "log"})

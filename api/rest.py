@@ -1,7 +1,8 @@
 """The programs' door: jobs, job types and the engine as JSON under /api/v1."""
 
 import re
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -13,7 +14,9 @@ from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
+from engine.finding import Criteria
 from engine.submission import Submission
+from models.finding import Sort
 from models.states import Category, Move, Status
 
 MAX_LIMIT = 200
@@ -65,25 +68,20 @@ def job_routes(atlas: Atlas) -> APIRouter:
 
     @router.get("/jobs")
     async def list_jobs(
-        type: Annotated[list[str] | None, Query(description="a job type's key, or a category")] = None,
-        status: Annotated[list[str] | None, Query()] = None,
-        q: Annotated[str | None, Query(max_length=200)] = None,
-        created_by: Annotated[str | None, Query(max_length=200)] = None,
+        criteria: Annotated[Criteria, Depends(filters(atlas))],
+        sort: Annotated[
+            Literal["newest", "oldest", "priority", "ended"], Query(description="ended: the latest end first")
+        ] = "newest",
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
         cursor: Annotated[str | None, Query(max_length=20)] = None,
     ) -> schemas.JobList:
-        """The newest jobs first."""
-        types, statuses = _types(atlas, _words(type)), _statuses(_words(status))
-        jobs, total = await queries.search(
-            types=types,
-            statuses=statuses,
-            text=q,
-            created_by=created_by,
-            before_id=cursor_of(cursor),
-            limit=limit + 1,
-        )
-        more = jobs[limit - 1].id if len(jobs) > limit else None
-        items = [schemas.Job.of(job) for job in jobs[:limit]]
+        """The newest jobs first, unless another order is asked for.
+
+        Of jobs found by `q`, `total` counts 10,001 at most, which means that there are more.
+        """
+        jobs, more = await queries.finder.behind(criteria, Sort(sort), cursor_of(cursor), limit=limit)
+        total = await queries.finder.count(criteria)
+        items = [schemas.Job.of(job) for job in jobs]
         return schemas.JobList(items=items, next_cursor=str(more) if more else None, total=total)
 
     @router.get("/jobs/{job_id}")
@@ -96,6 +94,12 @@ def job_routes(atlas: Atlas) -> APIRouter:
         """The job's tries, with log lines and effects, the first one first."""
         attempts, effects = await queries.attempts(job_id), await queries.effects(job_id)
         return [schemas.Attempt.of(attempt, effects) for attempt in attempts]
+
+    @router.get("/jobs/{job_id}/life")
+    async def get_life(job_id: JobId) -> list[schemas.Moment]:
+        """Everything that is known to have happened to the job, in order: who did what, when."""
+        life = await queries.life(job_id)
+        return [schemas.Moment.model_validate(moment) for moment in life.moments]
 
     @router.get("/jobs/{job_id}/artifacts/{name}", response_class=FileResponse)
     async def get_artifact(
@@ -164,6 +168,33 @@ def _add_moves(router: APIRouter, atlas: Atlas) -> None:
         """Settle a job whose outcome is unknown: did it go out?"""
         await desk.resolve(job_id, **body.model_dump())
         return await moved(job_id)
+
+
+Text = Annotated[str, Query(max_length=200)]
+Moment = Annotated[str, Query(max_length=200, description="hour, day, week, month, a date or a time")]
+
+
+def filters(atlas: Atlas) -> Callable[..., Criteria]:
+    """The parameters that say which jobs, as criteria."""
+
+    def criteria(
+        type: Annotated[list[str] | None, Query(description="a job type's key, or a category")] = None,
+        status: Annotated[list[str] | None, Query()] = None,
+        q: Annotated[
+            str, Query(max_length=200, description="words of the name, payload, result or error, or an id")
+        ] = "",
+        created_by: Text = "",
+        agent: Annotated[str, Query(max_length=200, description="a built-in agent's key, or agent-<id>")] = "",
+        since: Moment = "",
+        until: Moment = "",
+        ended: Moment = "",
+        needs: Annotated[str, Query(max_length=200, description="approval or answer")] = "",
+        cause: Annotated[str, Query(max_length=200, description="why they failed")] = "",
+    ) -> Criteria:
+        types, statuses = tuple(_types(atlas, _words(type))), tuple(_statuses(_words(status)))
+        return Criteria(q, types, statuses, created_by, agent, since, until, ended, needs, cause)
+
+    return criteria
 
 
 def _submission(job: schemas.JobRequest, own: str) -> Submission:

@@ -125,6 +125,20 @@ class Agents:
             raise NotFound("agent", agent_id)
         self._bus.publish(TypesChanged())
 
+    async def set_paused(self, agent_id: int, *, paused: bool) -> None:
+        """Give it no more jobs, or jobs again; what it has in hand it does to the end.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        if not await Agent.filter(id=agent_id).update(paused=paused):
+            raise NotFound("agent", agent_id)
+        self._bus.publish(TypesChanged())
+
+    async def is_paused(self, agent_id: int) -> bool:
+        """Whether it is given no jobs because somebody paused it."""
+        return bool(await Agent.exists(id=agent_id, paused=True))
+
     async def view(self, agent_id: int) -> AgentView:
         """One agent.
 
@@ -234,6 +248,8 @@ class Agents:
 
     async def _hand_over(self, agent: Agent, limit: int, lease_seconds: float, give_up_at: float) -> list[Handed]:
         """In one transaction: claim, and begin what cannot be taken back. When its turn comes too late, nothing."""
+        if agent.paused:
+            return []
         expires = clock.now()
         types = {each.key: each for each in self._registry if each.is_outside and each.key in agent.types}
 

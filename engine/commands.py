@@ -21,12 +21,14 @@ from engine.errors import (
     KeyInFlight,
     MoveNotAllowed,
     NotFound,
+    Superseded,
 )
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.executor import CANCEL_GRACE_SECONDS
 from engine.faults import shown
 from engine.gatherer import Gatherer
 from engine.jobs import Registry
+from engine.operations.terms import checked_priority
 from engine.queries import Queries
 from engine.settings import Settings
 from engine.submission import Submission
@@ -42,6 +44,7 @@ from models.states import (
     UNKNOWN,
     Move,
     Phase,
+    Priority,
     Status,
     allowed_moves,
 )
@@ -222,8 +225,8 @@ class Commands:
         finally:
             self._in_flight -= mine
 
-    async def cancel(self, job_id: int) -> None:
-        """Final. A running attempt is stopped; returns once it has told what had already happened.
+    async def cancel(self, job_id: int, *, waits: bool = True) -> None:
+        """Final. A running attempt is stopped; returns once it has told what had already happened, if `waits`.
 
         Raises:
             MoveNotAllowed: the job is over.
@@ -233,7 +236,7 @@ class Commands:
             changes = {"status": Status.CANCELLED, "finished_at": clock.now(), "pause_requested": False}
             await self._move_or_refuse(job_id, Move.CANCEL, changes)
             self._bus.publish(StopAsked(job_id, Move.CANCEL))
-            if await _is_running_here(job_id):
+            if waits and await _is_running_here(job_id):
                 await ended.wait(STOP_WAIT_SECONDS)
         finally:
             ended.close()
@@ -278,6 +281,24 @@ class Commands:
         waiting = Job.filter(Q(undo_until=None) | Q(undo_until__lte=clock.now()), due_at__isnull=False)
         await self._move_or_refuse(job_id, Move.RUN_NOW, {"due_at": None}, waiting)
 
+    async def set_priority(self, job_id: int, priority: str, *, instead_of: str | None = None) -> None:
+        """Whether a job is claimed sooner or later; with `instead_of`, only if nobody has set another one since.
+
+        Raises:
+            InvalidInput: there is no such priority.
+            Superseded: it has another priority by now.
+            MoveNotAllowed: the job is running or over.
+        """
+        priority = checked_priority(priority)
+        rows = Job.all() if instead_of is None else Job.filter(priority=Priority[instead_of.upper()])
+        changes = {"priority": Priority[priority.upper()]}
+        if await self._move(job_id, Move.PRIORITIZE, changes, rows):
+            return
+        job = await Job.get_or_none(id=job_id)
+        if job and instead_of and job.status in ALLOWED_FROM[Move.PRIORITIZE]:
+            raise Superseded("somebody has changed its priority since")
+        raise await self._refusal(job_id, Move.PRIORITIZE)
+
     async def resolve(
         self, job_id: int, *, went_out: bool, target: str | None = None, attempt: int | None = None
     ) -> None:
@@ -318,7 +339,8 @@ class Commands:
                 return
             if went_out and await self._everything_done(job):
                 result = {**(job.result or {}), "message": "Went out, as a person confirmed"}
-                ended = {"status": Status.COMPLETED, "outcome": None, "error": None, "progress": 100, "result": result}
+                over = {"outcome": None, "error": None, "cause": None}
+                ended = {**over, "status": Status.COMPLETED, "progress": 100, "result": result}
                 await self._move_or_refuse(job_id, Move.RESOLVE, ended)
             else:
                 await self._requeue(job_id, Move.RESOLVE, Job.all())
@@ -374,6 +396,7 @@ class Commands:
             "deaths": 0,
             "finished_at": None,
             "error": None,
+            "cause": None,
         }
         spent = rows.filter(attempt__gte=F("max_attempts"))
         more = {**again, "max_attempts": F("attempt") + 1}

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from engine.access import Access
+from engine.activity import Activity
 from engine.administration import Administration
 from engine.agents import Agents
 from engine.approvals.links import Links
@@ -32,10 +33,15 @@ from engine.health import Health, trouble
 from engine.heartbeat import Heartbeat
 from engine.jobs import Registry, load_registry
 from engine.ledger import Ledger
+from engine.operations.begin import Operations
+from engine.operations.carrier import Carrier
+from engine.operations.hands import Tools
+from engine.operations.whose import Whose
 from engine.pruner import Pruner
 from engine.queries import Queries
 from engine.reports import Reports
 from engine.rescuer import Rescuer
+from engine.saved_views import SavedViews
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
@@ -55,7 +61,7 @@ class Atlas:
         health = self._health = Health(self.bus)
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
-        self.queries = Queries(settings, self.registry, health)
+        self.queries = Queries(settings, self.registry, health, self.bus)
         self._policy = Policy(self.bus)
         self.commands = Commands(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self.reviews = Reviews(settings, self.registry, self.bus, self.audit)
@@ -68,12 +74,15 @@ class Atlas:
         self.access = Access(self.bus)
         self.tokens = Tokens(self.bus)
         self.events = EventLog(self.bus)
+        self.activity = Activity(self.bus, self.events, self.queries.statistics)
         self._cluster = Cluster(settings, self.id, self.bus)
         self.agents = Agents(settings, self.registry, self.bus, self._ledger)
         self.webhooks = Webhooks(settings, self.bus)
         self.secrets = StoredSecrets(settings, self.bus)
         self._deliverer = Deliverer(settings, self.bus, self._ledger, self.queries, health, self._cluster)
         self.reports = Reports(settings, self.registry, self.bus, self._ledger, self.agents)
+        self.operations = Operations(settings, self.bus, self.audit, self.queries.finder)
+        self.saved_views = SavedViews()
         self.office = Office(self)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger, self.commands.submit)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
@@ -81,6 +90,8 @@ class Atlas:
         self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)
         self._pruner = Pruner(settings, self._ledger, health, self._cluster)
         self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)
+        tools = Tools(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
+        self._carrier = Carrier(self.id, tools, Whose(settings, self.access, self.tokens), health)
         self._duties: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -95,6 +106,8 @@ class Atlas:
         await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
         duties += [self.defined_types, self._policy, self._deliverer, self._reminders]
+        duties += [self.queries.statistics, self.activity]
+        duties.append(self._carrier)
         if self.settings.is_shared:
             duties.append(self._cluster)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from tortoise.exceptions import FieldError as Unreadable
+
 from engine import clock
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
@@ -13,15 +15,20 @@ from engine.views import JobView, Page
 from engine.workforce import built_in_agents
 from models.agent import PREFIX
 from models.database import storable
-from models.finding import MOST_COUNTED, Sort, Wanted, count_found, find_ids
+from models.finding import MOST_COUNTED, Place, Sort, Wanted, count_found, find_ids
 from models.job import Job
 from models.search import words
-from models.states import UNKNOWN, Approval, Category, Status
+from models.states import ALLOWED_FROM, POISONOUS, UNKNOWN, Approval, Category, Move, Status
 
-EXPORT_BATCH = 500
+EXPORT_BATCH = 100  # each may have a payload of megabytes
 MAX_TEXT = 200
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
-NEEDS = ("approval", "answer")
+NEEDS = {
+    "approval": ALLOWED_FROM[Move.APPROVE],
+    "answer": ALLOWED_FROM[Move.RESOLVE],
+    "set-aside": ALLOWED_FROM[Move.RETRY],
+}
+_OUTCOMES = {"answer": UNKNOWN, "set-aside": POISONOUS}
 _PLAIN = ("q", "created_by", "agent", "since", "until", "ended", "needs", "cause")
 
 Views = Callable[[Sequence[Job]], Awaitable[list[JobView]]]
@@ -33,8 +40,8 @@ class Criteria:
 
     `types` are keys and categories. `agent` is a built-in agent's key, or `agent-<id>`. `since` and `until` are the
     words of `SPANS`, dates, or RFC 3339 times, and are about when a job was created. `ended` is since when it is
-    over, said in the same way. `needs` is "approval", or "answer" for jobs of which nobody knows whether they went
-    out. `cause` is of failed jobs.
+    over, said in the same way. `needs` is "approval", "answer" for jobs of which nobody knows whether they went out,
+    or "set-aside" for those that engines died of. `cause` is of failed jobs.
     """
 
     q: str = ""
@@ -114,6 +121,20 @@ class Finder:
         jobs = tuple(found[job_id] for job_id in ids if job_id in found)
         return Page(jobs, number, pages, total, capped)
 
+    async def behind(
+        self, criteria: Criteria, sort: Sort, last_id: int | None, *, limit: int
+    ) -> tuple[list[JobView], int | None]:
+        """The jobs that come after this one in the list, from the first on without one; and where to go on, if it does.
+
+        Raises:
+            InvalidInput: a criterion breaks a rule, or the job is gone and nobody knows where it stood.
+        """
+        wanted = self.wanted(criteria)
+        if last_id is not None:
+            wanted = replace(wanted, behind=await _place(last_id, sort))
+        ids = await find_ids(wanted, sort, limit=limit + 1)
+        return await self._jobs(ids[:limit]), ids[limit - 1] if len(ids) > limit else None
+
     async def count(self, criteria: Criteria) -> int:
         """How many match; of jobs found by their words, at most one more than `MOST_COUNTED`."""
         return await count_found(self.wanted(criteria))
@@ -134,21 +155,23 @@ class Finder:
         criteria.check()
         text = storable(criteria.q).strip()
         number = text.removeprefix("#")
+        said = words(text)
         types, engine_id = self._of_agent(criteria.agent)
         categories = tuple(word for word in criteria.types if word in set(Category))
         keys = tuple(word for word in criteria.types if word not in set(Category))
         if types is not None:
             keys, categories = self._both(keys, categories, types), ()
         return Wanted(
-            words=tuple(words(text)),
+            ids=() if text and not said else None,  # nothing has no word
+            words=tuple(said),
             job_id=int(number) if number.isdecimal() and len(number) < 19 else None,
             types=keys if keys or types is not None else None,
             categories=categories,
-            statuses=criteria.statuses or ((Status.FAILED,) if criteria.cause else ()),
+            statuses=_statuses(criteria),
             created_by=storable(criteria.created_by),
             engine_id=engine_id,
             approval=Approval.PENDING if criteria.needs == "approval" else None,
-            outcome=UNKNOWN if criteria.needs == "answer" else None,
+            outcome=_OUTCOMES.get(criteria.needs),
             cause=criteria.cause or None,
             since=_moment(criteria.since),
             until=_moment(criteria.until),
@@ -168,8 +191,35 @@ class Finder:
         return tuple(key for key in types if key in keys or self._registry.get(key).category in categories)
 
     async def _jobs(self, ids: Sequence[int]) -> list[JobView]:
-        rows = {row.id: row for row in await Job.filter(id__in=list(ids))} if ids else {}
+        rows = {row.id: row for row in await _rows(ids)} if ids else {}
         return await self._views([rows[job_id] for job_id in ids if job_id in rows])
+
+
+async def _rows(ids: Sequence[int]) -> list[Job]:
+    """One that another program has made unreadable hides no other."""
+    try:
+        return await Job.filter(id__in=list(ids))
+    except Unreadable:
+        if len(ids) == 1:
+            return []
+        return [row for job_id in ids for row in await _rows([job_id])]
+
+
+async def _place(job_id: int, sort: Sort) -> Place:
+    if sort in (Sort.NEWEST, Sort.OLDEST):
+        return Place(job_id, 0, None)
+    if (row := await Job.get_or_none(id=job_id).only("id", "priority", "finished_at")) is None:
+        raise InvalidInput([FieldError("cursor", "cursor names a job that is gone; begin the list anew")])
+    return Place(job_id, row.priority, row.finished_at)
+
+
+def _statuses(criteria: Criteria) -> tuple[Status, ...] | None:
+    """What needs a person, or failed, has a status that goes with it."""
+    fitting = NEEDS.get(criteria.needs, frozenset(Status))
+    if criteria.cause:
+        fitting = fitting & {Status.FAILED}
+    asked = [status for status in criteria.statuses or Status if status in fitting]
+    return None if len(asked) == len(Status) else tuple(asked)
 
 
 def _status(word: str) -> Status:

@@ -26,6 +26,7 @@ from models.channel import Channel
 from models.effect import Effect
 from models.job import Job
 from models.job_event import prune_events
+from models.operation import prune_operations
 from models.person import Person
 from models.states import TERMINAL
 from models.webhook import Delivery
@@ -36,6 +37,7 @@ STEP = 100
 EVENTS_STEP = 1000
 KEYS_KEPT = timedelta(days=1)  # in which the same key gives the first job, whatever the setting
 EVENTS_KEPT = timedelta(days=7)
+OPERATIONS_KEPT = timedelta(days=30)
 FOLDERS_AT_ONCE = 10
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 60.0
@@ -87,7 +89,7 @@ class Pruner:
                 pause = RETRY_SECONDS
 
     async def _look(self) -> float:
-        removed = await self.step() + await self.forget_events()
+        removed = await self.step() + await self.forget_events() + await self.forget_operations()
         return PAUSE_SECONDS if removed else LOOK_SECONDS
 
     async def _sweep_now(self) -> float:
@@ -139,6 +141,11 @@ class Pruner:
     async def forget_events(self) -> int:
         """Forget at most a thousand events that nobody comes back for; returns how many."""
         return await self._ledger.write(_forget_events)
+
+    async def forget_operations(self) -> int:
+        """Forget at most a thousand rows of operations that ended long ago; returns how many."""
+        too_old = clock.now() - OPERATIONS_KEPT
+        return await self._ledger.write(lambda writer: prune_operations(writer, too_old, EVENTS_STEP))
 
 
 async def _forget_events(writer: BaseDBAsyncClient) -> int:

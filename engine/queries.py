@@ -13,13 +13,18 @@ from engine import clock, knowledge
 from engine.approvals.history import History, history
 from engine.approvals.inbox import Inbox, pending, preview_of
 from engine.errors import NotFound
+from engine.events import Bus
 from engine.finding import Finder
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
 from engine.jobs.preview import Preview
 from engine.knowledge import ArticleView, VersionLine, VersionView
+from engine.life import Life, Lives
+from engine.operations.reading import OperationQueries
+from engine.overview import Board, Overview
 from engine.rows import agent_view, attempt_view, channel_view, effect_view, engine_view, feed_post, job_view, type_view
 from engine.settings import Settings
+from engine.statistics import Statistics
 from engine.views import (
     AGENT_OFFLINE_AFTER,
     OFFLINE_AFTER,
@@ -34,10 +39,10 @@ from engine.views import (
     Page,
     TypeView,
 )
+from engine.watcher import Watcher
 from models.agent import PREFIX, Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
-from models.database import storable
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
@@ -52,13 +57,18 @@ LOG_LENGTH = 500  # lines of a job; a log may be far longer than anybody reads o
 class Queries:
     """Reads for pages and API."""
 
-    def __init__(self, settings: Settings, registry: Registry, health: Health) -> None:
+    def __init__(self, settings: Settings, registry: Registry, health: Health, bus: Bus | None = None) -> None:
         self._settings = settings
         self._registry = registry
         self._health = health
         self._last_beat_at: datetime | None = None
         self.inbox = Inbox(self._views)
         self.finder = Finder(registry, self._views)
+        self.operations = OperationQueries(settings)
+        self.overview = Overview(self.finder, self._views)
+        self.lives = Lives(registry, self.operations)
+        self.statistics = Statistics(registry, bus)
+        self.watcher = Watcher(registry, self.statistics, self._views)
 
     # -- jobs ------------------------------------------------------------------------------------------------
 
@@ -131,31 +141,17 @@ class Queries:
         rows = await Job.annotate(n=Count("id")).group_by("status").values("status", "n")
         return Counter({str(row["status"]): row["n"] for row in rows})
 
-    async def search(
-        self,
-        *,
-        types: Sequence[str] = (),
-        statuses: Sequence[Status] = (),
-        text: str | None = None,
-        created_by: str | None = None,
-        before_id: int | None = None,
-        limit: int = 50,
-    ) -> tuple[list[JobView], int]:
-        """The newest jobs that match, and how many match in all; `before_id` continues a listing."""
-        where = Q()
-        if types:
-            where &= Q(type__in=list(types)) | Q(category__in=list(types))
-        if statuses:
-            where &= Q(status__in=list(statuses))
-        if created_by:
-            where &= Q(created_by=storable(created_by))
-        if text:
-            text = storable(text)
-            where &= Q(name__icontains=text) | Q(summary__icontains=text) | Q(error__icontains=text)
-        total = await Job.filter(where).count()
-        if before_id is not None:
-            where &= Q(id__lt=before_id)
-        return await self._views(await Job.filter(where).order_by("-id").limit(limit)), total
+    async def board(self) -> Board:
+        """Everything that the home screen tells, but for the throughput."""
+        overview = self.overview
+        return Board(
+            needs=await overview.needs(),
+            statuses=await self.counts_by_status(),
+            causes=await overview.causes(),
+            oldest=await overview.oldest(),
+            engine=await self.engine(),
+            engines=await self.engines(),
+        )
 
     async def attempts(self, job_id: int) -> list[AttemptView]:
         """Every try of a job, the first one first, with the newest lines of the log.
@@ -169,6 +165,14 @@ class Queries:
         lines = newest[::-1]
         attempts = await Attempt.filter(job_id=job_id).order_by("number")
         return [attempt_view(attempt, effects, lines) for attempt in attempts]
+
+    async def life(self, job_id: int) -> Life:
+        """Everything that is known to have happened to a job.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        return await self.lives.read(await self.job(job_id), (await history(job_id)).steps)
 
     async def effects(self, job_id: int) -> list[EffectView]:
         """What a job did, or may have done, to the world."""
@@ -203,17 +207,26 @@ class Queries:
         policies = {policy.type: policy for policy in await TypePolicy.all()}
         rows = await Job.filter(status=Status.RUNNING).annotate(n=Count("id")).group_by("type").values("type", "n")
         running = {row["type"]: row["n"] for row in rows}
-        agents = await self._agents_by_type()
+        agents, held = await self._agents_by_type()
         return [
-            type_view(job_type, policies.get(job_type.key), running.get(job_type.key, 0), agents[job_type.key])
+            type_view(
+                job_type,
+                policies.get(job_type.key),
+                running.get(job_type.key, 0),
+                agents[job_type.key],
+                held[job_type.key],
+            )
             for job_type in self._registry
         ]
 
-    async def _agents_by_type(self) -> Counter[str]:
+    async def _agents_by_type(self) -> tuple[Counter[str], Counter[str]]:
+        """How many agents that are online take jobs of each type, and how many of them are paused."""
         if not any(job_type.is_outside for job_type in self._registry):
-            return Counter()
+            return Counter(), Counter()
         online = Agent.filter(last_seen_at__gt=clock.now() - AGENT_OFFLINE_AFTER)
-        return Counter(key for types in await online.values_list("types", flat=True) for key in set(types))
+        rows = await online.values_list("types", "paused")
+        takes = Counter(key for types, _ in rows for key in set(types))
+        return takes, Counter(key for types, paused in rows if paused for key in set(types))
 
     async def engine(self) -> EngineState:
         """Whether any engine is alive, by the heartbeat in the database; a broken database counts as offline."""

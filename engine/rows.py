@@ -91,7 +91,9 @@ def engine_view(row: EngineRecord, now: datetime, offline_after: timedelta) -> E
     return EngineView(online=online, **_copied(row, EngineView, but=("online",)))
 
 
-def type_view(job_type: AnyJobType, policy: TypePolicy | None, running: int, agents: int = 0) -> TypeView:
+def type_view(
+    job_type: AnyJobType, policy: TypePolicy | None, running: int, agents: int = 0, paused_agents: int = 0
+) -> TypeView:
     """A job type with what people set for it, and how many of its jobs run."""
     chosen = policy.time_limit_seconds if policy else None
     return TypeView(
@@ -108,6 +110,7 @@ def type_view(job_type: AnyJobType, policy: TypePolicy | None, running: int, age
         running=running,
         is_outside=job_type.is_outside,
         agents=agents if job_type.is_outside else None,
+        paused_agents=paused_agents if job_type.is_outside else 0,
     )
 
 

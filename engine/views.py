@@ -78,7 +78,8 @@ class TypeView:
     """A job type and what people have set for it; times are in seconds.
 
     `concurrency` None is as many at once as the engine runs; `time_limit_seconds` is the limit that holds. Of a type
-    that outside agents do, `agents` is how many that take it are online.
+    that outside agents do, `agents` is how many that take it are online, and `paused_agents` how many of these are
+    paused.
     """
 
     key: str
@@ -94,6 +95,7 @@ class TypeView:
     running: int
     is_outside: bool = False
     agents: int | None = None
+    paused_agents: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class EngineView:
     online: bool
     running: int
     concurrency: int
+    started_at: datetime
     last_beat_at: datetime
 
 
@@ -121,6 +124,7 @@ class AgentView:
     running: int
     online: bool
     last_seen_at: datetime
+    paused: bool = False
 
 
 @dataclass(frozen=True)

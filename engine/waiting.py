@@ -42,6 +42,8 @@ def waiting_for(
         return f"Waits for its turn: at most {job_type.concurrency} {job_type.label} at once, as set in Settings"
     if job_type.agents == 0:
         return f"Waits for an agent that does {job_type.label}: none is online"
+    if job_type.agents is not None and job_type.agents == job_type.paused_agents:
+        return f"Waits for an agent that does {job_type.label}: whoever is online is paused"
     if job_type.is_outside:
         return "Waits for an agent with a free place"
     if engine.running >= engine.concurrency:

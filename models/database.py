@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from tortoise import Tortoise
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, TransactionManagementError
 from tortoise.migrations.api.migrate import migrate
@@ -116,8 +116,14 @@ def connection() -> BaseDBAsyncClient:
 async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
     """Everything inside is committed, or nothing; a commit that fails is rolled back before anybody else's turn.
 
+    Inside another one it is a part of that: nothing is committed before its end.
+
     NOTE: never enter it in a task that somebody may cancel: on SQLite a cancelled entry keeps the connection's lock.
     """
+    if isinstance(connection(), TransactionalDBClient):
+        async with in_transaction(_kind.NAME) as part:
+            yield part
+        return
     context = in_transaction(_kind.NAME)
     writer = await context.__aenter__()
     try:

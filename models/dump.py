@@ -7,6 +7,7 @@ from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from models.cause import cause_of
 from models.doubt import doubt_since, steps
 from models.statement import Statement
 
@@ -48,7 +49,8 @@ async def settle_dump(writer: BaseDBAsyncClient, *, repeatable: Collection[str],
     if not await _IS_ANOTHER.run(writer):
         return None
     (row,) = await _AS_OF.run(writer)
-    values = {"doubt": doubt_since((row["at"] or now).astimezone(UTC)), "now": now}
+    doubt = doubt_since((row["at"] or now).astimezone(UTC))
+    values = {"doubt": doubt, "cause": cause_of(doubt), "now": now}
     await _REPEATABLE.run(writer)
     await _FILL.run(writer, [json.dumps(list(repeatable))])
     waiting = 0
@@ -63,6 +65,6 @@ async def settle_dump(writer: BaseDBAsyncClient, *, repeatable: Collection[str],
 
 def _typed(text: str, names: list[str]) -> str:
     """With the types that PostgreSQL cannot know by itself."""
-    types = iter({"doubt": "?::text", "now": "?::timestamptz"}[name] for name in names)
+    types = iter({"doubt": "?::text", "cause": "?::text", "now": "?::timestamptz"}[name] for name in names)
     first, *rest = text.split("?")
     return first + "".join(next(types) + part for part in rest)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from models.cause import cause_of
 from models.database import storable, stored_json
 from models.statement import Statement, records
 from models.states import AttemptOutcome, Status
@@ -52,6 +53,7 @@ _COLUMNS = {
     "status": "text",
     "at": "timestamptz",
     "error": "text",
+    "cause": "text",
     "result": "jsonb",
     "outcome": "text",
     "due_at": "timestamptz",
@@ -67,7 +69,8 @@ _END_JOBS = """
 UPDATE job {by_key} SET
     status = CASE WHEN ending.status = 'queued' AND job.pause_requested THEN 'paused' ELSE ending.status END,
     progress = CASE WHEN ending.status = 'completed' THEN 100 ELSE job.progress END,
-    error = ending.error, outcome = ending.outcome, result = COALESCE(ending.result, job.result),
+    error = ending.error, cause = ending.cause, outcome = ending.outcome,
+    result = COALESCE(ending.result, job.result),
     due_at = ending.due_at,
     started_at = CASE WHEN ending.status IN ('queued', 'paused') THEN NULL ELSE job.started_at END,
     finished_at = CASE WHEN ending.status IN ('completed', 'failed') THEN ending.at END,
@@ -118,6 +121,7 @@ def _as_row(ending: Ending) -> dict[str, Any]:
         "attempt_outcome": ending.attempt_outcome,
         "at": ending.at,
         "error": _text(ending.error),
+        "cause": _cause(ending),
         "attempt_error": _text(ending.attempt_error or ending.error),
         "result": ending.result,
         "outcome": ending.outcome,
@@ -126,6 +130,10 @@ def _as_row(ending: Ending) -> dict[str, Any]:
         "died": ending.died,
         "expired_before": ending.expired_before,
     }
+
+
+def _cause(ending: Ending) -> str | None:
+    return cause_of(_text(ending.error) or "") if ending.status is Status.FAILED else None
 
 
 def _text(value: str | None) -> str | None:

@@ -1,13 +1,15 @@
 """Finding jobs: what is looked for as SQL, in whatever order, a page or a batch at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tortoise.backends.base.client import BaseDBAsyncClient
+
 from models.database import connection
-from models.search import POSTGRES_MATCH, SQLITE_MATCH, postgres_question, sqlite_question
+from models.search import POSTGRES_MATCH, SQLITE_MATCH, question
 from models.statement import POSTGRES, Statement
 from models.states import Approval, Status
 
@@ -21,15 +23,19 @@ class Sort(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"
     PRIORITY = "priority"  # the highest first, then the newest
-    ENDED = "ended"  # the latest end first
+    ENDED = "ended"  # the latest end first; what has not ended comes last
 
 
-_ORDERS = {
-    Sort.NEWEST: "job.id DESC",
-    Sort.OLDEST: "job.id",
-    Sort.PRIORITY: "job.priority DESC, job.id DESC",
-    Sort.ENDED: "job.finished_at DESC, job.id DESC",
-}
+_ENDED = frozenset({Status.COMPLETED, Status.CANCELLED, Status.FAILED})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A job's place in an order: what stands behind it is looked for."""
+
+    job_id: int
+    priority: int
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class Wanted:
     """Which jobs; what is not said leaves nothing out.
 
     `words` as `models.search.words` gives them. `engine_id` is an outside agent's. `since` is inclusive, `until` is
-    not; both are about when a job was created. `after` and `before` are ids, for batches. `job_id` finds a job
-    whatever its words.
+    not; both are about when a job was created. `behind` continues a list; `before` is an id, for batches. `job_id`
+    finds a job whatever its words.
     """
 
     ids: tuple[int, ...] | None = None
@@ -46,7 +52,7 @@ class Wanted:
     job_id: int | None = None
     types: tuple[str, ...] | None = None
     categories: tuple[str, ...] = ()
-    statuses: tuple[Status, ...] = ()
+    statuses: tuple[Status, ...] | None = None
     created_by: str = ""
     engine_id: str = ""
     approval: Approval | None = None
@@ -55,86 +61,150 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     ended_since: datetime | None = None
-    after: int | None = None
     before: int | None = None
+    behind: Place | None = None
 
 
 async def find_ids(wanted: Wanted, sort: Sort, *, limit: int, offset: int = 0) -> list[int]:
     """The ids of the jobs at these places."""
-    tail = f"ORDER BY {_ORDERS[sort]} LIMIT ? OFFSET ?"
-    rows = await _run(f"SELECT job.id AS id FROM job {{where}} {tail}", wanted, [limit, offset])  # noqa: S608
+    found = await _Found.of(connection(), wanted, sort)
+    text = f"SELECT job.id AS id FROM {found} ORDER BY {found.order(sort)} LIMIT ? OFFSET ?"  # noqa: S608
+    rows = await Statement(text).run(connection(), [*found.values, limit, offset])
     return [int(row["id"]) for row in rows]
 
 
-async def count_found(wanted: Wanted) -> int:
-    """How many there are; of jobs found by their words, at most one more than are counted."""
-    if not wanted.words:
-        (row,) = await _run("SELECT COUNT(*) AS n FROM job {where}", wanted)
+async def count_found(wanted: Wanted, *, most: int | None = None) -> int:
+    """How many there are, or `most` if there are more; by their words at most one more than are counted."""
+    found = await _Found.of(connection(), wanted)
+    if most is None and wanted.words:
+        most = MOST_COUNTED + 1
+    if most is None:
+        (row,) = await Statement(f"SELECT COUNT(*) AS n FROM {found}").run(connection(), found.values)  # noqa: S608
     else:
-        counted = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM job {where} LIMIT ?) AS found"
-        (row,) = await _run(counted, wanted, [MOST_COUNTED + 1])
+        counted = f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM {found} LIMIT ?) AS found"  # noqa: S608
+        (row,) = await Statement(counted).run(connection(), [*found.values, most])
     return int(row["n"])
 
 
-async def _run(text: str, wanted: Wanted, more: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    is_postgres = connection().capabilities.dialect == POSTGRES
-    conditions, values = _conditions(wanted, is_postgres=is_postgres)
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return await Statement(text.format(where=where)).run(connection(), [*values, *more])
+async def note_found(
+    writer: BaseDBAsyncClient, operation_id: int, wanted: Wanted, *, with_content: bool, limit: int
+) -> None:
+    """Make every job that there is just now an item of an operation, in one statement."""
+    found = await _Found.of(writer, wanted)
+    content = "substr(job.content_hash, 1, 32)" if with_content else "CAST(NULL AS TEXT)"
+    text = f"""
+INSERT INTO operation_item (operation_id, job_id, before)
+SELECT CAST(? AS BIGINT), job.id, {content} FROM {found} ORDER BY job.id LIMIT ?"""  # noqa: S608 (our own names)
+    await Statement(text).run(writer, [operation_id, *found.values, limit])
 
 
-def _conditions(wanted: Wanted, *, is_postgres: bool) -> tuple[list[str], list[Any]]:
-    conditions: list[str] = []
-    values: list[Any] = []
+@dataclass
+class _Found:
+    """What stands behind FROM, with the values for it."""
 
-    def add(condition: str, *given: Any) -> None:
-        conditions.append(condition)
-        values.extend(given)
+    is_postgres: bool
+    sources: list[Any] = field(default_factory=list)
+    given: list[Any] = field(default_factory=list)
+    source: str = "job"
+    conditions: list[str] = field(default_factory=list)
+    id: str = "job.id"
+    is_over: bool = False
 
-    if wanted.ids is not None:
-        add(*_among("job.id", wanted.ids))
-    if wanted.words:
-        _add_words(wanted, add, is_postgres=is_postgres)
-    elif wanted.job_id is not None:
-        add("job.id = ?", wanted.job_id)
-    _add_kinds(wanted, add)
-    if wanted.statuses:
-        add(*_among("job.status", [status.value for status in wanted.statuses]))
-    if wanted.engine_id:  # the bounds let SQLite see that the index has them all
-        add("job.engine_id >= 'agent-' AND job.engine_id < 'agent.' AND job.engine_id = ?", wanted.engine_id)
-    for condition, value in (
-        ("job.created_by = ?", wanted.created_by),
-        ("job.approval = ?", wanted.approval and wanted.approval.value),
-        ("job.outcome = ?", wanted.outcome),
-        ("job.cause = ?", wanted.cause),
-        ("job.created_at >= ?", wanted.since),
-        ("job.created_at < ?", wanted.until),
-        ("job.finished_at >= ?", wanted.ended_since),
-        ("job.id > ?", wanted.after),
-        ("job.id < ?", wanted.before),
-    ):
-        if value is not None and value != "":
-            add(condition, value)
-    return conditions, values
+    @classmethod
+    async def of(cls, reader: BaseDBAsyncClient, wanted: Wanted, sort: Sort = Sort.NEWEST) -> "_Found":
+        found = cls(reader.capabilities.dialect == POSTGRES, is_over=bool(wanted.statuses) and _are_over(wanted))
+        if wanted.words:
+            found.add_words(await question(reader, wanted.words), wanted.job_id)
+        elif wanted.job_id is not None:
+            found.add("job.id = ?", wanted.job_id)
+        if wanted.ids is not None:
+            found.add(*_among("job.id", wanted.ids))
+        found.add_rest(wanted)
+        if wanted.behind:
+            found.add_behind(wanted.behind, sort)
+        return found
+
+    @property
+    def values(self) -> list[Any]:
+        """In the order of their places."""
+        return [*self.sources, *self.given]
+
+    def __str__(self) -> str:
+        return f"{self.source} WHERE {' AND '.join(self.conditions)}" if self.conditions else self.source
+
+    def add(self, condition: str, *given: Any) -> None:
+        self.conditions.append(condition)
+        self.given.extend(given)
+
+    def add_words(self, asked: str | None, job_id: int | None) -> None:
+        """SQLite goes through the jobs in the order in which the index gives them, without collecting them first."""
+        if asked is None:
+            self.add(*_among("job.id", [] if job_id is None else [job_id]))
+        elif self.is_postgres:
+            self.add(POSTGRES_MATCH if job_id is None else f"({POSTGRES_MATCH} OR job.id = ?)", asked)
+            self.given += [] if job_id is None else [job_id]
+        elif job_id is None:
+            self.source, self.id = "job_text CROSS JOIN job ON job.id = job_text.rowid", "job_text.rowid"
+            self.add(SQLITE_MATCH, asked)
+        else:
+            either = f"SELECT rowid AS id FROM job_text WHERE {SQLITE_MATCH} UNION SELECT ?"  # noqa: S608
+            self.source, self.sources = f"({either}) AS said CROSS JOIN job ON job.id = said.id", [asked, job_id]
+
+    def add_rest(self, wanted: Wanted) -> None:
+        self.add_kinds(wanted)
+        if wanted.statuses is not None:
+            self.add(*_among("job.status", [status.value for status in wanted.statuses]))
+        if wanted.engine_id:  # the bounds let SQLite see that the index has them all
+            bounds = "job.engine_id >= 'agent-' AND job.engine_id < 'agent.'"
+            self.add(f"{bounds} AND job.engine_id = ?", wanted.engine_id)
+        for condition, value in (
+            ("job.created_by = ?", wanted.created_by),
+            ("job.approval = ?", wanted.approval and wanted.approval.value),
+            ("job.outcome = ?", wanted.outcome),
+            ("job.cause = ?", wanted.cause),
+            ("job.created_at >= ?", wanted.since),
+            ("job.created_at < ?", wanted.until),
+            ("job.finished_at >= ?", wanted.ended_since),
+            (f"{self.id} < ?", wanted.before),
+        ):
+            if value is not None and value != "":
+                self.add(condition, value)
+
+    def add_kinds(self, wanted: Wanted) -> None:
+        """A job is of one of the types, or of one of the categories."""
+        parts = [_among("job.type", wanted.types)] if wanted.types is not None else []
+        parts += [_among("job.category", wanted.categories)] if wanted.categories else []
+        if parts:
+            either = " OR ".join(condition for condition, *_ in parts)
+            self.add(f"({either})", *(value for _, *given in parts for value in given))
+
+    def add_behind(self, place: Place, sort: Sort) -> None:
+        match sort:
+            case Sort.NEWEST:
+                self.add(f"{self.id} < ?", place.job_id)
+            case Sort.OLDEST:
+                self.add(f"{self.id} > ?", place.job_id)
+            case Sort.PRIORITY:
+                self.add("(job.priority, job.id) < (?, ?)", place.priority, place.job_id)
+            case Sort.ENDED if place.finished_at is None:
+                self.add("job.finished_at IS NULL AND job.id < ?", place.job_id)
+            case Sort.ENDED:
+                later = "(job.finished_at, job.id) < (?, ?) OR job.finished_at IS NULL"
+                self.add(f"({later})", place.finished_at, place.job_id)
+
+    def order(self, sort: Sort) -> str:
+        """PostgreSQL puts what has not ended first, and reads no index in another order."""
+        last = "" if self.is_over else " NULLS LAST"
+        return {
+            Sort.NEWEST: f"{self.id} DESC",
+            Sort.OLDEST: self.id,
+            Sort.PRIORITY: "job.priority DESC, job.id DESC",
+            Sort.ENDED: f"job.finished_at DESC{last}, job.id DESC",
+        }[sort]
 
 
-def _add_words(wanted: Wanted, add: Any, *, is_postgres: bool) -> None:
-    question = (postgres_question if is_postgres else sqlite_question)(list(wanted.words))
-    match = f"job.{POSTGRES_MATCH if is_postgres else SQLITE_MATCH}"
-    if wanted.job_id is None:
-        add(match, question)
-    else:
-        add(f"({match} OR job.id = ?)", question, wanted.job_id)
-
-
-def _add_kinds(wanted: Wanted, add: Any) -> None:
-    """A job is of one of the types, or of one of the categories."""
-    parts = [_among("job.type", wanted.types)] if wanted.types is not None else []
-    parts += [_among("job.category", wanted.categories)] if wanted.categories else []
-    if parts:
-        add(
-            f"({' OR '.join(condition for condition, *_ in parts)})", *(value for _, *given in parts for value in given)
-        )
+def _are_over(wanted: Wanted) -> bool:
+    return set(wanted.statuses or ()) <= _ENDED
 
 
 def _among(column: str, values: Sequence[Any]) -> tuple[Any, ...]:

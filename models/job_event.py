@@ -95,7 +95,7 @@ RETURNING id
 async def events_after(position: Position, limit: int) -> list[Happened]:
     """The next events, oldest first."""
     rows = await _READ.run(connection(), [position.tx, position.id, limit])
-    return [_happened(row) for row in rows]
+    return [happened(row) for row in rows]
 
 
 async def newest_position() -> Position:
@@ -116,7 +116,8 @@ async def prune_events(writer: BaseDBAsyncClient, before: datetime, limit: int) 
     return len(await _PRUNE.run(writer, [before, limit]))
 
 
-def _happened(row: dict[str, Any]) -> Happened:
+def happened(row: dict[str, Any]) -> Happened:
+    """An event from its row."""
     at = row["at"]
     names = ("kind", "job_id", "job_type", "status", "attempt", "approval", "outcome")
     return Happened(

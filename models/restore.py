@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.backup import refuse_foreign, why
+from models.cause import cause_of
 from models.copies import name_also, sync, unfinished
 from models.doubt import doubt_since, steps
 from models.errors import DatabaseError
@@ -106,7 +107,7 @@ def _prepare(
     copy: Path, repeatable: Collection[str], last: tuple[int, int], doubt: str, now: datetime
 ) -> tuple[int, int]:
     """Mark the copy; returns how many jobs it has, and how many are left to a person."""
-    values, waiting = {"doubt": doubt, "now": stored_time(now)}, 0
+    values, waiting = {"doubt": doubt, "cause": cause_of(doubt), "now": stored_time(now)}, 0
     last_job_id, last_event_id = last
     with closing(_writing(copy)) as writer:
         writer.execute("BEGIN")
@@ -117,7 +118,8 @@ def _prepare(
             writer.execute("INSERT INTO repeatable SELECT key FROM defined_type WHERE NOT irreversible")
         if "session" in tables:
             writer.execute("DELETE FROM session")  # one that was ended since must not open anything again
-        for statement, names, waits in steps():
+        columns = {row[1] for row in writer.execute("PRAGMA table_info(job)")}
+        for statement, names, waits in steps(has_causes="cause" in columns):
             rows = writer.execute(statement, [values[name] for name in names]).fetchall()
             waiting += len(rows) if waits else 0
         _continue_ids(writer, "job", last_job_id)

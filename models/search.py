@@ -1,30 +1,70 @@
 """The words of every job: an index that the database keeps itself, and how it is asked.
 
 On SQLite it is FTS5, which keeps only the index and reads the texts from a view; on PostgreSQL a column of lexemes.
-Either way a word is a run of letters and digits without accents, and the index knows the beginnings of words.
+Either way a word is a run of letters and digits without accents, and the index knows the beginnings of words. Which
+runs are words, and what they are without accents, each database knows best: it takes a question apart itself.
 """
 
-import re
+import sqlite3
 import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from models.statement import POSTGRES, Statement
 
 MAX_WORDS = 12  # of a question
 MIN_PREFIX = 2  # a single letter stands for itself only: half of all words begin with some letter
 
-SQLITE_MATCH = "id IN (SELECT rowid FROM job_text WHERE job_text MATCH ?)"
-POSTGRES_MATCH = "id IN (SELECT job_id FROM job_text WHERE words @@ ?::text::tsquery)"
+SQLITE_MATCH = "job_text MATCH ?"
+POSTGRES_MATCH = "job.id IN (SELECT job_id FROM job_text WHERE words @@ ?::text::tsquery)"
+
+_TOKENS = (
+    "CREATE VIRTUAL TABLE said USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')",
+    "CREATE VIRTUAL TABLE token USING fts5vocab (said, 'instance')",
+)
+_LEXEMES = Statement("""
+SELECT string_agg(
+    '''' || lexeme || '''' || CASE WHEN length(lexeme) >= ? OR lexeme ~ '[^ -~]' THEN ':*' ELSE '' END, ' & '
+) AS question FROM unnest(words_of(?))
+""")
 
 
 def words(text: str) -> list[str]:
-    """The words of a question, as the index knows them."""
-    bare = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
-    return re.findall(r"[^\W_]+", bare.lower())[:MAX_WORDS]
+    """The words of a question; none if it has no letter and no digit."""
+    kept = "".join(each if _is_of_word(each) else " " for each in unicodedata.normalize("NFC", text))
+    return [word for word in kept.split() if any(map(str.isalnum, word))][:MAX_WORDS]
 
 
-def sqlite_question(wanted: list[str]) -> str:
-    """What finds the jobs with all of these words, or words that begin so."""
-    return " AND ".join(f'"{word}"' + ("*" if len(word) >= MIN_PREFIX else "") for word in wanted)
+async def question(reader: BaseDBAsyncClient, wanted: Sequence[str]) -> str | None:
+    """What finds the jobs with all of these words, or words that begin so; None if nothing can be found by them."""
+    text = " ".join(wanted)
+    if reader.capabilities.dialect == POSTGRES:
+        (row,) = await _LEXEMES.run(reader, [MIN_PREFIX, text])
+        return row["question"] or None
+    return " AND ".join(f'"{word}"{"*" if _may_begin(word) else ""}' for word in _sqlite_words(text)) or None
 
 
-def postgres_question(wanted: list[str]) -> str:
-    """The same for PostgreSQL."""
-    return " & ".join(f"'{word}'" + (":*" if len(word) >= MIN_PREFIX else "") for word in wanted)
+def _is_of_word(letter: str) -> bool:
+    return letter.isalnum() or unicodedata.category(letter)[0] == "M"
+
+
+def _may_begin(word: str) -> bool:
+    return len(word) >= MIN_PREFIX or not word.isascii()
+
+
+def _sqlite_words(text: str) -> list[str]:
+    """The text's words as the index has them: it knows other letters than Python does, and refuses a phrase."""
+    tokens = _tokenizer()
+    tokens.execute("DELETE FROM said")
+    tokens.execute("INSERT INTO said VALUES (?)", [text])
+    return [row[0] for row in tokens.execute("SELECT DISTINCT term FROM token")]
+
+
+@cache
+def _tokenizer() -> sqlite3.Connection:
+    made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    for statement in _TOKENS:
+        made.execute(statement)
+    return made

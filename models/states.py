@@ -31,6 +31,7 @@ class Move(StrEnum):
     RUN_NOW = "run_now"
     REVISE = "revise"
     UNDO_APPROVAL = "undo_approval"
+    PRIORITIZE = "prioritize"
 
 
 ALLOWED_FROM: dict[Move, frozenset[Status]] = {
@@ -44,6 +45,7 @@ ALLOWED_FROM: dict[Move, frozenset[Status]] = {
     Move.RUN_NOW: frozenset({Status.QUEUED}),
     Move.REVISE: frozenset({Status.QUEUED, Status.PAUSED, Status.CANCELLED}),
     Move.UNDO_APPROVAL: frozenset({Status.QUEUED, Status.PAUSED}),
+    Move.PRIORITIZE: frozenset({Status.QUEUED, Status.PAUSED, Status.FAILED}),
 }
 
 

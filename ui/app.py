@@ -13,6 +13,7 @@ from engine.engine import Atlas
 from ui.components.apology import broken, missing
 from ui.layout import Shell
 from ui.live import Live, Still, View
+from ui.pages.agent import AgentPage
 from ui.pages.agents import AgentsPage
 from ui.pages.approvals import ApprovalsPage
 from ui.pages.audit import AuditPage
@@ -21,8 +22,8 @@ from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
 from ui.pages.knowledge import ArticlePage, KnowledgePage
 from ui.pages.settings import SettingsPage
-from ui.sockets import PageOwner, bind_sockets
-from ui.theme import FAVICON, HEAD
+from ui.sockets import PageOwner, bind_sockets, notice_silence
+from ui.theme import FAVICON, HEAD, STATIC_FILES
 
 ROOT = "/app"
 RECONNECT_SECONDS = 30.0
@@ -40,6 +41,7 @@ PAGES: dict[str, MakeView] = {
     "/kb": KnowledgePage,
     "/kb/{slug}": ArticlePage,
     "/agents": AgentsPage,
+    "/agents/{key}": AgentPage,
     "/settings": SettingsPage,
     "/settings/audit": AuditPage,
 }
@@ -63,7 +65,7 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still, nowhere: Callable[[], Re
     live = Live(atlas, still)
     nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name, and loads nothing here
     nicegui_app.add_static_file(local_file=FAVICON, url_path="/favicon.ico")
-    for name in ("theme.css", "theme.js"):
+    for name in STATIC_FILES:
         nicegui_app.add_static_file(local_file=Path(__file__).with_name(name), url_path=f"/static/{name}")
 
     @ui.page(ROOT, response_timeout=RESPONSE_SECONDS)
@@ -84,6 +86,7 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still, nowhere: Callable[[], Re
         broken()
 
     bind_sockets()
+    nicegui_app.on_startup(notice_silence)
     app.add_middleware(PageOwner)
     ui.run_with(
         app,

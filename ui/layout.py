@@ -1,7 +1,9 @@
 """The frame of every page: sidebar, header, engine indicator; one per open browser tab."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from nicegui import ui
 
@@ -10,11 +12,14 @@ from engine.actors import Actor
 from engine.engine import Atlas
 from engine.errors import SignedOut
 from engine.health import trouble
-from engine.views import EngineState, JobView
+from engine.views import EngineState, JobView, OperationView
 from models.rights import Right
 from ui.components.job_card import show_time
+from ui.components.keys import Shortcuts
 from ui.components.node import Node, icon_button
 from ui.components.notify import Notifier
+from ui.components.operation_bar import OperationBar
+from ui.components.palette import Palette
 from ui.live import Draw, Live, View
 from ui.present import count, fleet
 from ui.reader import Reader
@@ -40,6 +45,7 @@ class Shell:
         self.rights = actor.rights
         self.desk = atlas.office.desk(lambda: live.still(actor))
         self.view: View | None = None
+        self._path = ""  # of the page that is shown
         self._client = ui.context.client
         self._notifier = Notifier(self._client) if Right.APPROVE in actor.rights else None
         self._links: dict[str, Node] = {}
@@ -54,6 +60,7 @@ class Shell:
                 self._banner_text = Node("span")
                 self._banner_time = Node("time")
             self.frame = Node("div", "", "content-frame")
+            self.operations = OperationBar(actor, self.desk, atlas.queries)
         ui.context.client.sub_pages_router.on_path_changed(self._on_address)
         ui.on_exception(_tell_fault)
         live.join(self)
@@ -67,6 +74,9 @@ class Shell:
     def show(self, title: str, path: str, view: View) -> None:
         """A view takes the page: title and sidebar follow."""
         self.view = view
+        former, self._path = self._path, urlsplit(self._client.sub_pages_router.current_path).path.rstrip("/")
+        if former not in ("", self._path):
+            self._client.run_javascript("arrive()")
         self._title.change(text=title)
         ui.page_title(f"{title} · Job Runner" if title != "Job Runner" else title)
         for href, link in self._links.items():
@@ -81,6 +91,11 @@ class Shell:
             self._notifier.on_jobs(jobs)
         if self.view:
             self.view.on_jobs(jobs)
+
+    def on_operations(self, operations: Sequence[OperationView]) -> None:
+        """Show how far those have come that are one's own."""
+        if operations:
+            self.operations.show(operations)
 
     def on_progress(self, percents: Mapping[int, float]) -> None:
         """Pass on."""
@@ -102,6 +117,7 @@ class Shell:
 
     async def _read(self, reader: Reader) -> None:
         self._needs_person.change(text=count(waiting) if (waiting := await reader.approvals_waiting()) else "")
+        await self.operations.refresh()
         if view := self.view:
             draw = await view.read(reader)
             if self.view is view:
@@ -121,6 +137,7 @@ class Shell:
     def _doze(self) -> None:
         if not self._client.has_socket_connection:  # a broken socket may be noticed long after its successor came
             self._version = self.live.doze(self)
+            self.operations.is_read = False
 
     async def check(self) -> None:
         """Whoever is signed out goes to the sign-in page; whoever may do other things now gets the page anew."""
@@ -145,8 +162,15 @@ class Shell:
         asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._client.delete)
 
     def _on_address(self, address: str) -> None:
-        if self.view:
-            self.view.on_address(address)
+        if part := urlsplit(address).fragment:
+            self._client.run_javascript(f"showSection({json.dumps(part)})")
+        asyncio.get_running_loop().call_soon(self._tell_address, self.view, address)
+
+    def _tell_address(self, view: View | None, address: str) -> None:
+        """A view that has given way to another one meanwhile is told nothing: its successor has read the address."""
+        if view and self.view is view and not self._client.is_deleted:
+            with self._client:
+                view.on_address(address)
 
     # -- parts -----------------------------------------------------------------------------------------------
 
@@ -160,15 +184,18 @@ class Shell:
                     Node("span", name, data_icon=icon)
                     if name == "Approvals":
                         self._needs_person = Node("span", "", "nav-count")
-            if signed_in:
-                with Node("form", "", "", method="post", action="/logout"):
-                    Node("button", f"Sign out {self.actor.name}", "button plain", data_icon="logout")
+            with Node("div", "", "sidebar-foot"):
+                Shortcuts(lambda: self._path)
+                if signed_in:
+                    with Node("form", "", "", method="post", action="/logout"):
+                        Node("button", f"Sign out {self.actor.name}", "button plain", id="sign-out", data_icon="logout")
 
     def _header(self) -> None:
         with Node("header", "", "topbar"):
             icon_button("Open the menu", "menu", popovertarget="sidebar").classes("menu-button")
-            self._title = Node("h1", "Job Runner")
+            self._title = Node("h1", "Job Runner", id="page-title", tabindex="-1")
             Node("span", "", "spacer")
+            Palette(self._client, self.atlas, self.desk, self.actor)
             self._engine = Node("div", "Atlas …", "engine", role="status", aria_label="Engine")
             self._fleet = Node("a", "", "fleet muted", href="/app/agents")
             self._mode_switch()
@@ -176,7 +203,7 @@ class Shell:
     def _mode_switch(self) -> None:
         mode = ui.context.client.request.cookies.get(MODE_COOKIE, "auto")
         dark = ui.dark_mode(MODES.get(mode, MODES["auto"])[0])
-        switch = icon_button("", "")
+        switch = icon_button("", "", id="mode-switch")
 
         def show(name: str) -> None:
             value, icon, label = MODES[name]

@@ -24,13 +24,14 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    OperationChanged,
     PolicyChanged,
     SecretsChanged,
     TypesChanged,
     WebhooksChanged,
 )
 from engine.health import trouble
-from engine.views import OFFLINE_AFTER, EngineState, JobView
+from engine.views import OFFLINE_AFTER, EngineState, JobView, OperationView
 from models.states import Status
 from ui.reader import Reader
 
@@ -91,6 +92,9 @@ class Tab(Protocol):
     async def refresh(self, reader: Reader) -> None:
         """Read again what is shown."""
 
+    def on_operations(self, operations: Sequence[OperationView]) -> None:
+        """These operations on many jobs began, came further or ended."""
+
     def on_engine(self, state: EngineState) -> None:
         """The engine went on- or offline."""
 
@@ -110,6 +114,7 @@ class Live:
         self.version = 0
         self._changed: set[int] = set()
         self._logged: set[int] = set()
+        self._operations: set[int] = set()
         self._percents: dict[int, float] = {}
         self._sections: dict[int, tuple[str, Status, str | None, str | None]] = {}
         self._asking: set[Tab] = set()
@@ -171,6 +176,10 @@ class Live:
         self._awake.discard(tab)
         return -1  # what is being flushed just now does not reach it any more
 
+    def is_awake(self, tab: Tab) -> bool:
+        """Whether a browser listens."""
+        return tab in self._awake
+
     def ask_refresh(self, tab: Tab) -> None:
         """Let this tab read again with the next flush."""
         self._asking.add(tab)
@@ -190,6 +199,8 @@ class Live:
                 return
             case JobLogged(job_id):
                 self._logged.add(job_id)
+            case OperationChanged(operation_id):
+                self._operations.add(operation_id)
             case AccessChanged():
                 self._access_changed.set()
                 self._stale = True
@@ -248,15 +259,18 @@ class Live:
     async def _flush_changes(self) -> None:
         changed, self._changed = self._changed, set()
         logged, self._logged = self._logged, set()
+        begun, self._operations = self._operations, set()
         asking, self._asking = self._asking, set()
         stale, self._stale = self._stale, False
         if not self._awake:
             return
         jobs = await self._atlas.queries.jobs(changed) if changed else []
+        operations = [await self._atlas.queries.operations.operation(each) for each in sorted(begun)]
         if self._moved(jobs) or stale:
             await self._refresh_all()
         for tab in tuple(self._awake):
             with _fault_of_one_tab():
+                tab.on_operations(operations)
                 tab.on_jobs(jobs)
                 if logged and tab.on_log(logged):
                     asking.add(tab)

@@ -3,10 +3,18 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
-from engine.queries import Queries
-from engine.views import AgentView, EngineView, JobView, Page
+from engine.causes import CauseView
+from engine.finding import Criteria
+from engine.overview import Needs
+from engine.queries import PAGE_SIZE, Queries
+from engine.views import AgentView, ChannelView, EngineState, EngineView, JobView, Page
+from engine.watcher import AgentAtWork
+from models.approval import count_inbox
+from models.finding import Sort
+from models.states import Status
 
 T = TypeVar("T")
 
@@ -26,6 +34,19 @@ class Reader:
         """One page of the completed jobs."""
         return await self._once(("done", category, number), lambda: self.queries.completed_page(category, number))
 
+    async def found(self, criteria: Criteria, sort: Sort, number: int) -> Page:
+        """One page of what matches."""
+        key = ("found", criteria, sort, number)
+        return await self._once(key, lambda: self.queries.finder.page(criteria, sort, number, PAGE_SIZE))
+
+    async def count(self, criteria: Criteria) -> int:
+        """How many match."""
+        return await self._once(("count", criteria), lambda: self.queries.finder.count(criteria))
+
+    async def found_by_status(self, criteria: Criteria) -> Counter[Status]:
+        """How many of what matches stand where."""
+        return await self._once(("by status", criteria), lambda: self._by_status(criteria))
+
     async def counts(self) -> Counter[str]:
         """Jobs by category."""
         return await self._once("counts", self.queries.counts_by_category)
@@ -36,7 +57,27 @@ class Reader:
 
     async def approvals_waiting(self) -> int:
         """How many jobs need a person: to approve them, to say whether they went out, or to try them again."""
-        return await self._once("approvals waiting", self.queries.inbox.count)
+        return sum(await self._inbox())
+
+    async def needs(self) -> Needs:
+        """How many jobs need a person, and what for."""
+        return Needs.of(await self._inbox(), await self._once("failed lately", self.queries.overview.failed_lately))
+
+    async def causes(self) -> list[CauseView]:
+        """Why jobs failed."""
+        return await self._once("causes", self.queries.overview.causes)
+
+    async def oldest(self) -> list[JobView]:
+        """The queued jobs that have waited longest."""
+        return await self._once("oldest", self.queries.overview.oldest)
+
+    async def engine(self) -> EngineState:
+        """Whether anything executes jobs."""
+        return await self._once("engine", self.queries.engine)
+
+    async def channels(self) -> list[ChannelView]:
+        """Where posts go."""
+        return await self._once("channels", self.queries.channels)
 
     async def awaiting_approval(self) -> int:
         """How many jobs need approval."""
@@ -61,6 +102,17 @@ class Reader:
     async def agents(self) -> list[AgentView]:
         """Every outside agent."""
         return await self._once("agents", self.queries.agents)
+
+    async def workforce(self) -> list[AgentAtWork]:
+        """Every agent at work."""
+        return await self._once("workforce", self.queries.watcher.agents)
+
+    async def _inbox(self) -> tuple[int, int, int]:
+        return await self._once("inbox", count_inbox)
+
+    async def _by_status(self, criteria: Criteria) -> Counter[Status]:
+        asked = criteria.statuses or tuple(Status)
+        return Counter({one: await self.queries.finder.count(replace(criteria, statuses=(one,))) for one in asked})
 
     async def _once(self, key: object, read: Callable[[], Awaitable[T]]) -> T:
         if key not in self._answers:

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from engine.actors import Actor
 
 _PAGE = re.compile(r"/_nicegui/client/([^/]+)/")
+PING_SECONDS = 5.0
+SILENT_SECONDS = 5.0  # after a ping: so a page says within 10 s that it hears nothing
 OF_A_PAGE = ("event", "javascript_response", "ack", "log")  # what a browser says about a page, by the page's id
 
 Handler = Callable[..., Any]
@@ -56,6 +58,12 @@ def _connected(handler: Handler) -> Handler:
         return await _result(handler(sid, environ, auth))
 
     return guarded
+
+
+def notice_silence() -> None:
+    """Let both ends of a socket notice soon that the other is silent; NiceGUI, once it has started, waits longer."""
+    core.sio.eio.ping_interval = PING_SECONDS
+    core.sio.eio.ping_timeout = SILENT_SECONDS
 
 
 class PageOwner:

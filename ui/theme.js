@@ -9,6 +9,7 @@
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const slot = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
   const write = (element, text) => {
     if (element.textContent !== text) element.textContent = text;
   };
@@ -20,11 +21,13 @@
       if (time.title !== local) time.title = local;
       const seconds = (Date.now() - at) / 1000;
       if (time.dataset.show === "countdown") write(time, seconds < 0 ? span(Math.ceil(-seconds)) : "a moment");
+      else if (time.dataset.show === "slot") write(time, slot.format(at));
       else if (time.dataset.show === "clock") write(time, (Math.abs(seconds) < 43200 ? clock : day).format(at));
       else write(time, relative(seconds));
     }
   };
   setInterval(tick, 1000);
+  window.tellTimes = tick;
   document.addEventListener("DOMContentLoaded", tick);
 
   // The sidebar is a popover on a phone: following a link closes it.
@@ -45,29 +48,13 @@
     next.click();
   });
 
-  // Single keys press the button that names them, unless somebody types, answers a question, or has turned them off.
-  const typing = "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox]";
-  const arrows = { ArrowDown: "j", ArrowUp: "k" };
-  document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.target.closest(typing)) return;
-    if (document.querySelector(".q-dialog, .q-menu, nav.sidebar:popover-open")) return;
-    const isArrow = event.key in arrows;
-    if (isArrow && event.target !== document.body && !event.target.closest("[data-arrows]")) return;
-    const key = isArrow ? arrows[event.key] : event.key;
-    if (event.repeat && key !== "j" && key !== "k") return;
-    const keys = [...document.querySelectorAll("[data-keys=on] [data-key], [data-key='?']")];
-    const button = keys.find((node) => node.dataset.key === key && node.offsetParent);
-    if (!button) return;
-    event.preventDefault();
-    button.click();
-  });
-
   // The keyboard goes with what is shown, unless it is at work somewhere else on the page.
   window.focusRow = (id) => {
     const row = getHtmlElement(id);
     if (!row) return;
     row.scrollIntoView({ block: "nearest" });
-    if (document.activeElement === document.body || document.activeElement.closest("[data-arrows]")) row.focus();
+    const active = document.activeElement;
+    if (active === document.body || active.id === "page-title" || active.closest("[data-arrows]")) row.focus();
   };
   window.focusItem = () => requestAnimationFrame(() => document.getElementById("item-title")?.focus());
 
@@ -138,4 +125,182 @@
       }
     }
   };
+})();
+
+// Finding and acting on many: the search field, the boxes of cards, and the menus.
+(() => {
+  const isOff = () => /(^|; )job_runner_keys=off/.test(document.cookie);
+  const asking = ".q-dialog, .q-menu, dialog[open], nav.sidebar:popover-open";
+
+  // What was found is shown: the field says so, and shows what was searched for unless somebody types on.
+  window.showFound = (id, held) => {
+    window.showHeld(id, held);
+    const field = getHtmlElement(id);
+    if (field && field.value.trim() === held) delete field.parentElement.dataset.busy;
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector(asking)) return;
+    const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable=true]");
+    if (typing) return;
+    if (event.key === "Escape") document.querySelector(".selection-bar:not([hidden]) [data-clear-selection]")?.click();
+    if (event.key !== "x" || event.repeat || isOff()) return;
+    const box = event.target.closest("article[data-job-id]")?.querySelector(".pick");
+    if (!box) return;
+    event.preventDefault();
+    box.click();
+  });
+
+  // What had the keyboard is gone: it goes where somebody would go on, or to the box that was ticked last.
+  let ticked = null;
+  document.addEventListener("click", (event) => (ticked = event.target.closest?.(".pick, .pick-page") ?? ticked));
+  window.focusIfLost = (id) =>
+    setTimeout(() => {
+      const active = document.activeElement;
+      if (active && active !== document.body && active.checkVisibility()) return;
+      const box = ticked?.isConnected && ticked.checkVisibility() ? ticked : null;
+      ((id ? getHtmlElement(id) : null) ?? box ?? document.getElementById("page-title"))?.focus({ preventScroll: true });
+    }, 60);
+
+  // A range is selected by Shift: no text with it.
+  document.addEventListener("mousedown", (event) => {
+    if (event.shiftKey && event.target.closest(".pick")) event.preventDefault();
+  });
+
+  // Arrow keys walk through a menu.
+  document.addEventListener("keydown", (event) => {
+    const menu = document.querySelector(".q-menu:has([role=menuitem])");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!menu || !step) return;
+    const items = [...menu.querySelectorAll("[role=menuitem]")];
+    const place = items.indexOf(document.activeElement);
+    event.preventDefault();
+    items[place < 0 ? (step > 0 ? 0 : items.length - 1) : (place + step + items.length) % items.length].focus();
+  });
+})();
+
+// The throughput's bars: moments in the reader's own zone and words.
+(() => {
+  const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+  const day = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  const date = new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric" });
+  window.slotLabel = (at, span) => (span === "week" ? date : minute).format(new Date(at));
+  const cell = (text, style = "") => {
+    const element = document.createElement("div");
+    element.textContent = text;
+    element.style.cssText = style;
+    return element.outerHTML;
+  };
+  window.slotTip = (bars, span) => {
+    const [completed, failed] = [0, 1].map((index) => bars.find((bar) => bar.seriesIndex === index)?.value ?? 0);
+    const ended = completed + failed;
+    const share = ended ? ` (${((100 * failed) / ended).toFixed(1)} %)` : "";
+    const at = (span === "hour" ? minute : day).format(new Date(bars[0].axisValue));
+    return cell(at, "font-weight: 600") + cell(`${completed.toLocaleString()} completed`) + cell(`${failed.toLocaleString()} failed${share}`);
+  };
+})();
+
+// One job's page: its log, copying, run time that goes on, and the way back to the list one came from.
+(() => {
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const NEAR = 24;  // pixels from the end of a log within which its reader follows it
+
+  // A batch of lines. The end stays in view for whoever looks at it, and what somebody reads stays where it is.
+  customElements.define("log-lines", class extends HTMLElement {
+    connectedCallback() {
+      if (this.childElementCount) return;
+      const box = this.closest(".log");
+      const wasHigh = box ? box.scrollHeight : 0;
+      const follows = box && wasHigh - box.scrollTop - box.clientHeight < NEAR;
+      this.append(...JSON.parse(this.dataset.lines).map(([at, text]) => {
+        const line = document.createElement("div");
+        line.className = "log-line";
+        const time = document.createElement("time");
+        time.dateTime = at;
+        time.dataset.show = "clock";
+        time.textContent = clock.format(new Date(at));
+        const words = document.createElement("span");
+        words.dir = "auto";
+        words.textContent = text;
+        line.append(time, " ", words, "\n");
+        return line;
+      }));
+      if (box && this.dataset.earlier) box.scrollTop += box.scrollHeight - wasHigh;
+      else if (follows) box.scrollTop = box.scrollHeight;
+    }
+  });
+  // What was added while an attempt was folded is followed once it is opened.
+  document.addEventListener("toggle", (event) => {
+    const box = event.target.matches?.("details.attempt[open]") && event.target.querySelector(".log");
+    if (box && !box.dataset.seen) box.scrollTop = box.scrollHeight;
+    if (box) box.dataset.seen = "yes";
+  }, true);
+
+  const SAID_MS = 2000;
+  const byHand = (text) => {  // without the clipboard's API, as over plain HTTP from another machine
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.style.cssText = "position: fixed; opacity: 0";
+    const focused = document.activeElement;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    focused?.focus();
+    return done;
+  };
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return byHand(text);
+    }
+  };
+  const say = (button, words) => {
+    const label = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE);
+    const before = button.dataset.label ??= label ? label.nodeValue : button.ariaLabel;
+    const write = (text) => {
+      if (label) label.nodeValue = text;
+      else button.ariaLabel = button.title = text;
+    };
+    write(words);
+    button.classList.add("copied");
+    clearTimeout(button.saying);
+    button.saying = setTimeout(() => {
+      write(before);
+      button.classList.remove("copied");
+    }, SAID_MS);
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copies], [data-copy-text]");
+    if (!button) return;
+    const source = button.dataset.copies && document.getElementById(button.dataset.copies);
+    const done = await copy(source ? source.textContent : button.dataset.copyText);
+    say(button, done ? "Copied" : "Not copied: select it");
+  });
+
+  const elapsed = (seconds) => {
+    if (seconds < 60) return `${Math.floor(seconds)} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+    if (seconds < 172800) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+    return `${Math.floor(seconds / 86400)} days`;
+  };
+  setInterval(() => {
+    for (const time of document.querySelectorAll("time[data-since]")) {
+      time.textContent = elapsed(Math.max(0, (Date.now() - new Date(time.dataset.since)) / 1000));
+    }
+  }, 1000);
+
+  // The list that led to a job is where its page leads back to, with the filters it had.
+  const key = "job_runner_back";
+  const isJob = (path) => /^\/app\/jobs\/[^/]+\/?$/.test(path);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    if (!link) return;
+    if (link.dataset.back) link.href = sessionStorage.getItem(key) || "/app/jobs";
+    else if (isJob(new URL(link.href, location.href).pathname) && !isJob(location.pathname)) {
+      sessionStorage.setItem(key, location.pathname + location.search);
+    }
+  }, true);
 })();

@@ -62,6 +62,7 @@ MOVES = {
     Move.REJECT: MoveStyle("Reject job", "front_hand", "rejected"),
     Move.REVISE: MoveStyle("Revise job", "edit", "revised"),
     Move.UNDO_APPROVAL: MoveStyle("Undo approval", "undo", "waits for approval again"),
+    Move.PRIORITIZE: MoveStyle("Change priority", "low_priority", "has another priority"),
 }
 
 CATEGORIES = {
@@ -82,13 +83,23 @@ NAVIGATION = (
     ("Settings", "/app/settings", "settings"),
 )
 
-_FILES = [Path(__file__).with_name(name).read_bytes() for name in ("theme.css", "theme.js")]
+GO_KEYS = {
+    "/app": "g d",
+    "/app/jobs": "g j",
+    "/app/approvals": "g a",
+    "/app/agents": "g w",
+    "/app/settings": "g s",
+    "/app/kb": "g k",
+}
+"""What is typed to go to a page."""
+
+STATIC_FILES = ("theme.css", "theme.js", "keys.js", "matching.js", "palette.js", "connection.js", "arrival.js")
+_FILES = [Path(__file__).with_name(name).read_bytes() for name in STATIC_FILES]
 VERSION = sha256(b"".join(_FILES)).hexdigest()[:12]
 """Changes with the files, so that browsers may keep them for ever."""
 
-HEAD = (
-    f'<link rel="stylesheet" href="/static/theme.css?v={VERSION}">'
-    f'<script defer src="/static/theme.js?v={VERSION}"></script>'
+HEAD = f'<link rel="stylesheet" href="/static/theme.css?v={VERSION}">' + "".join(
+    f'<script defer src="/static/{name}?v={VERSION}"></script>' for name in STATIC_FILES[1:]
 )
 
 FAVICON = Path(__file__).with_name("favicon.svg")

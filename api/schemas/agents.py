@@ -18,6 +18,7 @@ class Agent(BaseModel):
     running: int = Field(description="how many jobs it has in hand")
     online: bool
     last_seen_at: datetime
+    paused: bool = Field(description="whether somebody paused it: it is given no jobs until it is resumed")
 
 
 class AgentList(BaseModel):
@@ -68,6 +69,7 @@ class ClaimedList(BaseModel):
     """What was claimed; empty if there was nothing."""
 
     items: list[Claimed]
+    paused: bool = Field(False, description="whether there is nothing because somebody paused the agent")
 
 
 class OneReport(BaseModel):

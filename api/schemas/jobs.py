@@ -152,6 +152,20 @@ class Effect(BaseModel):
     finished_at: datetime | None
 
 
+class Moment(BaseModel):
+    """Something that happened to a job."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    kind: str = Field(examples=["created"], description="such as created, attempt, approved, pause or cancel")
+    who: str = Field(examples=["Mira"], description="empty where nobody in particular did it")
+    what: str = Field(examples=["created it"])
+    comment: str = Field(description="what was said, or what went wrong; mostly empty")
+    attempt: int | None = Field(None, description="the number of the attempt that began then")
+    when: datetime | None = Field(None, description="a time that `what` ends with")
+
+
 class Attempt(BaseModel):
     """One try of a job."""
 

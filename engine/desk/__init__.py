@@ -1,18 +1,20 @@
 """Where somebody's wish is checked against their rights, carried out, and recorded. Both doors ask here."""
 
 from engine.actors import Actor
+from engine.desk.agents import AgentDesk
 from engine.desk.base import BaseDesk, Services, Who
 from engine.desk.jobs import JobDesk
+from engine.desk.operations import OperationDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.reviews import ReviewDesk
-from engine.desk.settings import SettingsDesk
+from engine.desk.views import ViewDesk
 from engine.desk.work import WorkDesk
 from engine.pace import Pace
 
 __all__ = ["BaseDesk", "Desk", "Office", "Services", "Who"]
 
 
-class Desk(JobDesk, ReviewDesk, SettingsDesk, WorkDesk, PeopleDesk):
+class Desk(JobDesk, ReviewDesk, AgentDesk, WorkDesk, PeopleDesk, OperationDesk, ViewDesk):
     """Every wish raises `NotAllowed` for whoever has not the right, and what the command itself raises.
 
     A wish that was begun is carried out and recorded also when whoever asked hangs up.

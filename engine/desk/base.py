@@ -15,9 +15,11 @@ from engine.approvals.rules import Rules
 from engine.audit import Audit
 from engine.commands import Commands
 from engine.defined_types import DefinedTypes
+from engine.operations.begin import Operations
 from engine.pace import Pace
 from engine.queries import Queries
 from engine.reports import Reports
+from engine.saved_views import SavedViews
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
@@ -47,6 +49,8 @@ class Services(Protocol):
     access: Access
     tokens: Tokens
     audit: Audit
+    operations: Operations
+    saved_views: SavedViews
 
 
 class BaseDesk:

@@ -1,12 +1,16 @@
 """Operations on many jobs, saved views, why jobs failed, and the index of every word in a job."""
 
+from typing import Any
+
 from orjson import loads
 from tortoise import fields, migrations
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
+from models.cause import cause_of
 from models.migrating import SqlOfEach
+from models.statement import Statement
 
 MAX_TEXT = 100_000  # characters of a job; PostgreSQL takes no more than about a million
 _SQLITE_TEXTS = (
@@ -66,6 +70,22 @@ END $$""",
 FOR EACH ROW WHEN ({_CHANGED.replace("IS NOT", "IS DISTINCT FROM")}) EXECUTE FUNCTION note_job_words()""",
     "CREATE TRIGGER job_words_gone AFTER DELETE ON job FOR EACH ROW EXECUTE FUNCTION forget_job_words()",
 ]
+
+
+_FAILED = Statement("SELECT id, error FROM job WHERE status = 'failed'")
+_AT_ONCE = 500
+
+
+async def _name_causes(_: Any, editor: Any) -> None:
+    """What failed before is told as if it failed now."""
+    ids: dict[str, list[int]] = {}
+    for row in await _FAILED.run(editor.client):
+        ids.setdefault(cause_of(row["error"] or ""), []).append(row["id"])
+    for cause, alike in ids.items():
+        for first in range(0, len(alike), _AT_ONCE):
+            some = alike[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            await Statement(f"UPDATE job SET cause = ? WHERE id IN ({marks})").run(editor.client, [cause, *some])  # noqa: S608
 
 
 class Migration(migrations.Migration):
@@ -152,10 +172,14 @@ class Migration(migrations.Migration):
             name="cause",
             field=fields.CharField(null=True, max_length=200),
         ),
-        ops.RunSQL("UPDATE job SET cause = substr(error, 1, 200) WHERE status = 'failed'", reverse_sql=""),
+        ops.RunPython(_name_causes),
         ops.RunSQL(
             "CREATE INDEX idx_job_cause ON job (type, cause, id) WHERE status = 'failed'",
             reverse_sql="DROP INDEX idx_job_cause",
+        ),
+        ops.RunSQL(
+            "CREATE INDEX idx_job_outcome ON job (outcome, id) WHERE outcome IS NOT NULL",
+            reverse_sql="DROP INDEX idx_job_outcome",
         ),
         ops.RunSQL("CREATE INDEX idx_job_creator ON job (created_by, id)", reverse_sql="DROP INDEX idx_job_creator"),
         ops.RunSQL("CREATE INDEX idx_job_created ON job (created_at)", reverse_sql="DROP INDEX idx_job_created"),
@@ -166,6 +190,17 @@ class Migration(migrations.Migration):
         ops.RunSQL(
             "CREATE INDEX idx_attempt_finished ON attempt (finished_at) WHERE finished_at IS NOT NULL",
             reverse_sql="DROP INDEX idx_attempt_finished",
+        ),
+        ops.RunSQL(
+            "CREATE INDEX idx_audit_target ON audit_entry (target, id)", reverse_sql="DROP INDEX idx_audit_target"
+        ),
+        ops.RunSQL(
+            "CREATE INDEX idx_operation_item_job ON operation_item (job_id)",
+            reverse_sql="DROP INDEX idx_operation_item_job",
+        ),
+        ops.RunSQL(
+            "CREATE INDEX idx_operation_open ON operation (id) WHERE finished_at IS NULL",
+            reverse_sql="DROP INDEX idx_operation_open",
         ),
         SqlOfEach(SQLITE, POSTGRES),
     ]

@@ -40,7 +40,7 @@ class Worker:
         body = {"name": f"agent {uuid4().hex[:8]}", "types": [key], "concurrency": concurrency}
         answer = self._http.post("/api/v1/agents", json=body)
         assert answer.status_code == 200, answer.text
-        self.name = body["name"]
+        self.name = str(body["name"])
         self.id = int(answer.json()["id"])
 
     def claim(self, limit: int = 1, **more: Any) -> list[dict[str, Any]]:

@@ -326,3 +326,58 @@ def test_only_a_token_of_an_agent_works_and_only_an_administrator_defines(
     assert_problem(second.post("/api/v1/agents", json={"name": worker.name, "types": [key]}), 422)
     assert_problem(programs["agent"].post(f"/api/v1/jobs/{job_id}/approve"), 403)
     assert worker.report(taken, status="completed").status_code == 200
+
+
+def workforce(runner: JobRunner) -> dict[str, dict[str, Any]]:
+    return {agent["key"]: agent for agent in runner.http.get("/api/v1/workforce").json()["items"]}
+
+
+def test_the_workforce_tells_what_each_agent_takes_has_in_hand_and_did(runner: JobRunner) -> None:
+    key = define(runner)
+    worker = Worker(runner, key)
+    agent = f"agent-{worker.id}"
+    before = workforce(runner)
+    assert before["mailer"]["built_in"]
+    assert before["mailer"]["types"] == ["EMAIL_SEND"]
+    assert (before[agent]["name"], before[agent]["state"], before[agent]["types"]) == (worker.name, "idle", [key])
+    assert before[agent]["day"]["success_rate"] is None
+    job_ids = [runner.submit(key, {"text": "Hello"}) for _ in range(3)]
+    jobs = worker.claim(3)
+    busy = workforce(runner)[agent]
+    assert (busy["state"], busy["running"], sorted(busy["job_ids"])) == ("working", 3, job_ids)
+    for job, status in zip(jobs, ("completed", "completed", "failed"), strict=True):
+        worker.report(job, status=status, error="No such word", retry=False)
+    until(lambda: workforce(runner)[agent]["day"]["attempts"] == 3, 10, "three attempts are counted")
+    stats = workforce(runner)[agent]["week"]
+    assert (stats["succeeded"], round(stats["success_rate"], 2)) == (2, 0.67)
+    assert 0 < stats["median_seconds"] <= stats["p95_seconds"] < 60
+
+
+def test_a_paused_agent_is_told_so_and_gets_its_jobs_when_it_is_resumed(runner: JobRunner) -> None:
+    key = define(runner)
+    worker = Worker(runner, key)
+    path = f"/api/v1/workforce/agent-{worker.id}"
+    paused = runner.http.post(f"{path}/pause").json()
+    assert (paused["state"], paused["paused"]) == ("paused", "everything")
+    job_id = runner.submit(key, {"text": "Hello"})
+    answer = runner.http.post(f"/api/v1/agents/{worker.id}/claim", json={"limit": 1}).json()
+    assert answer == {"items": [], "paused": True}
+    assert "paused" in runner.job(job_id)["waiting_for"]
+    listed = {agent["id"]: agent for agent in runner.http.get("/api/v1/agents").json()["items"]}
+    assert listed[worker.id]["paused"]
+    assert runner.http.post(f"{path}/resume").json()["paused"] == "nothing"
+    assert worker.one()["job_id"] == job_id
+
+
+def test_a_built_in_agent_is_paused_with_its_types(runner: JobRunner) -> None:
+    assert runner.http.post("/api/v1/workforce/mailer/pause").json()["state"] == "paused"
+    types = {item["type"]: item for item in runner.http.get("/api/v1/job-types").json()["items"]}
+    assert types["EMAIL_SEND"]["paused"]
+    assert not types["SOCIAL_POST"]["paused"]
+    assert runner.http.post("/api/v1/workforce/mailer/resume").json()["paused"] == "nothing"
+
+
+@pytest.mark.parametrize("key", ["nobody", "agent-9999"])
+def test_an_agent_that_is_not_there_cannot_be_paused(runner: JobRunner, key: str) -> None:
+    problem = assert_problem(runner.http.post(f"/api/v1/workforce/{key}/pause"), 404)
+    assert "agent" in problem["detail"]

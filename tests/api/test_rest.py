@@ -18,6 +18,9 @@ ROUTES = {
     "/api/v1/agents/{agent_id}/reports": {"post"},
     "/api/v1/agents/{agent_id}/jobs/{job_id}/report": {"post"},
     "/api/v1/agents/{agent_id}/jobs/{job_id}/artifacts/{name}": {"put"},
+    "/api/v1/workforce": {"get"},
+    "/api/v1/workforce/{key}/pause": {"post"},
+    "/api/v1/workforce/{key}/resume": {"post"},
     "/api/v1/files/{name}": {"get"},
     "/api/v1/secrets": {"get"},
     "/api/v1/secrets/{name}": {"put", "delete"},
@@ -28,12 +31,19 @@ ROUTES = {
     "/api/v1/deliveries/{delivery_id}/send-again": {"post"},
     "/api/v1/events": {"get"},
     "/api/v1/jobs:batch": {"post"},
+    "/api/v1/jobs/export": {"get"},
+    "/api/v1/operations": {"get", "post"},
+    "/api/v1/operations/{operation_id}": {"get"},
+    **{f"/api/v1/operations/{{operation_id}}/{what}": {"post"} for what in ("stop", "undo")},
+    "/api/v1/views": {"get", "post"},
+    "/api/v1/views/{view_id}": {"delete"},
     "/api/v1/jobs/{job_id}": {"get"},
     "/api/v1/jobs/{job_id}/attempts": {"get"},
+    "/api/v1/jobs/{job_id}/life": {"get"},
     "/api/v1/jobs/{job_id}/artifacts/{name}": {"get"},
     **{
         f"/api/v1/jobs/{{job_id}}/{move}": {"post"}
-        for move in ("cancel", "pause", "resume", "retry", "approve", "reject", "resolve", "run-now")
+        for move in ("cancel", "pause", "resume", "retry", "approve", "reject", "resolve", "run-now", "prioritize")
     },
     **{f"/api/v1/jobs/{{job_id}}/{what}": {"post"} for what in ("revise", "undo-approval", "comments")},
     "/api/v1/jobs/{job_id}/review": {"get"},
@@ -47,6 +57,7 @@ ROUTES = {
     "/api/v1/job-types": {"get", "post"},
     "/api/v1/job-types/{key}": {"get", "put", "patch", "delete"},
     "/api/v1/engine": {"get"},
+    "/api/v1/dashboard": {"get"},
     "/api/v1/people": {"get", "post"},
     "/api/v1/people/{person_id}": {"patch", "delete"},
     "/api/v1/tokens": {"get", "post"},

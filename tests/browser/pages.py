@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
+from models.job import Job
 from tests.support.other_program import ask, keeping_all_from_writing
 from tests.support.server import JobRunner
 
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
-PATHS = ["/app", "/app/jobs", "/app/kb", "/app/approvals", "/app/agents", "/app/settings", "/app/settings/audit"]
+PATHS = ["/app", "/app/jobs", "/app/kb", "/app/approvals", "/app/agents", "/app/agents/operator", "/app/settings"]
+PATHS += ["/app/settings/audit"]
 
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -143,8 +145,15 @@ def forget_jobs(runner: JobRunner) -> None:
     """Empty the lists: cancel what is active, wait until nothing runs, and delete every job."""
     for found in runner.http.get("/api/v1/jobs?status=queued,running,paused,failed&limit=200").json()["items"]:
         runner.http.post(f"/api/v1/jobs/{found['id']}/cancel")
-    for table in ("log_line", "effect", "attempt", "job"):
+    for table in ("log_line", "effect", "attempt", "operation_item", "operation", "job"):
         execute(runner, f"DELETE FROM {table}")
+
+
+def copy_job(runner: JobRunner, job_id: int, times: int) -> None:
+    """As many more jobs like this one, stored behind the process's back."""
+    names = ", ".join(name for name in sorted(Job._meta.db_fields) if name not in ("id", "idempotency_key"))
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {times})"
+    execute(runner, f"INSERT INTO job ({names}) {numbers} SELECT {names} FROM job, n WHERE id = {job_id}")
 
 
 def held_job(runner: JobRunner, folder: Path, title: str = "Held", **more: Any) -> tuple[int, Path]:

@@ -1,5 +1,6 @@
 """axe-core finds nothing on any page, in light and dark, phone and desktop, with dialogs open; no rule is off."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,7 +116,16 @@ def test_axe_finds_nothing_on_the_page_of_a_job_in_any_state(page: Page, full: d
     for name in ("unknown", "failed", "retrying", "approval", "post", "running", "cancelled"):
         page.goto(f"/app/jobs/{full[name]}")
         expect(page.get_by_role("region", name="Facts")).to_be_visible()
+        for fold in page.locator("summary:visible", has_text="Raw JSON").all():
+            fold.click()
         found += check(page, f"page of the {name} job")
+    page.goto(f"/app/jobs/{full['post']}")
+    for verb, dialog in (("Run again", "Publish again?"), ("Edit and run again", "New Job")):
+        page.get_by_role("button", name=verb, exact=True).click()
+        expect(page.get_by_role("dialog", name=dialog)).to_be_visible()
+        found += check(page, dialog)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
     assert not found, "\n".join(found)
 
 
@@ -182,6 +192,55 @@ def test_axe_finds_nothing_in_the_inbox_while_it_is_worked_with(
     assert not found, "\n".join(found)
 
 
+def test_axe_finds_nothing_while_many_jobs_are_found_selected_and_moved(page: Page, full: dict[str, int]) -> None:
+    found = []
+    page.goto("/app/jobs?q=film&status=failed&by=api&since=week&sort=oldest&needs=nothing")
+    expect(page.get_by_role("group", name="Filters that hold")).to_be_visible()
+    page.get_by_role("button", name="Filters, 3 set").click()
+    expect(page.get_by_role("group", name="Filters", exact=True)).to_be_visible()
+    found += check(page, "filters")
+    page.goto("/app/jobs?view=history&sort=oldest")
+    expect(job(page, full["cancelled"])).to_be_visible()
+    found += check(page, "the history")
+    page.goto("/app/jobs")
+    for name in ("Views", "Export what matches"):
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("menu", name=name)).to_be_visible()
+        found += check(page, f"the menu {name}")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("menu")).to_have_count(0)
+    page.get_by_role("button", name="Views").click()
+    page.get_by_role("menuitem", name="Save this view…").click()
+    dialog = page.get_by_role("dialog", name="Save this view")
+    expect(dialog).to_be_visible()
+    found += check(page, "Save this view")
+    dialog.get_by_label("Name").fill("Everything")
+    dialog.get_by_role("button", name="Save view").click()
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Views").click()
+    page.get_by_role("menuitem", name="Manage views…").click()
+    expect(page.get_by_role("dialog", name="Your views")).to_be_visible()
+    found += check(page, "Your views")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("region", name="Active jobs").get_by_role("checkbox", name="Select page").check()
+    expect(page.get_by_role("group", name="Selected jobs")).to_be_visible()
+    found += check(page, "a selection")
+    page.get_by_role("button", name="Cancel selected").click()
+    expect(page.get_by_role("dialog", name=re.compile("^Cancel .* jobs"))).to_be_visible()
+    found += check(page, "Cancel many?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Retry selected").click()
+    report = page.get_by_role("region", name="Operation")
+    expect(report).to_contain_text("left as they are")
+    found += check(page, "a report")
+    report.get_by_role("button", name="See why").click()
+    expect(page.get_by_role("dialog")).to_contain_text("left as they are")
+    found += check(page, "why some were left as they are")
+    assert not found, "\n".join(found)
+
+
 def test_axe_finds_nothing_while_a_toast_is_shown_or_the_menu_is_open(page: Page, full: dict[str, int]) -> None:
     page.goto("/app/jobs")
     job(page, full["scheduled"]).get_by_role("button", name="Pause job").click()
@@ -191,6 +250,27 @@ def test_axe_finds_nothing_while_a_toast_is_shown_or_the_menu_is_open(page: Page
     page.get_by_role("button", name="Open the menu").click()
     expect(page.get_by_role("navigation", name="Main")).to_be_visible()
     found += check(page, "the open menu", PHONE_LOOKS)
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_in_the_palette_and_the_shortcuts(page: Page, full: dict[str, int]) -> None:
+    page.goto("/app/jobs")
+    page.wait_for_function("window.did_handshake")
+    page.keyboard.press("Control+k")
+    palette = page.get_by_role("dialog", name="Command palette")
+    expect(palette.get_by_role("option").first).to_be_visible()
+    found = check(page, "the palette")
+    page.keyboard.type("numb")
+    expect(palette.get_by_role("group", name="Jobs").get_by_role("option").first).to_be_visible()
+    found += check(page, "the palette with jobs")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("qwxyz")
+    expect(palette.get_by_text("Nothing matches")).to_be_visible()
+    found += check(page, "the palette without a match")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    found += check(page, "the shortcuts")
     assert not found, "\n".join(found)
 
 

@@ -1,4 +1,4 @@
-"""One job's page: facts, attempts with their log as it comes, result, files, and "Did it go out?"."""
+"""One job's page: facts, its timeline with the logs as they come, result, files, and "Did it go out?"."""
 
 import re
 from collections.abc import Iterator
@@ -47,11 +47,22 @@ def test_it_shows_what_was_asked_for_facts_result_and_a_file_to_download(page: P
     for name, text in {
         "Result": "Rendered Spring trailer",
         "What was asked for": "Spring trailer",
-        "Attempts": "Succeeded",
+        "Timeline": "Succeeded",
     }.items():
         expect(page.get_by_role("region", name=name)).to_contain_text(text)
     facts = page.get_by_role("region", name="Facts")
-    for text in (str(job_id), "TEST_RENDER", "Low", "Mira", "1 of 3", "Created", "Started", "Finished", "Took"):
+    for text in (
+        str(job_id),
+        "TEST_RENDER",
+        "Low",
+        "Mira",
+        "1 of 3",
+        "Created",
+        "Started",
+        "Finished",
+        "Waited",
+        "Run time",
+    ):
         says(facts, text)
     with page.expect_download() as download:
         page.get_by_role("region", name="Files").get_by_role("link", name="result.txt").click()
@@ -61,15 +72,16 @@ def test_it_shows_what_was_asked_for_facts_result_and_a_file_to_download(page: P
 def test_the_log_of_an_attempt_comes_live_and_progress_moves(page: Page, runner: JobRunner, tmp_path: Path) -> None:
     job_id = runner.submit("EMAIL_SEND", MAIL, requires_approval=True)
     page.goto(f"/app/jobs/{job_id}")
-    attempts = page.get_by_role("region", name="Attempts")
-    expect(attempts).to_contain_text("Waits for approval")
+    attempts = page.get_by_role("region", name="Timeline")
+    expect(attempts).to_contain_text("It needs approval")
     runner.http.post(f"/api/v1/jobs/{job_id}/approve")
     expect(attempts).to_contain_text("Connecting to 127.0.0.1")
     expect(page.get_by_role("region", name="Result")).to_contain_text("Sent to 1 recipient")
     held, hold = held_job(runner, tmp_path)
     page.goto(f"/app/jobs/{held}")
     expect(attempts).to_contain_text("Under way")
-    expect(attempts.locator("li").filter(has_text="Started").locator("time")).to_have_text(
+    log = page.get_by_role("log", name="Log of attempt 1")
+    expect(log.locator(".log-line").filter(has_text="Started").locator("time")).to_have_text(
         re.compile(r"\d\d:\d\d:\d\d")
     )
     expect(page.get_by_role("progressbar", name="Progress")).to_be_visible()
@@ -83,10 +95,11 @@ def test_every_attempt_stands_there_the_latest_first(page: Page, runner: JobRunn
     page.goto(f"/app/jobs/{job_id}")
     expect(page.get_by_role("region", name="Why it failed")).to_contain_text("The encoder refused frame 17")
     page.get_by_role("button", name="Retry job").click()
-    attempts = page.get_by_role("region", name="Attempts")
+    attempts = page.get_by_role("region", name="Timeline")
     expect(attempts.get_by_text("Attempt 2")).to_be_visible()
-    expect(attempts.locator("strong")).to_have_text(["Attempt 2", "Attempt 1"])
+    expect(attempts.locator("summary strong")).to_have_text(["Attempt 2", "Attempt 1"])
     expect(attempts.get_by_text("The encoder refused frame 17")).to_have_count(2)
+    expect(attempts.locator("details.attempt[open] summary strong")).to_have_text(["Attempt 2"])
 
 
 def test_an_unknown_outcome_asks_did_it_go_out_and_yes_completes_the_job(

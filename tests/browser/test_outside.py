@@ -52,7 +52,9 @@ def test_a_type_that_is_defined_is_at_once_in_the_form_and_an_agents_work_shows_
     worker.report(taken, progress=40)
     expect(active(other).get_by_role("progressbar")).to_have_attribute("aria-valuenow", "40")
     page.goto("/app/agents")
-    expect(page.locator(f"[data-agent='{worker.name}']")).to_contain_text("1 of 10 in hand · does TRANSLATE")
+    card = page.get_by_role("article", name=worker.name)
+    expect(card).to_contain_text("1 of 10 in hand")
+    expect(card).to_contain_text("Translate a text")
     worker.report(taken, status="completed", result={"message": "Guten Morgen", "url": "https://example.org/de"})
     expect(completed(other)).to_contain_text("Guten Morgen")
 

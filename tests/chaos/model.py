@@ -71,6 +71,7 @@ class Job:
             "run_now": self.status == "queued" and self.due_at is not None,
             "undo_approval": waits and self.approval == "approved" and not self.attempt,
             "revise": self._is_revisable(waits),
+            "prioritize": self.status in ("queued", "paused", "failed"),
         }
         return {move for move, is_able in able.items() if is_able}
 

@@ -19,10 +19,12 @@ from typing import Any
 from engine.actors import local
 from engine.engine import Atlas
 from engine.errors import JobRunnerError
+from engine.finding import Criteria
 from engine.jobs.base import Context
 from engine.settings import Settings
 from models.attempt import Attempt
 from models.database import connection
+from models.finding import Sort
 from models.job import Job
 from models.statement import SQLITE
 from models.states import TERMINAL, Approval, Status
@@ -128,7 +130,7 @@ class Crowd:
             lambda: queries.job(job_id),
             lambda: queries.attempts(job_id),
             lambda: queries.active_page(),
-            lambda: queries.search(text="Scripted"),
+            lambda: queries.finder.page(Criteria(q="Scripted"), Sort.NEWEST, 1, 15),
             lambda: queries.engine(),
             lambda: queries.types(),
         ]

@@ -19,6 +19,7 @@ from engine.events import (
     JobChanged,
     JobLogged,
     JobProgressed,
+    OperationChanged,
     PolicyChanged,
     SecretsChanged,
     StopAsked,
@@ -40,6 +41,7 @@ ALL: list[Event] = [
     WebhooksChanged(),
     SecretsChanged(),
     PolicyChanged(),
+    OperationChanged(7),
     AccessChanged(),
     EngineChanged(),
 ]

@@ -10,7 +10,7 @@ import pytest
 from engine import clock
 from engine.actors import local
 from engine.engine import Atlas
-from engine.errors import InvalidInput, MoveNotAllowed, NotFound
+from engine.errors import InvalidInput, MoveNotAllowed, NotFound, Superseded
 from engine.events import JobChanged
 from engine.settings import Settings
 from models.effect import Effect
@@ -32,6 +32,7 @@ ASK: dict[Move, Callable[[Atlas, int], Awaitable[object]]] = {
     Move.RUN_NOW: lambda atlas, job_id: atlas.commands.run_now(job_id),
     Move.UNDO_APPROVAL: lambda atlas, job_id: atlas.reviews.undo(local(), job_id),
     Move.REVISE: lambda atlas, job_id: atlas.revisions.revise(local(), job_id, MAIL),
+    Move.PRIORITIZE: lambda atlas, job_id: atlas.commands.set_priority(job_id, "high"),
 }
 LATER = clock.now() + timedelta(hours=1)
 STATES: list[dict[str, Any]] = [
@@ -104,6 +105,16 @@ async def is_done_or_refused(atlas: Atlas, move: Move, state: dict[str, Any]) ->
 async def test_a_job_that_does_not_exist_is_not_found(atlas: Atlas, move: Move) -> None:
     with pytest.raises(NotFound, match="there is no job 4711"):
         await ASK[move](atlas, 4711)
+
+
+async def test_a_priority_is_set_and_an_odd_one_refused(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.PAUSED)
+    await atlas.commands.set_priority(job.id, "high", instead_of="medium")
+    assert (await atlas.queries.job(job.id)).priority == "high"
+    with pytest.raises(InvalidInput, match="priority must be high, medium or low, not 'top'"):
+        await atlas.commands.set_priority(job.id, "top")
+    with pytest.raises(Superseded, match="somebody has changed its priority since"):
+        await atlas.commands.set_priority(job.id, "low", instead_of="medium")
 
 
 async def test_pausing_a_running_job_asks_it_to_stop_at_a_safe_point(atlas: Atlas) -> None:

@@ -24,7 +24,9 @@ from models.database import close_database, open_database, transaction
 from models.defined_type import DefinedType
 from models.effect import Effect
 from models.job import Job
+from models.operation import Operation, OperationItem
 from models.person import Identity, Person, Session
+from models.saved_view import SavedView
 from models.statement import stored_time
 from models.states import AttemptOutcome, Category, Phase, Priority, Status
 from models.stored_secret import StoredSecret
@@ -40,7 +42,9 @@ ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
 OUTSIDE = (Webhook, Delivery, DefinedType, Agent)
 MADE = (StoredSecret, Article, ArticleVersion, Artifact)
 REVIEWED = (ApprovalRule, Review, JobVersion, ReviewLink, KnownDomain)
-MODELS = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy, *ACCESS, *OUTSIDE, *MADE, *REVIEWED)
+MANY = (Operation, OperationItem, SavedView)
+USUAL = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
+MODELS = (*USUAL, *ACCESS, *OUTSIDE, *MADE, *REVIEWED, *MANY)
 EVERYTHING: dict[str, Any] = {
     "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
     "numbers": [0, -1, 2**53, 9007199254740993, 0.1, 1e308, 5e-324, -0.0],
@@ -159,6 +163,19 @@ async def _fill_approvals(made: dict[str, Any]) -> None:
     await ReviewLink.create(digest="ef" * 32, reviewer="grace@example.org", **lasts, **judged, **made)
     for name in ("b.example", "B.example", "ä.example"):
         await KnownDomain.create(name=name, known_at=LONG_AGO)
+    await _fill_operations()
+
+
+async def _fill_operations() -> None:
+    asked: dict[str, Any] = {"actor": "ä", "actor_kind": "person", "actor_key": 2**40, "address": "::1"}
+    wish: dict[str, Any] = {"move": "prioritize", "arguments": {"priority": "high"}, "criteria": EVERYTHING}
+    counted: dict[str, Any] = {"total": 2, "done": 1, "refused": 1}
+    operation = await Operation.create(created_at=LONG_AGO, finished_at=LONG_AGO, **asked, **wish, **counted)
+    await OperationItem.create(operation_id=operation.id, job_id=1, outcome="done", before="low")
+    refused: dict[str, Any] = {"outcome": "refused", "reason": EVERYTHING["words"]}
+    await OperationItem.create(operation_id=operation.id, job_id=2, **refused)
+    view: dict[str, Any] = {"query": "q=%C3%A4&status=failed", "created_at": LONG_AGO}
+    await SavedView.create(name=EVERYTHING["words"], owner="ä", shared=True, **view)
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:

@@ -1,73 +1,73 @@
-"""A job's attempts, the latest first; log lines are added as they come."""
+"""One attempt in a job's timeline: how it went, what it did to the world, and its log as it comes."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from engine import clock
-from engine.views import AttemptView, EffectView
+from engine.life import Try
+from ui.components.effects import show_effects
+from ui.components.error_text import show_error
 from ui.components.job_card import time_node
+from ui.components.log_view import Earlier, Log
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
 from ui.present import duration
 
 OUTCOMES = {
-    "succeeded": ("completed", "check_circle"),
-    "failed": ("failed", "error"),
-    "retrying": ("retrying", "replay"),
-    "unknown": ("unknown", "help"),
-    "paused": ("paused", "pause_circle"),
-    "cancelled": ("cancelled", "block"),
-    "lost": ("failed", "error"),
-    "released": ("paused", "pause_circle"),
+    "succeeded": ("completed", "check_circle", "Succeeded"),
+    "failed": ("failed", "error", "Failed"),
+    "retrying": ("retrying", "replay", "Failed for now"),
+    "unknown": ("unknown", "help", "Outcome unknown"),
+    "paused": ("paused", "pause_circle", "Paused"),
+    "cancelled": ("cancelled", "block", "Cancelled"),
+    "lost": ("failed", "power_off", "Lost with its engine"),
+    "released": ("paused", "pause_circle", "Put back"),
 }
+UNDER_WAY = ("running", "autorenew", "Under way")
 
 
-class Attempts:
-    """Keeps what it has drawn, and draws only what is new."""
+class Attempt:
+    """Its head and errors are drawn anew when they change, its log only grows; a person folds it as they like."""
 
-    def __init__(self) -> None:
-        self._root = Node("div", "", "attempts")
-        self._shown: dict[int, _Attempt] = {}
+    def __init__(self, number: int, earlier: Earlier, *, is_open: bool, is_cut: bool) -> None:
+        with Node("details", "", "attempt", open=True if is_open else None) as self.root:
+            with Node("summary", "", "attempt-head"):
+                self._head = Redrawn()
+            with Node("div", "", "attempt-body"):
+                self._body = Redrawn()
+                self._log = Log(f"attempt {number}", earlier, is_cut=is_cut)
 
-    def show(self, attempts: list[AttemptView], effects: list[EffectView]) -> None:
-        """Bring the list up to date."""
-        for attempt in attempts:
-            if attempt.number not in self._shown:
-                with self._root:
-                    self._shown[attempt.number] = _Attempt()
-                    self._shown[attempt.number].root.move(target_index=0)
-            own = [effect for effect in effects if effect.attempt == attempt.number]
-            self._shown[attempt.number].show(attempt, own)
+    def show(self, made: Try, message: str, next_try: datetime | None) -> None:
+        """Bring it up to date; `message` is what the job came to by it, `next_try` when it is tried again."""
+        view = replace(made.view, log=())
+        self._head.show((view, made.agent), partial(_draw_head, made))
+        self._body.show((view, made.effects, message, next_try), partial(_draw_body, made, message, next_try))
+        self._log.add(made.view.log)
 
-
-class _Attempt:
-    def __init__(self) -> None:
-        with Node("div", "", "attempt") as self.root:
-            self._head = Redrawn()
-            self._log = Node("ul", "", "log")
-        self._last_line = 0
-
-    def show(self, attempt: AttemptView, effects: list[EffectView]) -> None:
-        self._head.show((replace(attempt, log=()), effects), partial(_draw_head, attempt, effects))
-        with self._log:
-            for line in attempt.log:
-                if line.id > self._last_line:
-                    self._last_line = line.id
-                    with Node("li"):
-                        time_node(line.at, clock.now(), show="clock")
-                        Node("span", line.text)
+    def fold(self) -> None:
+        """A later one is under way."""
+        self.root.change(open=None)
 
 
-def _draw_head(attempt: AttemptView, effects: list[EffectView]) -> None:
-    with Node("div", "", "attempt-head"):
-        Node("strong", f"Attempt {attempt.number}")
-        kind, icon = OUTCOMES.get(attempt.outcome or "", ("running", "autorenew"))
-        Node("span", (attempt.outcome or "under way").capitalize(), f"badge tone-{kind}", data_icon=icon)
-        time_node(attempt.started_at, clock.now())
-        if attempt.finished_at:
-            Node("span", f"took {duration(attempt.finished_at - attempt.started_at)}")
-    for effect in effects:
-        identity = ", ".join(str(value) for value in effect.identity.values())
-        Node("p", f"{effect.target}: {effect.phase} · {identity}", "muted")
-    if attempt.error:
-        Node("p", attempt.error, "error-line")
+def _draw_head(made: Try) -> None:
+    view = made.view
+    Node("strong", f"Attempt {view.number}")
+    tone, icon, word = OUTCOMES.get(view.outcome or "", UNDER_WAY)
+    Node("span", word, f"badge tone-{tone}", data_icon=icon)
+    Node("span", f"by {made.agent}", "attempt-by", title=f"on {view.engine}")
+    if view.finished_at:
+        Node("span", f"took {duration(view.finished_at - view.started_at)}")
+    time_node(view.started_at, clock.now())
+
+
+def _draw_body(made: Try, message: str, next_try: datetime | None) -> None:
+    if message:
+        Node("p", message, "attempt-message", dir="auto")
+    if made.view.error:
+        show_error(made.view.error)
+    if next_try:
+        with Node("p", "", "next-try tone-retrying", data_icon="replay"):
+            Node("span", "It is tried again at ")
+            time_node(next_try, clock.now(), show="clock")
+    show_effects(made.effects, error=made.view.error, is_over=made.view.finished_at is not None)

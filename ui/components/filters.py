@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from models.states import Category
+from ui.components.asked import Asked
+from ui.components.many import many
 from ui.components.node import Node
 from ui.present import count
 from ui.theme import CATEGORIES
@@ -23,12 +25,15 @@ class Filters:
                     Node("span", label)
                     self._pills[category] = (pill, Node("span", "", "pill-count"))
 
-    def show(self, chosen: str | None, counts: Counter[str]) -> None:
-        """Fill the chosen pill, and write the counts."""
+    def show(self, asked: Asked, counts: Counter[str] | None, found: int, *, capped: bool) -> None:
+        """Fill the chosen pill, and write the counts: while something else is looked for, that of the chosen one."""
         for category, (pill, number) in self._pills.items():
-            total = counts.total() if category is None else counts[category]
+            chosen = category == asked.category and (category is not None or not asked.criteria.types)
+            total = found if chosen else None
+            if counts is not None:
+                total = counts.total() if category is None else counts[category]
             pill.change(
-                aria_pressed="true" if category == chosen else "false",
-                title="1 job" if total == 1 else f"{total:,} jobs",
+                aria_pressed="true" if chosen else "false",
+                title=many(total, capped=capped) if total is not None else None,
             )
-            number.change(text=count(total))
+            number.change(text=count(total) if total is not None else "")

@@ -10,6 +10,7 @@ from engine.views import JobView
 from models.states import Move, Status
 from ui.components.media import artifact_url, open_media, plays
 from ui.components.node import Node, button, icon_button
+from ui.components.selection import pick_box
 from ui.present import (
     Action,
     Badge,
@@ -33,11 +34,20 @@ OnAnswer = Callable[[JobView, bool], object]
 class JobCard:
     """A card of the active list. `on_action` is called for every press, also of a button that is not allowed.
 
-    `on_answer` is called with True for "It went out", and with False for "It did not".
+    `on_answer` is called with True for "It went out", and with False for "It did not". `agent` is who does it.
     """
 
     def __init__(
-        self, job: JobView, icon: str, now: datetime, rights: Rights, on_action: OnAction, on_answer: OnAnswer
+        self,
+        job: JobView,
+        icon: str,
+        now: datetime,
+        rights: Rights,
+        on_action: OnAction,
+        on_answer: OnAnswer,
+        *,
+        agent: str | None = None,
+        pickable: bool = False,
     ) -> None:
         self.job = job
         self._rights = rights
@@ -50,13 +60,16 @@ class JobCard:
         self._note: Node | None = None
         self._progress: Node | None = None
         with Node("article", "", "job-card", aria_label=job.name, data_job_id=str(job.id), data_icon=icon) as self.root:
+            self._box = pick_box(job) if pickable else None
             with Node("div", "", "card-title") as self._title:
                 Node("a", job.name, "card-name", href=f"/app/jobs/{job.id}", title=job.name)
                 self._status = badge_node()
-            Node("div", job.summary, "card-summary", title=job.summary)
+            self._summary = Node("div", "", "card-summary")
             with Node("div", "", "card-meta"):
-                Node("span", job.priority.capitalize(), f"priority-{job.priority}")
+                self._priority = Node("span")
                 time_node(job.created_at, now)
+                if agent:
+                    Node("span", agent, "card-agent", title=f"Done by {agent}")
                 self._meta = Node("span")
             self._actions = Node("div", "", "card-actions")
         self.show(job, now)
@@ -73,12 +86,19 @@ class JobCard:
         self.root.change(classes=f"job-card {job.status} {kind}".strip())
         show_badge(self._status, status_badge(job))
         self._show_facet(facet)
+        self._summary.change(job.summary, title=job.summary)
+        self._priority.change(job.priority.capitalize(), f"priority-{job.priority}")
         words = " · ".join(meta(job))
         self._meta.change(words, title=words)
         self._show_note(note(job, now))
         self._show_question(Move.RESOLVE in job.allowed and may(self._rights, Move.RESOLVE))
         self.progress(percent, now)  # the database is a little behind what was told live
         self._show_actions(actions(job, self._rights))
+
+    def show_pick(self, *, picked: bool) -> None:
+        """Whether it is selected."""
+        if self._box:
+            self._box.change(checked=True if picked else None)
 
     def progress(self, percent: float, now: datetime) -> None:
         """Glide to the new value: one element, one patch."""
@@ -141,9 +161,10 @@ class JobCard:
 class JobRow:
     """A row of the completed list: nothing in it changes any more."""
 
-    def __init__(self, job: JobView, icon: str, now: datetime, result: ResultLine) -> None:
+    def __init__(self, job: JobView, icon: str, now: datetime, result: ResultLine, *, pickable: bool = False) -> None:
         self.job = job
         with Node("article", "", "job-row", aria_label=job.name, data_job_id=str(job.id), data_icon=icon) as self.root:
+            self._box = pick_box(job) if pickable else None
             with Node("div", "", "row-what"):
                 Node("a", job.name, "card-name", href=f"/app/jobs/{job.id}", title=job.name)
                 Node("div", job.summary, "card-summary", title=job.summary)
@@ -164,6 +185,11 @@ class JobRow:
                 Node("a", result.text, title=result.text, href=url, target="_blank", rel="noopener")
             else:
                 Node("span", result.text, title=result.text)
+
+    def show_pick(self, *, picked: bool) -> None:
+        """Whether it is selected."""
+        if self._box:
+            self._box.change(checked=True if picked else None)
 
     def show(self, job: JobView, now: datetime) -> None:
         """Nothing to do: a completed job stays as it is."""

@@ -1,15 +1,23 @@
-"""The New Job dialog: a form made from the payload model of the chosen type."""
+"""The New Job dialog: a form made from the payload model of the chosen type, empty or filled in from an earlier job."""
+
+from typing import Any
 
 from nicegui import ui
 
-from engine.errors import InvalidInput, JobRunnerError
-from engine.health import DRIVER_ERRORS, trouble
+from engine.commands import Submitted
+from engine.errors import NotFound
 from engine.jobs import AnyJobType
+from engine.views import JobView
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import PriorityField, labelled
+from ui.components.form_faults import wished
 from ui.components.node import Node, button
 from ui.components.payload_form import PayloadForm
+from ui.components.run_again import go_to_new, kept, type_of
+from ui.components.toasts import say
 from ui.layout import Shell
+
+LONGEST_ID = 18  # digits
 
 
 class NewJobDialog:
@@ -21,12 +29,24 @@ class NewJobDialog:
         self._types: dict[str, AnyJobType] = {}
         self._form: PayloadForm | None = None
         self._dialog: ui.dialog | None = None
+        self._earlier: JobView | None = None
         self._is_submitting = self._is_submitted = False
         self._slot = ui.element("div").classes("dialog-slot")
 
-    async def open(self, wanted: str | None = None) -> None:
-        """Show the form, first for the wanted type or category; channels connected meanwhile are offered."""
+    async def open(self, wanted: str | None = None, earlier: str | int | None = None) -> None:
+        """Show the form, first for the wanted type or category; channels connected meanwhile are offered.
+
+        `earlier` is the id of a job to begin with: its type, its payload and its priority are filled in.
+        """
         former, self._types = self._types, {t.key: t for t in self._atlas.queries.job_types() if t.by_hand}
+        job = await self._job(earlier) if earlier else None
+        if job and (job_type := type_of(self._shell, job)):
+            await self._open_filled(job, job_type)
+            return
+        if job:
+            return
+        if self._earlier:
+            self._forget()
         if self._dialog is None:
             with self._slot:
                 self._dialog = await self._build(wanted)
@@ -36,9 +56,39 @@ class NewJobDialog:
             await self._form.reload()
         self._dialog.open()
 
+    async def _job(self, earlier: str | int) -> JobView | None:
+        text = str(earlier)
+        try:
+            return await self._atlas.queries.job(int(text) if text.isdecimal() and len(text) <= LONGEST_ID else 0)
+        except NotFound:
+            say(f"Job {text[:LONGEST_ID]} is gone, so there is nothing to begin with", is_good=False)
+            return None
+
+    async def _open_filled(self, job: JobView, job_type: AnyJobType) -> None:
+        self._forget()
+        self._earlier = job
+        self._types[job_type.key] = job_type  # also one that people do not begin with
+        with self._slot:
+            self._dialog = await self._build(job_type.key)
+        form = self._form
+        if form is None:
+            return
+        form.fill(job.payload)
+        self._priority._choose(job.priority)
+        self._dialog.open()
+
+    def _forget(self) -> None:
+        """What was filled in is for one job only."""
+        self._slot.clear()
+        self._dialog = self._form = self._earlier = None
+        self._is_submitted = False
+
     async def _build(self, wanted: str | None) -> ui.dialog:
         with dialog_frame("New Job") as (dialog, body):
+            dialog.on("show", self._on_shown)
             with body:
+                if self._earlier:
+                    Node("p", f"As job {self._earlier.id}, {self._earlier.name}: change what should be other", "muted")
                 options = self._options()
                 with labelled("Job type") as label:
                     self._type = ui.select(options, value=self._first(wanted), on_change=self._on_type)
@@ -51,6 +101,12 @@ class NewJobDialog:
                 button("Submit", "primary").on_press(self._submit)
         await self._show_fields()
         return dialog
+
+    def _on_shown(self) -> None:
+        """What was filled in is looked at from its first field on."""
+        first = next(iter(self._form.fields.values()), None) if self._form and self._earlier else None
+        if first:
+            first.focus()
 
     def _first(self, wanted: str | None) -> str:
         fitting = (key for key, job_type in self._types.items() if wanted in (key, job_type.category))
@@ -83,42 +139,33 @@ class NewJobDialog:
         await self._form.reload()
 
     async def _submit(self) -> None:
-        if self._is_submitting or self._is_submitted:  # a second click creates no second job
+        if self._is_submitting or self._is_submitted or self._form is None:  # a second click creates no second job
             return
         self._is_submitting = True
         try:
-            await self._create()
+            not_done, again = "The job was not created", "submit again"
+            if made := await wished(self._create, self._form, self._fault, not_done=not_done, again=again):
+                self._finish(made)
         finally:
             self._is_submitting = False
 
-    async def _create(self) -> None:
+    async def _create(self) -> Submitted:
         job_type = self._types[self._type.value]
-        self._show_faults({})
-        try:
-            await self._shell.desk.submit(
-                job_type.key, self._form.payload() if self._form else {}, priority=self._priority.value
-            )
-        except InvalidInput as error:
-            self._show_faults({fault.field: fault.message for fault in error.errors})
-            return
-        except JobRunnerError as error:
-            self._fault.change(text=str(error))
-            return
-        except DRIVER_ERRORS as error:
-            if (fault := trouble(error)) is None:
-                raise
-            self._fault.change(text=f"The job was not created: {fault}. What you entered is still here: submit again")
-            return
-        self._finish(job_type)
+        more: dict[str, Any] = {"priority": self._priority.value}
+        if self._earlier and self._earlier.type == job_type.key:
+            more |= kept(self._earlier, job_type)
+        payload = self._form.payload() if self._form else {}
+        return await self._shell.desk.submit(job_type.key, payload, **more)
 
-    def _finish(self, job_type: AnyJobType) -> None:
+    def _finish(self, made: Submitted) -> None:
         # The fields are made anew when the form is next opened: a browser that closes a dialog while it empties a
         # field keeps what was typed there.
         self._is_submitted = True
         if self._dialog:
             self._dialog.close()
+        label = self._types[self._type.value].label
+        if self._earlier:
+            go_to_new(made.id, label)
+            return
         seconds = self._atlas.settings.poll_seconds
-        ui.notify(f"{job_type.label}: queued. Atlas looks every {seconds:g} s.", type="positive", position="bottom")
-
-    def _show_faults(self, faults: dict[str, str]) -> None:
-        self._fault.change(text=self._form.show_faults(faults) if self._form else "")
+        ui.notify(f"{label}: queued. Atlas looks every {seconds:g} s.", type="positive", position="bottom")

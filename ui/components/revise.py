@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from engine.approvals.revisions import Revised
-from engine.errors import InvalidInput, JobRunnerError
-from engine.health import DRIVER_ERRORS, trouble
 from engine.jobs import AnyJobType
 from engine.views import JobView
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import labelled
+from ui.components.form_faults import wished
 from ui.components.node import Node, button
 from ui.components.payload_form import PayloadForm
 from ui.components.toasts import say
@@ -54,23 +53,15 @@ class _Dialog:
         self._dialog.open()
 
     async def _submit(self) -> None:
-        self._fault.change(text=self._form.show_faults({}))
-        comment = (self._why.value or "").strip() or None
-        try:
-            payload = self._form.payload()
-            revised = await self._shell.desk.revise(self._job.id, payload, version=self._job.version, comment=comment)
-        except InvalidInput as error:
-            self._fault.change(text=self._form.show_faults({fault.field: fault.message for fault in error.errors}))
-            return
-        except JobRunnerError as error:
-            self._fault.change(text=str(error))
-            return
-        except DRIVER_ERRORS as error:
-            if (fault := trouble(error)) is None:
-                raise
-            self._fault.change(text=f"It was not saved: {fault}. What you entered is still here: save again")
+        revised = await wished(self._revise, self._form, self._fault, not_done="It was not saved", again="save again")
+        if revised is None:
             return
         self._dialog.close()
         say(f"{self._job.name}: version {revised.version} waits for approval")
         if self._on_revised:
             await self._on_revised(revised)
+
+    async def _revise(self) -> Revised:
+        comment = (self._why.value or "").strip() or None
+        payload = self._form.payload()
+        return await self._shell.desk.revise(self._job.id, payload, version=self._job.version, comment=comment)

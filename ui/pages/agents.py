@@ -1,100 +1,193 @@
-"""The Agent Watcher: the engines that execute jobs, and what each is doing now."""
+"""The Agent Watcher: every agent, what it does now and how it fares, and everything that happens, as it happens."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import partial
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from nicegui import PageArguments
+from nicegui import PageArguments, ui
 
-from engine import clock
-from engine.views import AgentView, EngineView, JobView
-from models.states import ProcessRole
-from ui.components.job_card import badge_node, progress_node, show_badge, show_progress, time_node
+from engine.activity import Batch, Item
+from engine.tally import Span
+from engine.views import EngineView
+from engine.watcher import AgentAtWork
+from models.rights import Right
+from ui.components.activity import FIRST, ActivityStream
+from ui.components.activity_words import KINDS, Kind, Wanted
+from ui.components.agent_card import AgentCard
+from ui.components.agent_words import summary
+from ui.components.engine_rows import EngineRows
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
+from ui.components.segments import Segments
 from ui.layout import Shell, StillView
 from ui.live import Draw
 from ui.present import Badge
 from ui.reader import Reader
 
+PATH = "/app/agents"
+SPANS: dict[Span, str] = {"day": "Day", "week": "Week"}
+MOST = 60  # cards; of more agents the rest is counted
+
 
 class AgentsPage(StillView):
-    """Atlas' engines, and the jobs under way."""
+    """One tab's Agent Watcher; the span of the numbers and what the stream shows stand in the address."""
 
-    def __init__(self, shell: Shell, _: PageArguments) -> None:
+    def __init__(self, shell: Shell, arguments: PageArguments) -> None:
         self._shell = shell
-        self._bars: dict[int, tuple[Node, JobView]] = {}
-        with Node("section", "", "panel", aria_label="Engines"):
-            self._heading = Node("h2", "Engines")
-            self._engines = Redrawn("")
-        with Node("section", "", "panel", aria_label="Outside agents"):
-            Node("h2", "Outside agents")
-            self._outside = Redrawn("")
-        with Node("section", "", "panel", aria_label="Under way"):
-            Node("h2", "Under way")
-            self._running = Redrawn("")
-        shell.show("Agent Watcher", "/app/agents", self)
+        self._statistics = shell.atlas.queries.statistics
+        self._cards: dict[str, AgentCard] = {}
+        self._agents: Sequence[AgentAtWork] = ()
+        self._span, wanted = _asked(dict(arguments.query_parameters))
+        with Node("section", "", "agents", aria_label="Agents"):
+            with Node("div", "", "toolbar agents-head"):
+                self._summary = Redrawn("agents-summary")
+                self._segments: Segments[Span] = Segments("Numbers over", SPANS, self._on_span)
+            self._grid = Node("div", "", "agent-cards")
+            with self._grid:
+                self._skeletons = [Node("div", "", "skeleton", aria_hidden="true") for _ in range(4)]
+            self._more = Node("p", "", "muted", hidden=True)
+            self._nobody = Redrawn()
+        self._stream = ActivityStream(wanted, self._on_wanted)
+        self._engines = EngineRows(len(shell.atlas.queries.job_types()))
+        shell.show("Agent Watcher", PATH, self)
+        self._ends = [self._statistics.subscribe(self._on_numbers), shell.atlas.activity.follow(self._on_batch)]
+        ui.context.client.on_delete(self._leave)
 
     async def read(self, reader: Reader) -> Draw:
-        """Read engines, agents and running jobs again."""
-        return partial(self._show, await reader.engines(), await reader.agents(), await reader.running())
-
-    def _show(self, engines: list[EngineView], agents: list[AgentView], running: list[JobView]) -> None:
-        has_workers = any(engine.role is ProcessRole.WORKER for engine in engines)
-        self._heading.change("Engines and workers" if has_workers else "Engines")
-        self._engines.show(engines, partial(_draw_engines, engines, len(self._shell.atlas.queries.job_types())))
-        self._outside.show(agents, partial(_draw_agents, agents))
-        self._running.show([replace(job, progress=0) for job in running], partial(self._draw_running, running))
+        """Read agents and engines again; what happened lately only if the stream has not followed it."""
+        lately = None
+        if self._stream.is_stale:
+            lately = await self._shell.atlas.activity.recent(self._stream.wanted.fits, FIRST)
+        return partial(self._show, await reader.workforce(), await reader.engines(), self._stream.wanted, lately)
 
     def on_progress(self, percents: Mapping[int, float]) -> None:
         """Move the bars."""
-        for job_id in percents.keys() & self._bars.keys():
-            bar, job = self._bars[job_id]
-            show_progress(bar, replace(job, progress=percents[job_id]), clock.now())
+        for card in self._cards.values():
+            card.progress(percents)
 
-    def _draw_running(self, running: list[JobView]) -> None:
-        self._bars.clear()
-        for job in running:
-            with Node("div", "", "list-row"), Node("div", "", "grow"):
-                Node("a", job.name, href=f"/app/jobs/{job.id}")
-                Node("span", job.summary, "muted")
-                bar = progress_node(f"Progress of {job.name}")
-                show_progress(bar, job, clock.now())
-                self._bars[job.id] = (bar, job)
-        if not running:
-            Node("span", "No job is running.", "muted")
+    def on_address(self, address: str) -> None:
+        """Back and Forward show what their address says."""
+        parts = urlsplit(address)
+        if parts.path.rstrip("/") == PATH:
+            self._span, wanted = _asked(dict(parse_qsl(parts.query)))
+            self._stream.want(wanted)
+            self._on_numbers()
+            self._shell.live.ask_refresh(self._shell)
+
+    # -- what is shown ---------------------------------------------------------------------------------------
+
+    def _show(
+        self, agents: Sequence[AgentAtWork], engines: list[EngineView], wanted: Wanted, lately: list[Item] | None
+    ) -> None:
+        while self._skeletons:
+            self._skeletons.pop().delete()
+        self._agents = agents[:MOST]
+        self._more.change(
+            f"{len(agents) - MOST:,} more agents are not shown.", hidden=True if len(agents) <= MOST else None
+        )
+        states = summary(agents)
+        self._summary.show(states, partial(_draw_summary, states))
+        self._place_cards()
+        self._draw_cards()
+        has_outside = any(agent.is_outside for agent in agents)
+        self._nobody.show(has_outside, partial(_draw_way_in, is_shown=not has_outside, rights=self._shell.rights))
+        self._engines.show(engines)
+        self._stream.name({agent.key: agent.name for agent in agents})
+        if lately is not None and wanted == self._stream.wanted:
+            self._stream.fill(lately)
+
+    def _place_cards(self) -> None:
+        wanted = [agent.key for agent in self._agents]
+        for key in self._cards.keys() - set(wanted):
+            self._cards.pop(key).root.delete()
+        for position, agent in enumerate(self._agents):
+            if agent.key not in self._cards:
+                with self._grid:
+                    self._cards[agent.key] = AgentCard(self._shell, agent)
+            root = self._cards[agent.key].root
+            if self._grid.default_slot.children[position] is not root:
+                root.move(target_index=position)
+
+    def _draw_cards(self) -> None:
+        for agent in self._agents:
+            self._cards[agent.key].show(agent)
+        self._count()
+
+    def _count(self) -> None:
+        """Numbers are in memory, so nothing is read for them."""
+        self._segments.show(self._span)
+        numbers = self._statistics
+        for key, card in self._cards.items():
+            slots = numbers.throughput_of(key, self._span).slots
+            card.count(self._span, numbers.of_agent(key, self._span), slots)
+
+    # -- what happens ----------------------------------------------------------------------------------------
+
+    def _on_span(self, span: Span) -> None:
+        self._span = span
+        ui.navigate.history.push(self._address())
+        self._count()
+
+    async def _on_wanted(self, wanted: Wanted) -> None:
+        self._stream.want(wanted)
+        ui.navigate.history.push(self._address())
+        await self._shell.refresh(self._shell.live.reader())
+
+    def _on_batch(self, batch: Batch) -> None:
+        if self._is_gone():
+            return
+        if not self._shell.live.is_awake(self._shell):
+            self._stream.drop()
+            return
+        self._stream.on_batch(batch)
+        for item in batch.items:
+            if item.is_line and item.agent in self._cards:
+                self._cards[item.agent].hands.say(item.job_id, item.text)
+
+    def _on_numbers(self) -> None:
+        """The latest attempts are read again with everything else."""
+        if not self._is_gone():
+            self._count()
+            self._shell.live.ask_refresh(self._shell)
+
+    def _is_gone(self) -> bool:
+        if self._shell.view is not self:
+            self._leave()
+            return True
+        return False
+
+    def _leave(self) -> None:
+        while self._ends:
+            self._ends.pop()()
+
+    def _address(self) -> str:
+        wanted = self._stream.wanted
+        query = {"span": self._span if self._span != "day" else "", "agent": wanted.agent}
+        query["show"] = wanted.kind if wanted.kind != "all" else ""
+        told = urlencode({name: value for name, value in query.items() if value})
+        return f"{PATH}?{told}" if told else PATH
 
 
-def _draw_engines(engines: list[EngineView], every_type: int) -> None:
-    for engine in engines:
-        with Node("div", "", "list-row"):
-            kind, word = ("completed", "Online") if engine.online else ("failed", "Offline")
-            show_badge(badge_node(), Badge(kind, "check_circle" if engine.online else "error", word))
-            with Node("div", "", "grow"):
-                name = "Worker" if engine.role is ProcessRole.WORKER else "Atlas"
-                Node("strong", f"{name} on {engine.host}, process {engine.pid}")
-                with Node("span", "", "muted"):
-                    limited = engine.types and len(engine.types) < every_type
-                    runs = f" · only {', '.join(engine.types or ())}" if limited else ""
-                    Node("span", f"{engine.running} of {engine.concurrency} slots busy{runs} · last beat ")
-                    time_node(engine.last_beat_at, clock.now())
-    if not engines:
-        Node("span", "No engine has started on this database yet.", "muted")
+def _asked(query: Mapping[str, str]) -> tuple[Span, Wanted]:
+    kinds: dict[str, Kind] = {kind: kind for kind in KINDS}
+    wanted = Wanted(query.get("agent", "")[:80], kinds.get(query.get("show", ""), "all"))
+    return "week" if query.get("span") == "week" else "day", wanted
 
 
-def _draw_agents(agents: list[AgentView]) -> None:
-    for agent in agents:
-        with Node("div", "", "list-row", data_agent=agent.name):
-            kind, word = ("completed", "Online") if agent.online else ("cancelled", "Offline")
-            show_badge(badge_node(), Badge(kind, "check_circle" if agent.online else "cloud_off", word))
-            with Node("div", "", "grow"):
-                Node("strong", agent.name)
-                with Node("span", "", "muted"):
-                    Node(
-                        "span",
-                        f"{agent.running} of {agent.concurrency} in hand · does {', '.join(agent.types)} · seen ",
-                    )
-                    time_node(agent.last_seen_at, clock.now())
-    if not agents:
-        Node("p", "No agent works for this Job Runner from elsewhere yet.", "muted")
-        Node("p", "Define a job type in Settings, and let an agent claim its jobs by REST or MCP.", "muted")
+def _draw_summary(states: list[tuple[Badge, int]]) -> None:
+    for badge, number in states:
+        Node("span", f"{number:,} {badge.word.lower()}", f"badge tone-{badge.kind}", data_icon=badge.icon)
+
+
+def _draw_way_in(*, is_shown: bool, rights: frozenset[Right]) -> None:
+    if not is_shown:
+        return
+    with Node("div", "", "empty way-in"):
+        Node("strong", "Bring an agent of your own")
+        Node(
+            "span",
+            "A program of yours can claim jobs by REST or MCP, with a token of the scope “agent”, and is watched here.",
+        )
+        if Right.ADMINISTER in rights:
+            with Node("div", "", "buttons"):
+                Node("a", "Create a token", "button", href="/app/settings#tokens")

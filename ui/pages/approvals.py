@@ -16,7 +16,6 @@ from ui.components.bulk import BulkBar
 from ui.components.decisions import approve_shown, ask_reject, reject_shown
 from ui.components.inbox_item import ItemView
 from ui.components.inbox_list import PATH, InboxList
-from ui.components.keys import KeysHelp
 from ui.components.node import Node, icon_button
 from ui.components.revise import open_revise
 from ui.components.shown_item import Shown, is_other, read_item, why_not_approve
@@ -72,7 +71,6 @@ class ApprovalsPage(StillView):
                     self._back = icon_button("Back to the list", "arrow_back", href=PATH).on_press(self._close)
                     self._where = Node("span", "", "muted")
                     Node("span", "", "spacer")
-                    self._keys = KeysHelp(self._root)
                     icon_button("Previous item", "expand_less", data_key="k").on_press(partial(self._step, -1))
                     icon_button("Next item", "expand_more", data_key="j").on_press(partial(self._step, 1))
                 self._item = ItemView(shell, self)

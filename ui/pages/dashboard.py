@@ -1,62 +1,126 @@
-"""The home screen: where jobs stand, and what needs a person."""
+"""The home screen: what needs a person, where jobs stand, how much is done, why jobs failed, and who is at work."""
 
-from collections import Counter
+from collections.abc import Callable
 from functools import partial
+from urllib.parse import parse_qsl, urlsplit
 
-from nicegui import PageArguments
+from nicegui import PageArguments, ui
 
-from engine import clock
-from engine.views import JobView
-from models.states import Status
-from ui.components.job_card import badge_node, show_badge
+from engine.overview import Board
+from engine.statistics import Span, Throughput
+from ui.components.causes import CausesPanel
+from ui.components.chart import SPANS, ThroughputChart
+from ui.components.engine_panel import EnginePanel
+from ui.components.getting_started import GettingStarted, steps_done
+from ui.components.needs import NeedsPanel
 from ui.components.node import Node
-from ui.components.redrawn import Redrawn
+from ui.components.oldest import OldestPanel
+from ui.components.tiles import Tiles
 from ui.layout import Shell, StillView
 from ui.live import Draw
-from ui.present import note, status_badge
 from ui.reader import Reader
-from ui.theme import STATUSES
 
-SHOWN = (Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.FAILED, Status.COMPLETED)
+PATH = "/app"
+USUAL_SPAN: Span = "day"
 
 
 class DashboardPage(StillView):
-    """Counts by status, then failures and open approvals with a way to each."""
+    """Until there is a job it shows the way in. The span of the throughput stands in the address."""
 
-    def __init__(self, shell: Shell, _: PageArguments) -> None:
+    def __init__(self, shell: Shell, arguments: PageArguments) -> None:
         self._shell = shell
-        with Node("div", "", "tiles"):
-            self._numbers = {status: self._tile(status) for status in SHOWN}
-        with Node("section", "", "panel", aria_label="Needs you"):
-            Node("h2", "Needs you")
-            self._needs = Redrawn("")
-        shell.show("Dashboard", "/app", self)
+        self._span = _span(arguments.query_parameters.get("span"))
+        self._start: GettingStarted | None = None
+        self._board: _Board | None = None
+        self._root = Node("div", "", "dashboard")
+        shell.show("Dashboard", PATH, self)
+        self._end = shell.atlas.queries.statistics.subscribe(self._on_numbers)
+        ui.context.client.on_delete(self._leave)
 
     async def read(self, reader: Reader) -> Draw:
-        """Count again, and list again what needs a person."""
-        return partial(self._show, await reader.statuses(), await reader.awaiting_approval(), await reader.failed())
+        """Read everything again."""
+        statuses = await reader.statuses()
+        if not statuses.total():
+            has_mail_server = bool(self._shell.atlas.settings.smtp_host)
+            done = steps_done(await reader.channels(), await reader.agents(), has_mail_server=has_mail_server)
+            return partial(self._show_start, done)
+        board = Board(
+            needs=await reader.needs(),
+            statuses=statuses,
+            causes=await reader.causes(),
+            oldest=await reader.oldest(),
+            engine=await reader.engine(),
+            engines=await reader.engines(),
+        )
+        return partial(self._show_board, board)
 
-    def _show(self, counts: Counter[str], waiting: int, failed: list[JobView]) -> None:
-        for status, number in self._numbers.items():
-            number.change(text=f"{counts[status]:,}")
-        self._needs.show((waiting, failed), partial(_draw_needs, waiting, failed))
+    def on_address(self, address: str) -> None:
+        """Back and Forward show the span that they lead to."""
+        parts = urlsplit(address)
+        if parts.path.rstrip("/") == PATH:
+            self._span = _span(dict(parse_qsl(parts.query)).get("span"))
+            self._on_numbers()
 
-    def _tile(self, status: Status) -> Node:
-        with Node("a", "", f"tile tone-{status}", href="/app/jobs"):
-            number = Node("span", "0", "number")
-            Node("span", status.capitalize(), "what", data_icon=STATUSES[status].icon)
-        return number
+    def _show_start(self, done: set[str]) -> None:
+        if self._start is None:
+            self._clear()
+            with self._root:
+                self._start = GettingStarted(self._shell.rights)
+        self._start.show(done)
+
+    def _show_board(self, board: Board) -> None:
+        if self._board is None:
+            self._clear()
+            with self._root:
+                self._board = _Board(self._shell, self._on_span)
+        self._board.show(board)
+        self._board.chart.show(self._span, self._throughput())
+
+    def _clear(self) -> None:
+        self._root.clear()
+        self._start = self._board = None
+
+    # -- the throughput --------------------------------------------------------------------------------------
+
+    def _throughput(self) -> Throughput:
+        return self._shell.atlas.queries.statistics.throughput(self._span)
+
+    def _on_span(self, span: Span) -> None:
+        self._span = span
+        ui.navigate.history.push(PATH if span == USUAL_SPAN else f"{PATH}?span={span}")
+        self._on_numbers()
+
+    def _on_numbers(self) -> None:
+        """They are in memory, so nothing is read for them."""
+        if self._shell.view is not self:
+            self._leave()
+        elif self._board:
+            self._board.chart.show(self._span, self._throughput())
+
+    def _leave(self) -> None:
+        end, self._end = self._end, lambda: None
+        end()
 
 
-def _draw_needs(waiting: int, failed: list[JobView]) -> None:
-    if not waiting and not failed:
-        Node("span", "Nothing needs you.", "muted")
-    if waiting:
-        with Node("div", "", "list-row"):
-            Node("a", f"{waiting} waiting for approval", href="/app/approvals")
-    for job in failed:
-        with Node("div", "", "list-row"):
-            show_badge(badge_node(), status_badge(job))
-            with Node("div", "", "grow"):
-                Node("a", job.name, href=f"/app/jobs/{job.id}")
-                Node("span", note(job, clock.now()), "muted")
+class _Board:
+    def __init__(self, shell: Shell, on_span: Callable[[Span], object]) -> None:
+        self._needs = NeedsPanel()
+        self._tiles = Tiles()
+        with Node("div", "", "split"):
+            with Node("div", "", "stack"):
+                self.chart = ThroughputChart(on_span)
+                self._causes = CausesPanel(shell)
+            with Node("div", "", "stack"):
+                self._oldest = OldestPanel()
+                self._engine = EnginePanel()
+
+    def show(self, board: Board) -> None:
+        self._needs.show(board.needs)
+        self._tiles.show(board.statuses)
+        self._causes.show(board.causes)
+        self._oldest.show(board.oldest)
+        self._engine.show(board.engine, board.online_since)
+
+
+def _span(word: str | None) -> Span:
+    return word if word in SPANS else USUAL_SPAN

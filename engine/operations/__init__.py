@@ -1,0 +1,1 @@
+"""Operations: one wish about many jobs, carried out job by job in the background."""

@@ -1,0 +1,166 @@
+"""What the command palette can do beside finding jobs: where to go, what to begin, what to switch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from engine.jobs import AnyJobType
+from engine.knowledge import ArticleView
+from engine.views import AgentView, SavedViewView, TypeView
+from engine.workforce import BuiltIn
+from models.agent import PREFIX
+from models.rights import Right
+from ui.theme import GO_KEYS, NAVIGATION
+
+PAGES, ACTIONS, VIEWS, AGENTS, SETTINGS, ARTICLES = "Pages", "Actions", "Views", "Agents", "Settings", "Knowledge"
+PAUSE, RESUME = "pause", "resume"
+SECTIONS = {
+    "channels": "Channels",
+    "job-types": "Job types",
+    "approvals": "Approval rules",
+    "mail": "Mail",
+    "notifications": "Notifications",
+    "people": "People",
+    "tokens": "Tokens for programs",
+    "webhooks": "Webhooks",
+    "secrets": "Secrets",
+    "you": "You and your sessions",
+}
+"""Parts of the Settings page, by what stands for each in an address: its region's name in small letters."""
+
+_TYPE_WORDS = {"EMAIL_SEND": "mail message", "SOCIAL_POST": "post publish"}
+_PAGE_WORDS = {
+    "Dashboard": "home start overview",
+    "Jobs": "queue list runner",
+    "Approvals": "inbox review decide",
+    "Knowledge": "articles documents kb",
+    "Agents": "watcher workers engines",
+    "Settings": "preferences options configuration",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of the palette; it leads to `href`, presses what the selector `press` finds, loads the file at
+    `download`, or is carried out by the server.
+
+    `also` are words it is found by beside its name, `hint` is what tells it from others, `keys` are shown with it.
+    """
+
+    id: str
+    group: str
+    name: str
+    icon: str
+    also: str = ""
+    hint: str = ""
+    href: str = ""
+    press: str = ""
+    download: str = ""
+    keys: str = ""
+
+    def told(self) -> dict[str, str]:
+        """What is not empty, as a browser takes it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+def standing(rights: frozenset[Right], types: Iterable[AnyJobType], *, signed_in: bool) -> list[Command]:
+    """What is there whatever the database says, for whoever has these rights."""
+    return [*_pages(), *_new_jobs(rights, types), *_switches(signed_in=signed_in), *_settings(rights, signed_in)]
+
+
+def views(found: Sequence[SavedViewView]) -> list[Command]:
+    """A way to each saved view."""
+    return [
+        Command(f"view-{v.id}", VIEWS, v.name, "bookmark_border", "view filter", v.owner, f"/app/jobs?{v.query}")
+        for v in found
+    ]
+
+
+def agents(built_in: Sequence[BuiltIn], outside: Sequence[AgentView]) -> list[Command]:
+    """A way to each agent."""
+    keys = [(agent.key, agent.name, agent.types) for agent in built_in]
+    keys += [(f"{PREFIX}{agent.id}", agent.name, tuple(agent.types)) for agent in outside]
+    return [
+        Command(f"agent:{key}", AGENTS, name, "smart_toy", " ".join(types), href=f"/app/agents/{key}")
+        for key, name, types in keys
+    ]
+
+
+def pauses(types: Sequence[TypeView]) -> list[Command]:
+    """Pause or resume all jobs of a type, whichever it is that can be done now."""
+    return [
+        Command(
+            f"{RESUME if view.paused else PAUSE}:{view.key}",
+            ACTIONS,
+            f"{'Resume' if view.paused else 'Pause'} all {view.label} jobs",
+            "play_arrow" if view.paused else "pause",
+            f"{view.key} stop hold start type",
+        )
+        for view in types
+    ]
+
+
+def articles(found: Sequence[ArticleView], path: str = "/app/kb") -> list[Command]:
+    """A way to each article."""
+    return [
+        Command(f"article:{a.slug}", ARTICLES, a.title, "menu_book", " ".join(a.tags), href=f"{path}/{a.slug}")
+        for a in found
+    ]
+
+
+def _pages() -> list[Command]:
+    return [
+        Command(f"page:{href}", PAGES, name, icon, _PAGE_WORDS.get(name, ""), href=href, keys=GO_KEYS.get(href, ""))
+        for name, href, icon in NAVIGATION
+    ]
+
+
+def _new_jobs(rights: frozenset[Right], types: Iterable[AnyJobType]) -> list[Command]:
+    if Right.OPERATE not in rights:
+        return []
+    new = Command("new", ACTIONS, "New Job", "add", "create submit", href="/app/jobs?new=any", keys="n")
+    return [new] + [
+        Command(
+            f"new:{t.key}",
+            ACTIONS,
+            f"New Job: {t.label}",
+            t.icon,
+            f"create submit {t.key} {t.category} {_TYPE_WORDS.get(t.key, '')}",
+            href=f"/app/jobs?new={t.key}",
+        )
+        for t in types
+        if t.by_hand
+    ]
+
+
+def _switches(*, signed_in: bool) -> list[Command]:
+    found = [
+        Command("colours", ACTIONS, "Switch colours", "contrast", "dark light mode theme", press="#mode-switch"),
+        Command("keys", ACTIONS, "Keyboard shortcuts", "keyboard", "keys help", press="#shortcuts", keys="?"),
+    ]
+    for kind in ("CSV", "JSON"):
+        address = f"/api/v1/jobs/export?format={kind.lower()}"
+        words = "download file save spreadsheet"
+        found.append(
+            Command(f"export:{kind}", ACTIONS, f"Export all jobs as {kind}", "download", words, download=address)
+        )
+    if signed_in:
+        out = Command("sign-out", ACTIONS, "Sign out", "logout", "log out leave", press="#sign-out")
+        found.append(out)
+    return found
+
+
+def _settings(rights: frozenset[Right], signed_in: bool) -> list[Command]:
+    sections = ["channels", "job-types", "approvals", "mail"]
+    if Right.APPROVE in rights:
+        sections.append("notifications")
+    if Right.ADMINISTER in rights:
+        sections += ["people", "tokens", "webhooks", "secrets"]
+    if signed_in:
+        sections.append("you")
+    found = [
+        Command(f"settings:{part}", SETTINGS, SECTIONS[part], "settings", "settings", href=f"/app/settings#{part}")
+        for part in sections
+    ]
+    if Right.ADMINISTER in rights:
+        found.append(Command("audit", SETTINGS, "Audit log", "history", "settings", href="/app/settings/audit"))
+    return found

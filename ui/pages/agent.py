@@ -1,0 +1,198 @@
+"""One agent: what it takes, has in hand and did, how it fared over time, and everything that it does, as it does it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from nicegui import PageArguments, ui
+
+from engine import clock
+from engine.activity import Batch, Item
+from engine.errors import NotFound
+from engine.statistics import TypeStats
+from engine.tally import Span
+from engine.watcher import AgentAtWork, Done
+from ui.components.activity import FIRST, ActivityStream
+from ui.components.activity_words import Wanted
+from ui.components.agent_card import SPAN_WORDS, AgentHead
+from ui.components.agent_parts import Hands, Numbers, TakesChips
+from ui.components.agent_words import OUTCOMES, span_words
+from ui.components.apology import missing
+from ui.components.chart import ThroughputChart
+from ui.components.job_card import show_time
+from ui.components.keyed import KeyedRows
+from ui.components.node import Node
+from ui.components.redrawn import Redrawn
+from ui.layout import Shell, StillView
+from ui.live import Draw
+from ui.reader import Reader
+
+PATH = "/app/agents"
+ALL_TYPES = 100
+
+OnSpan = Callable[[Span], object]
+OnWanted = Callable[[Wanted], object]
+
+
+class AgentPage(StillView):
+    """One tab's view of one agent; each part is patched where it differs."""
+
+    def __init__(self, shell: Shell, arguments: PageArguments) -> None:
+        self._shell = shell
+        self._key = arguments.path_parameters["key"]
+        self._span: Span = "day"
+        self._board: _Board | None = None
+        Node("a", "All agents", "button plain back", href=PATH, data_icon="arrow_back")
+        self._missing = Redrawn()
+        self._root = Node("div", "", "stack agent-page")
+        with self._root:
+            self._skeleton = Node("div", "", "skeleton", aria_hidden="true")
+        shell.show("Agent Watcher", PATH, self)
+        self._statistics = shell.atlas.queries.statistics
+        self._ends = [self._statistics.subscribe(self._on_numbers), shell.atlas.activity.follow(self._on_batch)]
+        ui.context.client.on_delete(self._leave)
+
+    async def read(self, reader: Reader) -> Draw:
+        """Read the agent again; what happened lately only if the stream has not followed it."""
+        try:
+            agent = await reader.queries.watcher.agent(self._key)
+        except NotFound:
+            return self._show_missing
+        lately, wanted = None, self._board.stream.wanted if self._board else Wanted(self._key)
+        if self._board is None or self._board.stream.is_stale:
+            lately = await self._shell.atlas.activity.recent(wanted.fits, FIRST)
+        return partial(self._show, agent, wanted, lately)
+
+    def on_progress(self, percents: Mapping[int, float]) -> None:
+        """Move the bars."""
+        if self._board:
+            self._board.hands.progress(percents)
+
+    # -- what is shown ---------------------------------------------------------------------------------------
+
+    def _show_missing(self) -> None:
+        self._leave()
+        self._root.client.status_code = 404
+        self._root.change(hidden=True)
+        self._missing.show("missing", partial(missing, "agent"))
+
+    def _show(self, agent: AgentAtWork, wanted: Wanted, lately: list[Item] | None) -> None:
+        if self._board is None:
+            self._skeleton.delete()
+            with self._root:
+                self._board = _Board(self._shell, agent, self._on_span, self._on_wanted)
+        self._board.show(agent)
+        self._show_numbers()
+        if lately is not None and wanted == self._board.stream.wanted:
+            self._board.stream.fill(lately)
+
+    def _show_numbers(self) -> None:
+        """They are in memory, so nothing is read for them."""
+        if self._board is None:
+            return
+        self._board.chart.show(self._span, self._statistics.throughput_of(self._key, self._span))
+        span: Span = "week" if self._span == "week" else "day"
+        self._board.span.change(SPAN_WORDS[span])
+        self._board.numbers.show(self._statistics.of_agent(self._key, span))
+        types = self._statistics.types_of(self._key, span)
+        self._board.failures.show((span, types), partial(self._draw_types, span, types))
+
+    def _draw_types(self, span: Span, types: Mapping[str, TypeStats]) -> None:
+        Node("p", SPAN_WORDS[span], "muted")
+        failing = sorted(
+            ((key, stats) for key, stats in types.items() if stats.failed), key=lambda each: -each[1].failed
+        )
+        for key, stats in failing:
+            job_type = self._shell.atlas.queries.job_type(key)
+            with Node("div", "", "failing"):
+                href = f"/app/jobs?agent={self._key}&type={key}&status=failed"
+                Node("a", job_type.label if job_type else key, href=href)
+                Node("span", f"{stats.failed:,} of {stats.attempts:,} attempts failed", "muted")
+        if not failing:
+            Node("p", "No attempt failed." if types else "No attempt has ended.", "calm", data_icon="check_circle")
+
+    # -- what happens ----------------------------------------------------------------------------------------
+
+    def _on_span(self, span: Span) -> None:
+        self._span = span
+        self._show_numbers()
+
+    async def _on_wanted(self, wanted: Wanted) -> None:
+        if self._board:
+            self._board.stream.want(wanted)
+            await self._shell.refresh(self._shell.live.reader())
+
+    def _on_numbers(self) -> None:
+        if not self._is_gone():
+            self._show_numbers()
+            self._shell.live.ask_refresh(self._shell)
+
+    def _on_batch(self, batch: Batch) -> None:
+        if self._is_gone() or self._board is None:
+            return
+        if not self._shell.live.is_awake(self._shell):
+            self._board.stream.drop()
+            return
+        self._board.stream.on_batch(batch)
+        for item in batch.items:
+            if item.is_line and item.agent == self._key:
+                self._board.hands.say(item.job_id, item.text)
+
+    def _is_gone(self) -> bool:
+        if self._shell.view is not self:
+            self._leave()
+            return True
+        return False
+
+    def _leave(self) -> None:
+        while self._ends:
+            self._ends.pop()()
+
+
+class _Board:
+    def __init__(self, shell: Shell, agent: AgentAtWork, on_span: OnSpan, on_wanted: OnWanted) -> None:
+        with Node("section", "", "panel agent-top", aria_label=agent.name):
+            self._head = AgentHead(shell, agent, is_link=False)
+            self._takes = TakesChips(ALL_TYPES)
+            with Node("div", "", "agent-past"):
+                self.span = Node("span", "", "muted")
+                self.numbers = Numbers()
+        with Node("div", "", "split"):
+            with Node("div", "", "stack"):
+                with _panel("Under way"):
+                    self.hands = Hands(agent.key)
+                self.chart = ThroughputChart(on_span)
+                self.stream = ActivityStream(Wanted(agent.key), on_wanted, agent=agent.key)
+            with Node("div", "", "stack"):
+                with _panel("Last jobs"):
+                    self._done: KeyedRows[Done] = KeyedRows("done-rows", lambda done: done.finished_at, _DoneRow)
+                    self._nothing = Node("p", "It has ended no job within a week.", "muted", hidden=True)
+                    Node("a", "All of its jobs", "more-link", href=f"/app/jobs?agent={agent.key}&view=history")
+                with _panel("Failures by type"):
+                    self.failures = Redrawn()
+
+    def show(self, agent: AgentAtWork) -> None:
+        self._head.show(agent)
+        self._takes.show(agent.takes)
+        self.hands.show(agent)
+        self._done.show(agent.done)
+        self._nothing.change(hidden=True if agent.done else None)
+
+
+class _DoneRow:
+    def __init__(self, done: Done) -> None:
+        kind, icon, word = OUTCOMES[done.outcome]
+        with Node("div", "", f"done-row tone-{kind}", role="listitem", data_icon=icon) as self.root:
+            with Node("div", "", "done-what"):
+                Node("a", done.name, href=f"/app/jobs/{done.job_id}", title=done.summary or done.name)
+                Node("span", f"{word} after {span_words(done.ran)}", "muted")
+            show_time(Node("time"), done.finished_at, clock.now(), show="ago")
+
+    def show(self, done: Done) -> None:
+        """What is over stays as it is."""
+
+
+def _panel(title: str) -> Node:
+    panel = Node("section", "", "panel", aria_label=title)
+    with panel:
+        Node("h2", title)
+    return panel
