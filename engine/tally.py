@@ -2,8 +2,8 @@
 
 import math
 from bisect import insort
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -101,7 +101,8 @@ class Tally:
     def __init__(self) -> None:
         self._minutes: defaultdict[int, dict[str, Count]] = defaultdict(dict)
         self._slots: defaultdict[int, dict[str, Count]] = defaultdict(dict)
-        self._run_times: defaultdict[int, dict[str, Counter[int]]] = defaultdict(dict)
+        self._run_times: defaultdict[int, dict[str, dict[int, int]]] = defaultdict(dict)
+        self._sums: dict[tuple[str, int, int], dict[int, int]] = {}
         self._types: defaultdict[int, dict[tuple[str, str], Count]] = defaultdict(dict)
         self._last: defaultdict[str, list[Last]] = defaultdict(list)  # the latest first
         self._forgotten_at = 0
@@ -118,7 +119,7 @@ class Tally:
         self._slots[moment // FIVE_MINUTES].setdefault(agent, _nothing())[which] += 1
         self._types[moment // HOUR].setdefault((agent, row.type), _nothing())[which] += 1
         if has_succeeded:
-            self._run_times[moment // HOUR].setdefault(agent, Counter())[_bucket(ran.total_seconds())] += 1
+            self._add_run_time(agent, moment // HOUR, _bucket(ran.total_seconds()))
 
     def forget(self, now: datetime) -> None:
         """Drop what is too old to be asked for."""
@@ -126,6 +127,7 @@ class Tally:
         if moment // MINUTE == self._forgotten_at:
             return
         self._forgotten_at = moment // MINUTE
+        self._sums.clear()
         week = moment - int(WEEK.total_seconds()) - HOUR
         _drop(self._minutes, (moment - 2 * HOUR) // MINUTE)
         _drop(self._slots, week // FIVE_MINUTES)
@@ -149,12 +151,19 @@ class Tally:
         """What one agent did in the span that ends now."""
         slots = self.slots(span, now, agent)
         succeeded, failed = sum(slot.completed for slot in slots), sum(slot.failed for slot in slots)
-        since = int(slots[0].start.timestamp()) // HOUR
-        run_times: Counter[int] = Counter()
-        for hour, agents in self._run_times.items():
-            if hour >= since and agent in agents:
-                run_times.update(agents[agent])
+        run_times = self._run_times_of(agent, int(slots[0].start.timestamp()) // HOUR, int(now.timestamp()) // HOUR)
         return AgentStats(succeeded + failed, succeeded, _quantile(run_times, 0.5), _quantile(run_times, 0.95))
+
+    def _run_times_of(self, agent: str, since: int, current: int) -> dict[int, int]:
+        """Of the hours that are over the sum is kept, until one of them gets more."""
+        key = (agent, since, current)
+        if key not in self._sums:
+            over = [
+                agents[agent] for hour, agents in self._run_times.items() if since <= hour < current and agent in agents
+            ]
+            self._sums[key] = _sum(over)
+        latest = [agents[agent] for hour, agents in self._run_times.items() if hour >= current and agent in agents]
+        return _sum([self._sums[key], *latest])
 
     def types_of(self, agent: str, span: Span, now: datetime) -> dict[str, TypeStats]:
         """How one agent fared with each type in the span that ends now, to the hour."""
@@ -171,6 +180,12 @@ class Tally:
     def last_of(self, agent: str) -> tuple[Last, ...]:
         """The agent's latest attempts, the latest first."""
         return tuple(self._last.get(agent, ()))
+
+    def _add_run_time(self, agent: str, hour: int, bucket: int) -> None:
+        buckets = self._run_times[hour].setdefault(agent, {})
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+        if self._sums and hour < max(current for _, _, current in self._sums):
+            self._sums.clear()
 
     def _add_last(self, agent: str, last: Last) -> None:
         kept = self._last[agent]
@@ -197,11 +212,19 @@ def _bucket(seconds: float) -> int:
     return max(0, math.floor(math.log(max(seconds, SHORTEST) / SHORTEST) / BUCKET + 1e-9))
 
 
-def _quantile(buckets: Counter[int], share: float) -> timedelta | None:
+def _sum(many: Sequence[dict[int, int]]) -> dict[int, int]:
+    total: dict[int, int] = {}
+    for buckets in many:
+        for bucket, number in buckets.items():
+            total[bucket] = total.get(bucket, 0) + number
+    return total
+
+
+def _quantile(buckets: dict[int, int], share: float) -> timedelta | None:
     """The middle of the bucket in which this share of all is reached."""
     if not buckets:
         return None
-    rank = max(1, math.ceil(share * buckets.total()))
+    rank = max(1, math.ceil(share * sum(buckets.values())))
     for bucket in sorted(buckets):
         rank -= buckets[bucket]
         if rank <= 0:

@@ -120,7 +120,8 @@ async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
 
     NOTE: never enter it in a task that somebody may cancel: on SQLite a cancelled entry keeps the connection's lock.
     """
-    if isinstance(connection(), TransactionalDBClient):
+    outer: Any = connection()
+    if isinstance(outer, TransactionalDBClient) and not outer._finalized:  # a task may outlive the one it began in
         async with in_transaction(_kind.NAME) as part:
             yield part
         return

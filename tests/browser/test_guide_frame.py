@@ -101,7 +101,7 @@ def test_the_dashboard_and_the_agents_page_follow_the_jobs(
     expect(dashboard.get_by_role("link", name=re.compile("Running"))).to_contain_text("1")
     dashboard.get_by_role("link", name="The encoder refused frame …").click()
     expect(job(dashboard, failed)).to_be_visible()
-    agents.get_by_role("link", name="Render a test video").click()
+    operator.get_by_role("link", name="Render a test video", exact=True).click()
     expect(agents).to_have_url(re.compile(f"/app/jobs/{job_id}$"))
 
 

@@ -41,7 +41,7 @@ def test_a_type_that_is_defined_is_at_once_in_the_form_and_an_agents_work_shows_
     expect(form.get_by_text("Text is required")).to_be_visible()
     form.get_by_role("textbox", name="Text").fill("Good morning")
     form.get_by_role("combobox", name="Language", exact=True).click()
-    other.get_by_role("option", name="de").click()
+    other.get_by_role("option", name="de", exact=True).click()
     form.get_by_role("button", name="Submit").click()
     expect(form).to_be_hidden()
     expect(active(other)).to_contain_text("Waits for an agent that does Translate a text: none is online")

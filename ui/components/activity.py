@@ -11,7 +11,7 @@ from ui.components.job_card import show_time
 from ui.components.node import Node
 
 MOST = 200
-FIRST = 60
+FIRST = 25
 _CHOOSE = "(event) => emit(event.target.value)"
 
 

@@ -14,7 +14,7 @@ from ui.components.node import Node
 from ui.components.sparkline import Sparkline
 from ui.layout import Shell
 
-MARKS = 12
+MARKS = 10
 SPAN_WORDS: dict[Span, str] = {"day": "Over a day", "week": "Over a week"}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from nicegui import ui
@@ -108,22 +109,28 @@ class Marks:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._list: KeyedRows[Done] = KeyedRows("marks", lambda done: (done.job_id, done.finished_at), _Mark)
+        self._marks: dict[tuple[int, datetime], Node] = {}
+        self._root = Node("div", "", "marks", role="group", aria_label="Last jobs")
 
     def show(self, done: Sequence[Done]) -> None:
-        """Patch what differs."""
-        self._list.show(done[: self._most][::-1])
+        """Add what is new at the end, and drop the oldest; what one says changes with time."""
+        wanted = {(each.job_id, each.finished_at): each for each in done[: self._most][::-1]}
+        for key in self._marks.keys() - wanted.keys():
+            self._marks.pop(key).delete()
+        now = clock.now()
+        with self._root:
+            for position, (key, each) in enumerate(wanted.items()):
+                if key not in self._marks:
+                    self._marks[key] = _mark(each)
+                    if position < len(self._marks) - 1:
+                        self._marks[key].move(target_index=position)
+                words = done_words(each, now)
+                self._marks[key].change(aria_label=words, title=words)
 
 
-class _Mark:
-    def __init__(self, done: Done) -> None:
-        kind, icon, _ = OUTCOMES[done.outcome]
-        with Node("span", "", "mark-place", role="listitem") as self.root:
-            self._link = Node("a", "", f"mark-link tone-{kind}", href=f"/app/jobs/{done.job_id}", data_icon=icon)
-
-    def show(self, done: Done) -> None:
-        words = done_words(done, clock.now())
-        self._link.change(aria_label=words, title=words)
+def _mark(done: Done) -> Node:
+    kind, icon, _ = OUTCOMES[done.outcome]
+    return Node("a", "", f"mark-link tone-{kind}", href=f"/app/jobs/{done.job_id}", data_icon=icon)
 
 
 class Numbers:
