@@ -201,7 +201,7 @@ def killed(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.
 def test_a_mail_that_was_on_its_way_when_the_process_was_killed_is_never_sent_again(killed: Killed) -> None:
     runner, server, job_id = killed.runner, killed.mails, killed.on_its_way
     job = runner.until(job_id, "failed")
-    assert (job["outcome"], job["attempt"], job["allowed"]) == ("unknown", 1, ["cancel", "resolve"])
+    assert (job["outcome"], job["attempt"], job["allowed"]) == ("unknown", 1, ["cancel", "prioritize", "resolve"])
     (attempt,) = runner.http.get(f"/api/v1/jobs/{job_id}/attempts").json()
     assert (attempt["outcome"], attempt["phase"]) == ("unknown", "sending")
     (effect,) = attempt["effects"]

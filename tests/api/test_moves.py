@@ -51,7 +51,7 @@ def test_a_running_job_is_paused_at_a_safe_point_and_goes_on(runner: JobRunner, 
 def test_a_failed_job_is_retried(runner: JobRunner) -> None:
     job_id = runner.submit("TEST_RENDER", {"fail": "No space left"})
     job = runner.until(job_id, "failed")
-    assert (job["error"], job["outcome"], job["allowed"]) == ("No space left", None, ["cancel", "retry"])
+    assert (job["error"], job["outcome"], job["allowed"]) == ("No space left", None, ["cancel", "prioritize", "retry"])
     told = move(runner, job_id, "retry")
     assert told["finished_at"] is None or told["attempt"] == 2, "it may have failed again by the time of the answer"
     assert runner.until(job_id, "failed")["attempt"] == 2

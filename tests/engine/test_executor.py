@@ -155,7 +155,7 @@ async def test_what_may_have_happened_waits_for_a_person(settings: Settings, fau
         job = await until_status(atlas, await submitted(atlas), Status.FAILED)
         assert (job.outcome, spoken) == ("unknown", 1)
         assert str(fault) in (job.error or "")
-        assert sorted(job.allowed) == ["cancel", "resolve"]
+        assert sorted(job.allowed) == ["cancel", "prioritize", "resolve"]
         assert await outcomes(job.id) == ["unknown"]
         (effect,) = await atlas.queries.effects(job.id)
         assert effect.phase == "sending"

@@ -50,7 +50,7 @@ SAID: dict[str, tuple[dict[str, Any], Sequence[dict[str, Any]], dict[str, Any]]]
         {"agent": "mailer", "types": ("task",)},
     ),
     "outside agent": ({"engine_id": "agent-3"}, [{"engine_id": "agent-4"}], {"agent": "agent-3"}),
-    "since a span": ({"created_at": ago(minutes=59)}, [{"created_at": ago(minutes=61)}], {"since": "hour"}),
+    "since a span": ({"created_at": ago(minutes=30)}, [{"created_at": ago(minutes=90)}], {"since": "hour"}),
     "since a day": ({"created_at": ago(hours=23)}, [{"created_at": ago(hours=25)}], {"since": "day"}),
     "since a date": ({"created_at": ago(days=1)}, [{"created_at": ago(days=4000)}], {"since": "2020-01-01"}),
     "until a time": ({"created_at": ago(days=9)}, [{}], {"until": (ago(days=8)).isoformat()}),

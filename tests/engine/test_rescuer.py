@@ -126,7 +126,7 @@ async def test_a_job_whose_lease_ran_out_while_it_spoke_is_left_to_a_person(sett
         after = await until_status(atlas, job.id, Status.FAILED)
         assert (after.outcome, after.attempt) == ("unknown", 1)
         assert after.error == "The engine died while the world was being spoken to"
-        assert sorted(after.allowed) == ["cancel", "resolve"]
+        assert sorted(after.allowed) == ["cancel", "prioritize", "resolve"]
         assert [attempt.outcome for attempt in await atlas.queries.attempts(job.id)] == ["unknown"]
 
 
@@ -146,7 +146,7 @@ async def test_a_job_whose_engine_died_three_times_in_a_row_is_set_aside_with_th
         view = await atlas.queries.job(job.id)
         assert (view.status, view.outcome) == (Status.FAILED, "poisonous")
         assert view.error == "Set aside as poisonous: the engine died 3 times in a row while running it"
-        assert sorted(view.allowed) == ["cancel", "retry"]
+        assert sorted(view.allowed) == ["cancel", "prioritize", "retry"]
         told = [(attempt.outcome, attempt.error) for attempt in await atlas.queries.attempts(job.id)]
         assert told == [("lost", "The engine died")] * 3
 
@@ -193,7 +193,7 @@ async def test_what_may_have_gone_out_stays_unknown_whatever_the_deaths(settings
         job = await an_orphan(Phase.SENDING, deaths=deaths)
     async with running(changed(settings, lease_seconds=1), scripted(done)) as atlas:
         after = await until_status(atlas, job.id, Status.FAILED)
-        assert (after.outcome, sorted(after.allowed)) == ("unknown", ["cancel", "resolve"])
+        assert (after.outcome, sorted(after.allowed)) == ("unknown", ["cancel", "prioritize", "resolve"])
 
 
 async def test_what_a_dead_process_left_on_this_machine_is_rescued_at_the_start(settings: Settings) -> None:
