@@ -76,11 +76,11 @@ def test_a_job_that_is_rejected_is_cancelled_with_the_reason(runner: JobRunner, 
 @pytest.mark.parametrize(
     ("name", "body", "allowed"),
     [
-        ("resume", None, ["cancel", "pause", "run_now"]),
-        ("retry", None, ["cancel", "pause", "run_now"]),
-        ("approve", None, ["cancel", "pause", "run_now"]),
-        ("reject", None, ["cancel", "pause", "run_now"]),
-        ("resolve", {"went_out": True}, ["cancel", "pause", "run_now"]),
+        ("resume", None, ["cancel", "pause", "prioritize", "run_now"]),
+        ("retry", None, ["cancel", "pause", "prioritize", "run_now"]),
+        ("approve", None, ["cancel", "pause", "prioritize", "run_now"]),
+        ("reject", None, ["cancel", "pause", "prioritize", "run_now"]),
+        ("resolve", {"went_out": True}, ["cancel", "pause", "prioritize", "run_now"]),
     ],
 )
 def test_a_move_that_the_state_does_not_allow_is_a_conflict_that_says_which_are(
@@ -89,7 +89,7 @@ def test_a_move_that_the_state_does_not_allow_is_a_conflict_that_says_which_are(
     job_id = later(runner)
     problem = assert_problem(runner.http.post(f"/api/v1/jobs/{job_id}/{name}", json=body), 409)
     assert problem["allowed"] == allowed
-    assert problem["detail"] == f"cannot {name} a job that is queued; allowed now: cancel, pause, run_now"
+    assert problem["detail"] == f"cannot {name} a job that is queued; allowed now: cancel, pause, prioritize, run_now"
     assert runner.job(job_id)["status"] == "queued"
 
 
