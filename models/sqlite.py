@@ -1,13 +1,20 @@
 """What SQLite needs done its own way."""
 
+import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from tortoise.backends.base.client import TransactionContext
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import (
+    SqliteClient,
+    SqliteTransactionContext,
+    SqliteTransactionWrapper,
+    translate_exceptions,
+)
 
 from models.errors import DatabaseError
 from models.migrations import KNOWN
@@ -35,7 +42,54 @@ _TROUBLES = {  # SQLite's result codes (sqlite.org/rescode.html), and what they 
 }
 
 
+_READS = re.compile(r"\s*(SELECT\b|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.IGNORECASE | re.DOTALL)
+
+
 class _Client(SqliteClient):
+    """Reads by a connection of their own, so that nobody who reads waits for a transaction, or for another's lock.
+
+    Inside a transaction everything is done by that of the transaction, which alone sees what it has written.
+    """
+
+    _reader: aiosqlite.Connection | None = None
+
+    async def create_connection(self, with_db: bool) -> None:
+        await super().create_connection(with_db)
+        if not self._reader:
+            reader = await aiosqlite.connect(self.filename, isolation_level=None)
+            reader.row_factory = sqlite3.Row
+            await reader.execute(f"PRAGMA busy_timeout = {_PRAGMAS['busy_timeout']}")
+            await reader.execute("PRAGMA query_only = ON")
+            self._reader = reader
+
+    async def close(self) -> None:
+        if self._reader:
+            await self._reader.close()
+            self._reader = None
+        await super().close()
+
+    @translate_exceptions
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+        if not _READS.match(query):
+            written: tuple[int, Sequence[Any]] = await super().execute_query(query, values)
+            return written
+        rows = await self._read(query, values)
+        return len(rows), rows
+
+    @translate_exceptions
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        if not _READS.match(query):
+            written: list[dict[str, Any]] = await super().execute_query_dict(query, values)
+            return written
+        return [dict(row) for row in await self._read(query, values)]
+
+    async def _read(self, query: str, values: list[Any] | None) -> list[Any]:
+        if not self._reader:
+            async with self.acquire_connection():  # which opens both
+                pass
+        assert self._reader
+        return list(await self._reader.execute_fetchall(query.replace("\x00", "'||CHAR(0)||'"), values))
+
     def _in_transaction(self) -> TransactionContext:
         return _Context(SqliteTransactionWrapper(self), self._lock)
 
