@@ -54,8 +54,8 @@ def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, ru
         opened(page, path)
         for text, made in jobs.items():
             if path == "/app":  # which names kinds of failures, each by what is alike in them
-                failed = page.get_by_role("region", name="Failures by cause").get_by_role("listitem")
-                expect(failed).to_have_count(len(TEXTS))
+                rows = page.get_by_role("region", name="Failures by cause").get_by_role("listitem")
+                expect(rows).to_have_count(len(TEXTS))
             elif path == "/app/settings/audit":
                 expect(page.get_by_role("region", name="Audit log")).to_contain_text(text[:40])
             elif path not in ("/app/agents", "/app/agents/operator", "/app/settings", "/app/kb"):
