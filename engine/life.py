@@ -144,7 +144,7 @@ class Lives:
 
     async def _of_many(self, job_id: int) -> list[Moment]:
         return [
-            Moment(f"operation-{each.at.isoformat()}", each.at, each.move, each.actor, f"{what}, with other jobs")
+            Moment(f"operation-{each.operation_id}", each.at, each.move, each.actor, f"{what}, with other jobs")
             for each in await self._operations.of_job(job_id)
             if (what := MOVED.get(each.move))  # of an approval its review tells
         ]

@@ -41,14 +41,16 @@ INSERT INTO operation_item (operation_id, job_id, before)
 SELECT CAST(? AS BIGINT), job_id, before FROM operation_item WHERE operation_id = ? AND outcome = 'done' ORDER BY id
 """)
 _STORE = """
-UPDATE operation_item SET outcome = came.outcome, reason = came.reason, before = came.before
+UPDATE operation_item SET outcome = came.outcome, reason = came.reason, before = came.before, at = came.at
 FROM {came} WHERE operation_item.id = came.id
 """
-_CAME, _CAME_POSTGRES = records("came", {"id": "bigint", "outcome": "text", "reason": "text", "before": "text"})
+_CAME, _CAME_POSTGRES = records(
+    "came", {"id": "bigint", "outcome": "text", "reason": "text", "before": "text", "at": "timestamptz"}
+)
 _OUTCOMES = Statement(_STORE.format(came=_CAME), postgres=_STORE.format(came=_CAME_POSTGRES))
 _COUNT = Statement("UPDATE operation SET done = done + ?, refused = refused + ? WHERE id = ?")
 _REFUSE_REST = Statement(
-    "UPDATE operation_item SET outcome = 'refused', reason = ? WHERE operation_id = ? AND outcome IS NULL"
+    "UPDATE operation_item SET outcome = 'refused', reason = ?, at = ? WHERE operation_id = ? AND outcome IS NULL"
 )
 _COUNT_REST = Statement("UPDATE operation SET refused = total - done WHERE id = ?")
 
@@ -86,7 +88,7 @@ class Operation(Model):
 class OperationItem(Model):
     """One job of an operation.
 
-    `outcome` is none until its turn came. `before` is what an undo brings back.
+    `outcome` is none until its turn came, which was `at`. `before` is what an undo brings back.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -95,6 +97,7 @@ class OperationItem(Model):
     outcome = fields.CharField(max_length=16, null=True)
     reason = fields.CharField(max_length=300, null=True)
     before = fields.CharField(max_length=32, null=True)
+    at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "operation_item"
@@ -113,9 +116,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an item; with a reason, its job was left as it is."""
+    """What came of an item, and when; with a reason, its job was left as it is."""
 
     item_id: int
+    at: datetime
     before: str | None = None
     reason: str | None = None
 
@@ -123,7 +127,7 @@ class Outcome:
         """As the item's row has it."""
         reason = self.reason and storable(self.reason)[:MAX_REASON]
         word = REFUSED if self.reason else DONE
-        return {"id": self.item_id, "outcome": word, "reason": reason, "before": self.before}
+        return {"id": self.item_id, "outcome": word, "reason": reason, "before": self.before, "at": self.at}
 
 
 async def take(
@@ -153,9 +157,9 @@ async def note_outcomes(writer: BaseDBAsyncClient, operation_id: int, outcomes: 
     await _COUNT.run(writer, [len(outcomes) - refused, refused, operation_id])
 
 
-async def refuse_rest(writer: BaseDBAsyncClient, operation_id: int, reason: str) -> None:
+async def refuse_rest(writer: BaseDBAsyncClient, operation_id: int, reason: str, now: datetime) -> None:
     """Leave every job whose turn has not come as it is."""
-    await _REFUSE_REST.run(writer, [reason[:MAX_REASON], operation_id])
+    await _REFUSE_REST.run(writer, [reason[:MAX_REASON], now, operation_id])
     await _COUNT_REST.run(writer, [operation_id])
 
 

@@ -132,10 +132,10 @@ class Reviews:
                 raise await _refusal(job_id, Move.UNDO_APPROVAL)
             job = await Job.get(id=job_id)
             await Job.filter(id=job_id).update(undo_until=None, due_at=due_without_undo(job))
-            await forget_approval(self._registry, job)
             await _note(job, actor.name, ReviewKind.UNDONE, None, job.content_hash)
             after = {"content_hash": job.content_hash, "version": job.version, "approval": Approval.PENDING}
             await self._audit.append(writer, [_deed(actor, "job.undo_approval", job, after)])
+            await forget_approval(self._registry, job)
         self._bus.publish(JobChanged(job_id))
 
     @shielded
@@ -186,7 +186,10 @@ def audience_of(registry: Registry, job: Job) -> Audience:
 
 
 async def forget_approval(registry: Registry, job: Job) -> None:
-    """What the approval of this job made known is not known any more."""
+    """What the approval of this job made known is not known any more.
+
+    NOTE: like whatever else locks known domains, only after the audit log is locked: nobody waits in a circle.
+    """
     last = await Review.filter(job_id=job.id, kind=ReviewKind.APPROVED).order_by("-id").first()
     if last:
         await forget_domains(audience_of(registry, job).domains, last.at)

@@ -95,8 +95,6 @@ class Revisions:
         }
         async with transaction() as writer:
             await self._put(before, changes)
-            if before.approval == Approval.APPROVED:
-                await forget_approval(self._registry, before)
             await _keep_versions(before, actor, changes, now)
             await Review.create(
                 job_id=job_id,
@@ -111,6 +109,8 @@ class Revisions:
             was = {"version": before.version, "content_hash": before.content_hash, "approval": before.approval}
             is_now = {"version": before.version + 1, "content_hash": now_is}
             await self._audit.append(writer, [deed(actor, "job.revise", f"job {job_id}", was, is_now)])
+            if before.approval == Approval.APPROVED:
+                await forget_approval(self._registry, before)
         self._bus.publish(JobChanged(job_id))
         return Revised(before.version + 1, now_is)
 

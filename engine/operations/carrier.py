@@ -33,6 +33,8 @@ from models.states import Move
 log = logging.getLogger(__name__)
 
 BATCH = 25  # jobs of one transaction, at most
+SINGLY = frozenset({Move.APPROVE, Move.UNDO_APPROVAL})
+"""Moves that lock the audit log, after which no other job may be locked: somebody else may have that and wait for it."""
 HOLD_SECONDS = 0.02  # after which a transaction takes up no further job: on SQLite everybody waits for it
 LOOK_SECONDS = 2.0
 RETRY_SECONDS = 2.0
@@ -119,13 +121,14 @@ class Carrier:
             if not await take(writer, operation_id, self._id, now, now - SILENT):
                 return False
             row = await Operation.get(id=operation_id)
+            most = 1 if row.move in SINGLY else most
             items = [] if row.stop_asked else await _next_items(operation_id, most)
             try:
                 actor = await self._actor(row)
             except JobRunnerError as lost:
                 items = []
                 if not row.stop_asked:
-                    await refuse_rest(writer, operation_id, str(lost))
+                    await refuse_rest(writer, operation_id, str(lost), now)
                 outcomes = []
             else:
                 if fault is None:
@@ -186,4 +189,4 @@ async def _outcomes(hands: Hands, actor: Actor, row: Operation, items: Sequence[
 
 
 def _failed(item: Item, fault: Exception) -> Outcome:
-    return Outcome(item.id, item.before, f"the move failed: {fault}")
+    return Outcome(item.id, clock.now(), item.before, f"the move failed: {fault}")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from engine import clock
 from engine.actors import Actor
 from engine.approvals.policy import Policy
 from engine.approvals.reviews import Reviews
@@ -69,8 +70,8 @@ class Hands:
         try:
             before = await moves.get(Move(row.move), lambda: self._move(Move(row.move), item))()
         except JobRunnerError as error:
-            return Outcome(item.id, item.before, _reason(error, item.job_id))
-        return Outcome(item.id, before)
+            return Outcome(item.id, clock.now(), item.before, _reason(error, item.job_id))
+        return Outcome(item.id, clock.now(), before)
 
     async def _move(self, move: Move, item: Item) -> None:
         match move:

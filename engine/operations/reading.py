@@ -19,8 +19,9 @@ MOVES_SHOWN = 100
 
 
 class JobMove(NamedTuple):
-    """What an operation, begun at this time, did to a job."""
+    """What an operation did to a job, and when it did that."""
 
+    operation_id: int
     at: datetime
     actor: str
     move: str
@@ -63,9 +64,10 @@ class OperationQueries:
     async def of_job(self, job_id: int) -> list[JobMove]:
         """What operations did to a job, the first one first; at most the latest hundred."""
         done = OperationItem.filter(job_id=job_id, outcome=DONE).order_by("-id").limit(MOVES_SHOWN)
-        ids = await done.values_list("operation_id", flat=True)
-        rows = await Operation.filter(id__in=list(ids)).order_by("id") if ids else []
-        return [JobMove(row.created_at, row.actor, row.move) for row in rows]
+        at = {row["operation_id"]: row["at"] for row in await done.values("operation_id", "at")}
+        rows = await Operation.filter(id__in=list(at)) if at else []
+        moves = [JobMove(row.id, at[row.id] or row.created_at, row.actor, row.move) for row in rows]
+        return sorted(moves, key=lambda move: (move.at, move.operation_id))
 
     async def _views(self, rows: Sequence[Operation]) -> list[OperationView]:
         ids = [row.id for row in rows]

@@ -132,6 +132,7 @@ class Migration(migrations.Migration):
                 ("outcome", fields.CharField(null=True, max_length=16)),
                 ("reason", fields.CharField(null=True, max_length=300)),
                 ("before", fields.CharField(null=True, max_length=32)),
+                ("at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "operation_item",

@@ -194,6 +194,17 @@ async def test_what_operations_on_many_jobs_did_is_told_with_whoever_asked(atlas
     assert "local paused it, with other jobs" in told
 
 
+async def test_what_an_operation_did_stands_where_it_did_it_not_where_it_was_begun(atlas: Atlas) -> None:
+    made = await desk_of(atlas, "mira").submit("EMAIL_SEND", MAIL)
+    operation = await atlas.office.desk_of(local()).begin_operation("pause", ids=[made.id])
+    await atlas.office.desk_of(local()).comment(made.id, "It waits for its turn")
+    while await atlas._carrier.step(operation.id):
+        pass
+    life = await atlas.queries.life(made.id)
+    assert said(life) == ["mira created it", "local said", "local paused it, with other jobs"]
+    assert life.moments[-1].key == f"operation-{operation.id}"
+
+
 async def test_the_audit_log_is_asked_by_an_index(atlas: Atlas) -> None:
     query = "SELECT * FROM audit_entry WHERE target = 'job 5' ORDER BY id DESC LIMIT 200"
     is_postgres = connection().capabilities.dialect == POSTGRES

@@ -171,7 +171,7 @@ async def _fill_operations() -> None:
     wish: dict[str, Any] = {"move": "prioritize", "arguments": {"priority": "high"}, "criteria": EVERYTHING}
     counted: dict[str, Any] = {"total": 2, "done": 1, "refused": 1}
     operation = await Operation.create(created_at=LONG_AGO, finished_at=LONG_AGO, **asked, **wish, **counted)
-    await OperationItem.create(operation_id=operation.id, job_id=1, outcome="done", before="low")
+    await OperationItem.create(operation_id=operation.id, job_id=1, outcome="done", before="low", at=LONG_AGO)
     refused: dict[str, Any] = {"outcome": "refused", "reason": EVERYTHING["words"]}
     await OperationItem.create(operation_id=operation.id, job_id=2, **refused)
     view: dict[str, Any] = {"query": "q=%C3%A4&status=failed", "created_at": LONG_AGO}

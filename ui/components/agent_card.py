@@ -1,7 +1,5 @@
 """One agent as a card: what it takes, does now, and did; shown once, then patched where it differs."""
 
-from collections.abc import Mapping
-
 from engine import clock
 from engine.statistics import AgentStats, Slot
 from engine.tally import Span
@@ -79,7 +77,3 @@ class AgentCard:
         self._span.change(SPAN_WORDS[span])
         self._sparkline.show(slots)
         self._numbers.show(stats)
-
-    def progress(self, percents: Mapping[int, float]) -> None:
-        """Move the bars."""
-        self.hands.progress(percents)

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from nicegui import PageArguments, ui
+from nicegui import PageArguments
 
 from engine import clock
-from engine.activity import Batch, Item
+from engine.activity import Item
 from engine.errors import NotFound
 from engine.statistics import TypeStats
 from engine.tally import Span
 from engine.watcher import AgentAtWork, Done
-from ui.components.activity import FIRST, ActivityStream
+from ui.components.activity import ActivityStream
 from ui.components.activity_words import Wanted
 from ui.components.agent_card import SPAN_WORDS, AgentHead
 from ui.components.agent_parts import Hands, Numbers, TakesChips
@@ -22,8 +22,9 @@ from ui.components.job_card import show_time
 from ui.components.keyed import KeyedRows
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
-from ui.layout import Shell, StillView
+from ui.layout import Shell
 from ui.live import Draw
+from ui.pages.following import WatchingView
 from ui.reader import Reader
 
 PATH = "/app/agents"
@@ -33,11 +34,11 @@ OnSpan = Callable[[Span], object]
 OnWanted = Callable[[Wanted], object]
 
 
-class AgentPage(StillView):
+class AgentPage(WatchingView):
     """One tab's view of one agent; each part is patched where it differs."""
 
     def __init__(self, shell: Shell, arguments: PageArguments) -> None:
-        self._shell = shell
+        super().__init__(shell)
         self._key = arguments.path_parameters["key"]
         self._span: Span = "day"
         self._board: _Board | None = None
@@ -46,10 +47,7 @@ class AgentPage(StillView):
         self._root = Node("div", "", "stack agent-page")
         with self._root:
             self._skeleton = Node("div", "", "skeleton", aria_hidden="true")
-        shell.show("Agent Watcher", PATH, self)
-        self._statistics = shell.atlas.queries.statistics
-        self._ends = [self._statistics.subscribe(self._on_numbers), shell.atlas.activity.follow(self._on_batch)]
-        ui.context.client.on_delete(self._leave)
+        self._follow("Agent Watcher", PATH)
 
     async def read(self, reader: Reader) -> Draw:
         """Read the agent again; what happened lately only if the stream has not followed it."""
@@ -57,15 +55,8 @@ class AgentPage(StillView):
             agent = await reader.queries.watcher.agent(self._key)
         except NotFound:
             return self._show_missing
-        lately, wanted = None, self._board.stream.wanted if self._board else Wanted(self._key)
-        if self._board is None or self._board.stream.is_stale:
-            lately = await self._shell.atlas.activity.recent(wanted.fits, FIRST)
-        return partial(self._show, agent, wanted, lately)
-
-    def on_progress(self, percents: Mapping[int, float]) -> None:
-        """Move the bars."""
-        if self._board:
-            self._board.hands.progress(percents)
+        wanted = self._stream.wanted if self._stream else Wanted(self._key)
+        return partial(self._show, agent, wanted, await self._read_lately(wanted))
 
     # -- what is shown ---------------------------------------------------------------------------------------
 
@@ -80,13 +71,12 @@ class AgentPage(StillView):
             self._skeleton.delete()
             with self._root:
                 self._board = _Board(self._shell, agent, self._on_span, self._on_wanted)
+            self._stream = self._board.stream
         self._board.show(agent)
         self._show_numbers()
-        if lately is not None and wanted == self._board.stream.wanted:
-            self._board.stream.fill(lately)
+        self._show_lately(wanted, lately)
 
     def _show_numbers(self) -> None:
-        """They are in memory, so nothing is read for them."""
         if self._board is None:
             return
         self._board.chart.show(self._span, self._statistics.throughput_of(self._key, self._span))
@@ -110,42 +100,12 @@ class AgentPage(StillView):
         if not failing:
             Node("p", "No attempt failed." if types else "No attempt has ended.", "calm", data_icon="check_circle")
 
-    # -- what happens ----------------------------------------------------------------------------------------
+    def _hands(self) -> Mapping[str, Hands]:
+        return {self._key: self._board.hands} if self._board else {}
 
     def _on_span(self, span: Span) -> None:
         self._span = span
         self._show_numbers()
-
-    async def _on_wanted(self, wanted: Wanted) -> None:
-        if self._board:
-            self._board.stream.want(wanted)
-            await self._shell.refresh(self._shell.live.reader())
-
-    def _on_numbers(self) -> None:
-        if not self._is_gone():
-            self._show_numbers()
-            self._shell.live.ask_refresh(self._shell)
-
-    def _on_batch(self, batch: Batch) -> None:
-        if self._is_gone() or self._board is None:
-            return
-        if not self._shell.live.is_awake(self._shell):
-            self._board.stream.drop()
-            return
-        self._board.stream.on_batch(batch)
-        for item in batch.items:
-            if item.is_line and item.agent == self._key:
-                self._board.hands.say(item.job_id, item.text)
-
-    def _is_gone(self) -> bool:
-        if self._shell.view is not self:
-            self._leave()
-            return True
-        return False
-
-    def _leave(self) -> None:
-        while self._ends:
-            self._ends.pop()()
 
 
 class _Board:

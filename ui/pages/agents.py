@@ -6,21 +6,23 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from nicegui import PageArguments, ui
 
-from engine.activity import Batch, Item
+from engine.activity import Item
 from engine.tally import Span
 from engine.views import EngineView
 from engine.watcher import AgentAtWork
 from models.rights import Right
-from ui.components.activity import FIRST, ActivityStream
+from ui.components.activity import ActivityStream
 from ui.components.activity_words import KINDS, Kind, Wanted
 from ui.components.agent_card import AgentCard
+from ui.components.agent_parts import Hands
 from ui.components.agent_words import summary
 from ui.components.engine_rows import EngineRows
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
 from ui.components.segments import Segments
-from ui.layout import Shell, StillView
+from ui.layout import Shell
 from ui.live import Draw
+from ui.pages.following import WatchingView
 from ui.present import Badge
 from ui.reader import Reader
 
@@ -29,12 +31,11 @@ SPANS: dict[Span, str] = {"day": "Day", "week": "Week"}
 MOST = 60  # cards; of more agents the rest is counted
 
 
-class AgentsPage(StillView):
+class AgentsPage(WatchingView):
     """One tab's Agent Watcher; the span of the numbers and what the stream shows stand in the address."""
 
     def __init__(self, shell: Shell, arguments: PageArguments) -> None:
-        self._shell = shell
-        self._statistics = shell.atlas.queries.statistics
+        super().__init__(shell)
         self._cards: dict[str, AgentCard] = {}
         self._agents: Sequence[AgentAtWork] = ()
         self._span, wanted = _asked(dict(arguments.query_parameters))
@@ -47,23 +48,15 @@ class AgentsPage(StillView):
                 self._skeletons = [Node("div", "", "skeleton", aria_hidden="true") for _ in range(4)]
             self._more = Node("p", "", "muted", hidden=True)
             self._nobody = Redrawn()
-        self._stream = ActivityStream(wanted, self._on_wanted)
+        self._stream: ActivityStream = ActivityStream(wanted, self._on_wanted)
         self._engines = EngineRows(len(shell.atlas.queries.job_types()))
-        shell.show("Agent Watcher", PATH, self)
-        self._ends = [self._statistics.subscribe(self._on_numbers), shell.atlas.activity.follow(self._on_batch)]
-        ui.context.client.on_delete(self._leave)
+        self._follow("Agent Watcher", PATH)
 
     async def read(self, reader: Reader) -> Draw:
         """Read agents and engines again; what happened lately only if the stream has not followed it."""
-        lately = None
-        if self._stream.is_stale:
-            lately = await self._shell.atlas.activity.recent(self._stream.wanted.fits, FIRST)
-        return partial(self._show, await reader.workforce(), await reader.engines(), self._stream.wanted, lately)
-
-    def on_progress(self, percents: Mapping[int, float]) -> None:
-        """Move the bars."""
-        for card in self._cards.values():
-            card.progress(percents)
+        wanted = self._stream.wanted
+        lately = await self._read_lately(wanted)
+        return partial(self._show, await reader.workforce(), await reader.engines(), wanted, lately)
 
     def on_address(self, address: str) -> None:
         """Back and Forward show what their address says."""
@@ -71,7 +64,7 @@ class AgentsPage(StillView):
         if parts.path.rstrip("/") == PATH:
             self._span, wanted = _asked(dict(parse_qsl(parts.query)))
             self._stream.want(wanted)
-            self._on_numbers()
+            self._show_numbers()
             self._shell.live.ask_refresh(self._shell)
 
     # -- what is shown ---------------------------------------------------------------------------------------
@@ -93,8 +86,7 @@ class AgentsPage(StillView):
         self._nobody.show(has_outside, partial(_draw_way_in, is_shown=not has_outside, rights=self._shell.rights))
         self._engines.show(engines)
         self._stream.name({agent.key: agent.name for agent in agents})
-        if lately is not None and wanted == self._stream.wanted:
-            self._stream.fill(lately)
+        self._show_lately(wanted, lately)
 
     def _place_cards(self) -> None:
         wanted = [agent.key for agent in self._agents]
@@ -111,57 +103,30 @@ class AgentsPage(StillView):
     def _draw_cards(self) -> None:
         for agent in self._agents:
             self._cards[agent.key].show(agent)
-        self._count()
+        self._show_numbers()
 
-    def _count(self) -> None:
-        """Numbers are in memory, so nothing is read for them."""
+    def _show_numbers(self) -> None:
         self._segments.show(self._span)
         numbers = self._statistics
         for key, card in self._cards.items():
             slots = numbers.throughput_of(key, self._span).slots
             card.count(self._span, numbers.of_agent(key, self._span), slots)
 
+    def _hands(self) -> Mapping[str, Hands]:
+        return {key: card.hands for key, card in self._cards.items()}
+
     # -- what happens ----------------------------------------------------------------------------------------
 
     def _on_span(self, span: Span) -> None:
         self._span = span
-        ui.navigate.history.push(self._address())
-        self._count()
+        ui.navigate.history.push(self._address(self._stream.wanted))
+        self._show_numbers()
 
     async def _on_wanted(self, wanted: Wanted) -> None:
-        self._stream.want(wanted)
-        ui.navigate.history.push(self._address())
-        await self._shell.refresh(self._shell.live.reader())
+        ui.navigate.history.push(self._address(wanted))
+        await super()._on_wanted(wanted)
 
-    def _on_batch(self, batch: Batch) -> None:
-        if self._is_gone():
-            return
-        if not self._shell.live.is_awake(self._shell):
-            self._stream.drop()
-            return
-        self._stream.on_batch(batch)
-        for item in batch.items:
-            if item.is_line and item.agent in self._cards:
-                self._cards[item.agent].hands.say(item.job_id, item.text)
-
-    def _on_numbers(self) -> None:
-        """The latest attempts are read again with everything else."""
-        if not self._is_gone():
-            self._count()
-            self._shell.live.ask_refresh(self._shell)
-
-    def _is_gone(self) -> bool:
-        if self._shell.view is not self:
-            self._leave()
-            return True
-        return False
-
-    def _leave(self) -> None:
-        while self._ends:
-            self._ends.pop()()
-
-    def _address(self) -> str:
-        wanted = self._stream.wanted
+    def _address(self, wanted: Wanted) -> str:
         query = {"span": self._span if self._span != "day" else "", "agent": wanted.agent}
         query["show"] = wanted.kind if wanted.kind != "all" else ""
         told = urlencode({name: value for name, value in query.items() if value})

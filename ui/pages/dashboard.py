@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from nicegui import PageArguments, ui
 
 from engine.overview import Board
-from engine.statistics import Span, Throughput
+from engine.statistics import Span
 from ui.components.causes import CausesPanel
 from ui.components.chart import SPANS, ThroughputChart
 from ui.components.engine_panel import EnginePanel
@@ -16,26 +16,25 @@ from ui.components.needs import NeedsPanel
 from ui.components.node import Node
 from ui.components.oldest import OldestPanel
 from ui.components.tiles import Tiles
-from ui.layout import Shell, StillView
+from ui.layout import Shell
 from ui.live import Draw
+from ui.pages.following import FollowingView
 from ui.reader import Reader
 
 PATH = "/app"
 USUAL_SPAN: Span = "day"
 
 
-class DashboardPage(StillView):
+class DashboardPage(FollowingView):
     """Until there is a job it shows the way in. The span of the throughput stands in the address."""
 
     def __init__(self, shell: Shell, arguments: PageArguments) -> None:
-        self._shell = shell
+        super().__init__(shell)
         self._span = _span(arguments.query_parameters.get("span"))
         self._start: GettingStarted | None = None
         self._board: _Board | None = None
         self._root = Node("div", "", "dashboard")
-        shell.show("Dashboard", PATH, self)
-        self._end = shell.atlas.queries.statistics.subscribe(self._on_numbers)
-        ui.context.client.on_delete(self._leave)
+        self._follow("Dashboard", PATH)
 
     async def read(self, reader: Reader) -> Draw:
         """Read everything again."""
@@ -59,7 +58,7 @@ class DashboardPage(StillView):
         parts = urlsplit(address)
         if parts.path.rstrip("/") == PATH:
             self._span = _span(dict(parse_qsl(parts.query)).get("span"))
-            self._on_numbers()
+            self._show_numbers()
 
     def _show_start(self, done: set[str]) -> None:
         if self._start is None:
@@ -74,32 +73,20 @@ class DashboardPage(StillView):
             with self._root:
                 self._board = _Board(self._shell, self._on_span)
         self._board.show(board)
-        self._board.chart.show(self._span, self._throughput())
+        self._show_numbers()
 
     def _clear(self) -> None:
         self._root.clear()
         self._start = self._board = None
 
-    # -- the throughput --------------------------------------------------------------------------------------
-
-    def _throughput(self) -> Throughput:
-        return self._shell.atlas.queries.statistics.throughput(self._span)
-
     def _on_span(self, span: Span) -> None:
         self._span = span
         ui.navigate.history.push(PATH if span == USUAL_SPAN else f"{PATH}?span={span}")
-        self._on_numbers()
+        self._show_numbers()
 
-    def _on_numbers(self) -> None:
-        """They are in memory, so nothing is read for them."""
-        if self._shell.view is not self:
-            self._leave()
-        elif self._board:
-            self._board.chart.show(self._span, self._throughput())
-
-    def _leave(self) -> None:
-        end, self._end = self._end, lambda: None
-        end()
+    def _show_numbers(self) -> None:
+        if self._board:
+            self._board.chart.show(self._span, self._statistics.throughput(self._span))
 
 
 class _Board:

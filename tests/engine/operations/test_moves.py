@@ -162,15 +162,20 @@ async def test_a_job_that_cannot_even_be_read_keeps_no_other_from_its_turn(
     ]
 
 
-@pytest.mark.either
-async def test_what_operations_did_to_a_job_is_told(atlas: Atlas) -> None:
+async def test_what_operations_did_to_a_job_is_told_with_when_they_did_it(atlas: Atlas) -> None:
     job = await stored_job(status=Status.FAILED)
-    first = await done(atlas, "retry", [job.id])
-    await done(atlas, "pause", [job.id])
+    begun = await desk(atlas).begin_operation("retry", ids=[job.id])
+    its_turn = clock.now()
+    await carried_out(atlas, begun)
+    second = await done(atlas, "pause", [job.id])
+    after = clock.now()
     await done(atlas, "retry", [job.id])  # refused
     told = await atlas.queries.operations.of_job(job.id)
-    assert [(actor, move) for _, actor, move in told] == [("local", "retry"), ("local", "pause")]
-    assert told[0].at == first.created_at
+    assert [(one.operation_id, one.actor, one.move) for one in told] == [
+        (begun.id, "local", "retry"),
+        (second.id, "local", "pause"),
+    ]
+    assert begun.created_at < its_turn <= told[0].at <= told[1].at <= after
 
 
 @pytest.mark.either
