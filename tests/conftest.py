@@ -22,7 +22,7 @@ from tests.servers.s3 import S3Server
 from tests.support.engine import changed, opened, settings_in
 from tests.support.other_program import OtherProgram
 from tests.support.postgres import SETTING, Postgres, PostgresServer
-from tests.support.server import JobRunner, free_port
+from tests.support.server import JobRunner, WorkerProcess, free_port
 
 KINDS = [SQLITE, POSTGRES]
 SHORT_ONES = 1000.0  # the place after which only short files come
@@ -35,6 +35,11 @@ def _no_settings_from_outside() -> None:
     """Whoever runs the tests may have set something; no test shall see it."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
+
+
+def pytest_configure() -> None:
+    """Here, who is started inherits what it would import; benchmarks start everything anew."""
+    JobRunner.by_fork = WorkerProcess.by_fork = True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

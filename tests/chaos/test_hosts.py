@@ -50,6 +50,8 @@ again_and_again = pytest.mark.parametrize("turn", range(rounds(1, 10)))
 class Web(JobRunner):
     """A web process on a host, whose administrator is signed in."""
 
+    by_fork = False  # a host is a namespace, into which only what is started anew is born
+
     def __init__(self, host: Host, data_dir: Path, **settings: object) -> None:
         super().__init__(data_dir, HOST=host.address, ADMIN_PASSWORD=PASSWORD, **settings)
         self.host = host
@@ -66,6 +68,8 @@ class Web(JobRunner):
 
 class Working(WorkerProcess):
     """A worker on a host."""
+
+    by_fork = False
 
     def __init__(self, host: Host, data_dir: Path, **settings: object) -> None:
         super().__init__(data_dir, **settings)

@@ -77,6 +77,7 @@ class Victim(JobRunner):
     """Started without waiting for its first answer, unless `patient`."""
 
     patient = True
+    by_fork = False  # kills come in the midst of a start, too
 
     def _wait_until_it_answers(self) -> None:
         if self.patient:

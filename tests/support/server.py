@@ -5,16 +5,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import httpx
+
+from tests.support.fork_server import Forked, ForkServer
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "tests" / "plugin"
 LOOPBACK = "127.0.0.1"
+FORK_SERVER = ForkServer(PLUGIN)
 START_SECONDS = 30.0
 JOB_SECONDS = 15.0
 WEBSOCKET = (  # how a page begins to listen
@@ -30,6 +33,8 @@ class JobRunner:
     """`with JobRunner(folder) as runner: runner.url …`; its output is shown when it dies."""
 
     program: tuple[str, ...] = ("main.py",)
+    by_fork: ClassVar[bool] = False
+    """Whether what has to be imported is inherited, which saves most of the time of a start."""
 
     def __init__(self, data_dir: Path, **settings: object) -> None:
         self.data_dir = data_dir
@@ -38,7 +43,7 @@ class JobRunner:
         self.address = LOOPBACK if host == "0.0.0.0" else host
         self.url = f"http://{self.address}:{self.port}"
         self._settings = {"DATA_DIR": data_dir, "PORT": self.port, **settings}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -71,10 +76,8 @@ class JobRunner:
     def start(self) -> None:
         """Start, and wait until it answers."""
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
-        with (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *self.program], cwd=ROOT, env=environment(self._settings), stdout=log, stderr=log
-            )
+        log = self.data_dir.parent / f"{self.data_dir.name}.log"
+        self._process = start_process(self.program, environment(self._settings), log, by_fork=self.by_fork)
         self._wait_until_it_answers()
 
     def stop(self) -> int:
@@ -180,11 +183,13 @@ class JobRunner:
 class WorkerProcess:
     """A worker in a process of its own; it is online a moment after it was started."""
 
+    by_fork: ClassVar[bool] = False
+
     def __init__(self, data_dir: Path, *arguments: str, **settings: object) -> None:
-        self._command = [sys.executable, "main.py", "worker", *arguments]
+        self._command = ("main.py", "worker", *arguments)
         self._environment = environment({"DATA_DIR": data_dir, **settings})
         self._log = data_dir.parent / f"{data_dir.name}-worker-{id(self)}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -207,8 +212,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Start, and wait for nothing."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+        self._process = start_process(self._command, self._environment, self._log, by_fork=self.by_fork)
 
     def until_it_said(self, words: str) -> None:
         """Wait until its output has these words."""
@@ -231,6 +235,17 @@ class WorkerProcess:
     def kill(self) -> int:
         """SIGKILL, and the exit code."""
         return self.stop(signal.SIGKILL)
+
+
+def start_process(
+    command: Sequence[str], env: Mapping[str, str], output: Path, *, by_fork: bool
+) -> subprocess.Popen[bytes] | Forked:
+    """Start a program of this repository, with just this environment; what it prints is added to the file."""
+    program, *arguments = command
+    if by_fork and program == "main.py":
+        return FORK_SERVER.start(arguments, env, output)
+    with output.open("ab") as log:
+        return subprocess.Popen([sys.executable, *command], cwd=ROOT, env=dict(env), stdout=log, stderr=log)
 
 
 def _until_said(process: JobRunner | WorkerProcess, words: str) -> None:
