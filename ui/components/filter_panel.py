@@ -30,14 +30,14 @@ NEEDS = {
 _SPANS = {"": "Any time", **{span: f"In the last {IN_WORDS[span]}" for span in SPANS}}
 _ENTERED = "(event) => emit(event.target.value)"
 
-OnCriteria = Callable[[Criteria], Awaitable[None]]
+OnChange = Callable[..., Awaitable[None]]
 
 
 class FilterPanel:
-    """`on_criteria` is called with what is to be looked for, `on_close` when somebody presses Escape in it."""
+    """`on_change` is called with the criteria that change, `on_close` when somebody presses Escape in it."""
 
-    def __init__(self, shell: Shell, on_criteria: OnCriteria, on_close: Callable[[], object]) -> None:
-        self._shell, self._on_criteria = shell, on_criteria
+    def __init__(self, shell: Shell, on_change: OnChange, on_close: Callable[[], object]) -> None:
+        self._shell, self._on_change = shell, on_change
         self._criteria = Criteria()
         self._fields: _Fields | None = None
         self._root = Node("div", "", "filter-panel", role="group", aria_label="Filters", hidden=True)
@@ -73,7 +73,8 @@ class FilterPanel:
             self._fields.show(criteria)
 
     async def _change(self, **changes: Any) -> None:
-        await self._on_criteria(replace(self._criteria, **changes))
+        self.show(replace(self._criteria, **changes))  # the next change may come before the list is there
+        await self._on_change(**changes)
 
 
 class _Fields:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.finding import MAX_TEXT, Criteria
 from models.finding import Sort
@@ -45,6 +45,9 @@ class Finds(Protocol):
     async def on_criteria(self, criteria: Criteria) -> None:
         """Something else is looked for."""
 
+    async def on_change(self, **changes: Any) -> None:
+        """These criteria are other ones."""
+
     async def on_sort(self, sort: Sort | None) -> None:
         """Another order."""
 
@@ -77,7 +80,7 @@ class Finder:
                 self._export = Export("Export what matches")
         for event, js_handler in (("input", _TYPED), ("keydown", _KEY)):
             on_emit(self._search, event, js_handler, self._on_text)
-        self._panel = FilterPanel(shell, page.on_criteria, self._close)
+        self._panel = FilterPanel(shell, page.on_change, self._close)
         self._chips = Chips(self._on_chip, self.on_clear)
         self._faults = Node("p", "", "muted finder-faults", role="status")
 

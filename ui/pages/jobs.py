@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from nicegui import PageArguments, ui
@@ -158,6 +159,10 @@ class JobsPage(StillView):
     async def on_criteria(self, criteria: Criteria) -> None:
         """Look for something else."""
         await self._go(replace(self._asked, criteria=criteria, page=1, completed=1))
+
+    async def on_change(self, **changes: Any) -> None:
+        """Look for something else in these respects only."""
+        await self._go(self._asked.narrowed(**changes))
 
     async def on_sort(self, sort: Sort | None) -> None:
         """In another order, from the first page on."""
