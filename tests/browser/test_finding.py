@@ -44,7 +44,8 @@ def filters(page: Page) -> Locator:
 
 
 def open_menu(page: Page, name: str) -> Locator:
-    """A menu, opened."""
+    """A menu, opened; one of the same name that is just going is not it."""
+    expect(page.get_by_role("menu", name=name)).to_have_count(0)
     page.get_by_role("button", name=name, exact=True).click()
     menu = page.get_by_role("menu", name=name)
     expect(menu).to_be_visible()
