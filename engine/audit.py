@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -58,13 +58,25 @@ class Audit:
         if deeds:
             await audit.append(writer, self._key, deeds)
 
-    async def record(self, actor: Actor, action: str, target: str, before: Any = None, after: Any = None) -> None:
-        """Add an entry; returns once it is stored. While the database is in trouble that is later, and nobody waits."""
+    async def record(
+        self,
+        actor: Actor,
+        action: str,
+        target: str,
+        before: Any = None,
+        after: Any = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Add an entry; returns once it is stored. While the database is in trouble that is later, and nobody waits.
+
+        `at` is when it was done, now unless told.
+        """
         if (batch := self._batch) is None:
             batch = self._batch = _Batch()
             batch.stored = asyncio.ensure_future(self._ledger.write(partial(self._add, batch)))
             batch.stored.add_done_callback(lambda _: self._close(batch))
-        batch.deeds.append(deed(actor, action, target, before, after))
+        done_now = deed(actor, action, target, before, after)
+        batch.deeds.append(replace(done_now, at=at) if at else done_now)
         done, _ = await asyncio.wait({batch.stored}, timeout=PATIENCE_SECONDS)
         if done:
             batch.stored.result()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from engine.access import Access
@@ -90,8 +91,16 @@ class BaseDesk:
 
         return await whole(administered())
 
-    async def _record(self, actor: Actor, action: str, target: str, before: Any = None, after: Any = None) -> None:
-        await self._services.audit.record(actor, action, target, before, after)
+    async def _record(
+        self,
+        actor: Actor,
+        action: str,
+        target: str,
+        before: Any = None,
+        after: Any = None,
+        at: datetime | None = None,
+    ) -> None:
+        await self._services.audit.record(actor, action, target, before, after, at)
 
 
 async def whole(work: Coroutine[Any, Any, T]) -> T:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from engine import llm
+from engine import clock, llm
 from engine.actors import Actor, Kind
 from engine.audit import Deed, deed
 from engine.commands import Submitted
@@ -101,9 +101,10 @@ class JobDesk(BaseDesk):
 
         async def changed() -> None:
             before = _state(await self._services.queries.job(job_id))
+            at = clock.now()  # what follows from the move may come before its record
             await command()
             after = _state(await self._services.queries.job(job_id))
-            await self._record(actor, f"job.{move}", f"job {job_id}", before, {**after, **told})
+            await self._record(actor, f"job.{move}", f"job {job_id}", before, {**after, **told}, at)
 
         await whole(changed())
 

@@ -170,12 +170,20 @@ async def test_of_a_long_log_the_end_is_read_and_the_rest_when_it_is_asked_for(a
     for number in (1, 2):
         await stored_attempt(job.id, number)
     lines = [LogLine(job_id=job.id, attempt=2, at=now, text=f"line {n}") for n in range(LOG_LENGTH + 20)]
+    await LogLine.bulk_create(lines[-LOG_LENGTH:])
+    assert [each.is_cut for each in (await atlas.queries.life(job.id)).tries] == [False, False]
+    await LogLine.filter(job_id=job.id).delete()
+    await LogLine.bulk_create(lines)
+    assert [each.is_cut for each in (await atlas.queries.life(job.id)).tries] == [False, True]
+    await LogLine.filter(job_id=job.id).delete()
     await LogLine.bulk_create([LogLine(job_id=job.id, attempt=1, at=now, text="first"), *lines])
     first, second = (await atlas.queries.life(job.id)).tries
     assert (len(first.view.log), first.is_cut, second.is_cut) == (0, True, True)
     assert [second.view.log[0].text, second.view.log[-1].text] == ["line 20", f"line {LOG_LENGTH + 19}"]
     earlier = await atlas.queries.lives.earlier_lines(job.id, 2, second.view.log[0].id)
-    assert [line.text for line in earlier] == [f"line {n}" for n in range(20)]
+    assert ([line.text for line in earlier.lines], earlier.is_cut) == ([f"line {n}" for n in range(20)], False)
+    some = await atlas.queries.lives.earlier_lines(job.id, 2, None)
+    assert (some.lines[-1].text, len(some.lines), some.is_cut) == (f"line {LOG_LENGTH + 19}", LOG_LENGTH, True)
     view = await atlas.queries.job(job.id)
     newer = await atlas.queries.lives.read(view, (), after_line=second.view.log[-3].id)
     assert [line.text for line in newer.tries[1].view.log] == [f"line {LOG_LENGTH + n}" for n in (18, 19)]
@@ -218,3 +226,12 @@ async def test_the_audit_log_is_asked_by_an_index(atlas: Atlas) -> None:
 async def test_of_a_job_that_is_not_there_nothing_is_told(atlas: Atlas) -> None:
     with pytest.raises(NotFound):
         await atlas.queries.life(404)
+
+
+async def test_a_move_comes_before_what_follows_from_it_however_quickly_that_follows(atlas: Atlas) -> None:
+    job = await stored_job(status=Status.FAILED)
+    followed = []
+    atlas.bus.subscribe(lambda _: followed.append(clock.now()))
+    await desk_of(atlas, "Grace").move(job.id, Move.RETRY)
+    (moment,) = [each for each in (await atlas.queries.life(job.id)).moments if each.kind == Move.RETRY]
+    assert moment.at <= followed[0]
