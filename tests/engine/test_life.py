@@ -228,10 +228,11 @@ async def test_of_a_job_that_is_not_there_nothing_is_told(atlas: Atlas) -> None:
         await atlas.queries.life(404)
 
 
-async def test_a_move_comes_before_what_follows_from_it_however_quickly_that_follows(atlas: Atlas) -> None:
+async def test_a_move_comes_before_what_follows_from_it_however_quickly_that_follows(settings: Settings) -> None:
     job = await stored_job(status=Status.FAILED)
-    followed = []
-    atlas.bus.subscribe(lambda _: followed.append(clock.now()))
-    await desk_of(atlas, "Grace").move(job.id, Move.RETRY)
-    (moment,) = [each for each in (await atlas.queries.life(job.id)).moments if each.kind == Move.RETRY]
-    assert moment.at <= followed[0]
+    async with running(settings) as atlas:
+        followed = []
+        atlas.bus.subscribe(lambda _: followed.append(clock.now()))
+        await desk_of(atlas, "Grace").move(job.id, Move.RETRY)
+        (moment,) = [each for each in (await atlas.queries.life(job.id)).moments if each.kind == Move.RETRY]
+        assert moment.at <= followed[0]
