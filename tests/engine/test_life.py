@@ -10,6 +10,7 @@ from engine.actors import Actor, Kind, local
 from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import NotFound, PermanentError, TransientError
+from engine.events import JobChanged
 from engine.jobs.base import Context
 from engine.life import LOG_LENGTH, Life
 from engine.retry import RetryPolicy
@@ -232,7 +233,7 @@ async def test_a_move_comes_before_what_follows_from_it_however_quickly_that_fol
     job = await stored_job(status=Status.FAILED)
     async with running(settings) as atlas:
         followed = []
-        atlas.bus.subscribe(lambda _: followed.append(clock.now()))
+        atlas.bus.subscribe(lambda event: followed.append(clock.now()) if event == JobChanged(job.id) else None)
         await desk_of(atlas, "Grace").move(job.id, Move.RETRY)
         (moment,) = [each for each in (await atlas.queries.life(job.id)).moments if each.kind == Move.RETRY]
         assert moment.at <= followed[0]
