@@ -22,6 +22,7 @@ from api.mcp import PATH as MCP_PATH
 from api.mcp import McpDoor
 from api.plain import nowhere
 from api.sign_in import SignIn
+from api.streamed import is_news
 from engine.backup import restore_backup, save_backup
 from engine.console import create_token, verify_audit
 from engine.engine import Atlas
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("tortoise", "uvicorn.error", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(is_news)
     for told_by_us in ("procrastinate", "psycopg.pool"):  # in one line, by the worker that uses them
         logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
     try:

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from api.rest import Asked, SmallId, cursor_of
 from api.schemas import access as schemas
+from api.streamed import Streamed
 from engine.audit import Recorded, listed
 from engine.desk import Desk
 from engine.engine import Atlas
@@ -103,7 +104,7 @@ def _add_audit(router: APIRouter) -> None:
         await desk.audit(limit=1)  # a refusal comes before the first byte
         lines = _exported(desk, form, actor, action, q)
         disposition = {"Content-Disposition": f'attachment; filename="audit.{form}"'}
-        return StreamingResponse(lines, media_type=MEDIA_TYPES[form], headers=disposition)
+        return Streamed("the audit log's export", lines, media_type=MEDIA_TYPES[form], headers=disposition)
 
 
 async def _exported(desk: Desk, form: str, actor: str, action: str, text: str) -> AsyncIterator[str]:

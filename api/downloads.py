@@ -1,20 +1,16 @@
 """Stored files as answers: straight from a folder, or streamed from where they lie elsewhere."""
 
-import logging
 import re
 from email.utils import format_datetime
 from mimetypes import guess_type
 from urllib.parse import quote
 
 from fastapi import Request
-from fastapi.responses import FileResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from fastapi.responses import FileResponse, Response
 
+from api.streamed import Streamed
 from engine.engine import Atlas
-from engine.errors import StorageFault
 from engine.storage import Stored
-
-log = logging.getLogger(__name__)
 
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
@@ -63,17 +59,7 @@ def _file_response(
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
     kind = media_type or guess_type(filename or file.key)[0] or "application/octet-stream"
     content = atlas.downloads.read(file, start, end)
-    return _Streamed(content, _PARTIAL if part else 200, headers, kind)
-
-
-class _Streamed(StreamingResponse):
-    """A storage that fails halfway breaks off the answer: its head, sent by then, promised more."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        except* StorageFault as faults:
-            log.warning("a download broke off: %s", faults.exceptions[0])
+    return Streamed("a download", content, _PARTIAL if part else 200, headers, kind)
 
 
 def _headers(file: Stored, filename: str | None) -> dict[str, str]:

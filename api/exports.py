@@ -4,14 +4,19 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
+from pydantic import Field
 
-from api.rest import filters
+from api.rest import MAX_ID, filters
 from api.schemas.operations import Form as FormWord
+from api.streamed import Streamed
 from engine.engine import Atlas
 from engine.exports import MEDIA_TYPES, Form, exported
 from engine.finding import Criteria
+
+MOST_IDS = 1000
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 def export_routes(atlas: Atlas) -> APIRouter:
@@ -20,15 +25,19 @@ def export_routes(atlas: Atlas) -> APIRouter:
     finder = atlas.queries.finder
 
     @router.get("/jobs/export", response_class=StreamingResponse)
-    async def export_jobs(criteria: Annotated[Criteria, Depends(filters(atlas))], form: FormWord = "csv") -> Response:
+    async def export_jobs(
+        criteria: Annotated[Criteria, Depends(filters(atlas))],
+        form: FormWord = "csv",
+        id: Annotated[list[Id] | None, Query(max_length=MOST_IDS, description="only these, where they match")] = None,
+    ) -> Response:
         """Every job that matches, the newest first, as a file; what is created meanwhile is left out.
 
         A fault in the middle leaves the answer unfinished: a body without its end is not all of it.
         """
-        pieces = await _begun(exported(finder.every(criteria), Form(form)))
+        pieces = await _begun(exported(finder.every(criteria, id), Form(form)))
         name = f"jobs-{datetime.now(UTC):%Y-%m-%d}.{form}"
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(pieces, media_type=MEDIA_TYPES[Form(form)], headers=disposition)
+        return Streamed(name, pieces, media_type=MEDIA_TYPES[Form(form)], headers=disposition)
 
     return router
 

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from api.downloads import file_response
 from api.schemas import jobs as schemas
+from api.schemas.operations import NEEDS
 from engine.actors import Kind
 from engine.desk import Desk
 from engine.engine import Atlas
@@ -188,7 +189,7 @@ def filters(atlas: Atlas) -> Callable[..., Criteria]:
         since: Moment = "",
         until: Moment = "",
         ended: Moment = "",
-        needs: Annotated[str, Query(max_length=200, description="approval or answer")] = "",
+        needs: Annotated[str, Query(max_length=200, description=NEEDS)] = "",
         cause: Annotated[str, Query(max_length=200, description="why they failed")] = "",
     ) -> Criteria:
         types, statuses = tuple(_types(atlas, _words(type))), tuple(_statuses(_words(status)))

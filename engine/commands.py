@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tortoise.exceptions import TransactionManagementError
 from tortoise.expressions import F, Q
 
 from engine import clock
@@ -129,7 +130,7 @@ class Commands:
     async def _store(self, new: Sequence["_New"]) -> list[Submitted | None]:
         """Each as it was made, None where the key is taken: one wait for a turn at SQLite's one connection."""
         if any(each.with_view for each in new):
-            with suppress(_NotSeen):
+            with suppress(_NotSeen, TransactionManagementError):  # which the damage has ended, raised or put up with
                 return await self._stored(new, with_views=True)
         return await self._stored(new, with_views=False)
 

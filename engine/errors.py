@@ -61,13 +61,34 @@ class NotFound(JobRunnerError):
         super().__init__(f"there is no {kind} {name}")
 
 
+_CANNOT = {
+    Move.CANCEL: "be cancelled",
+    Move.PAUSE: "be paused",
+    Move.RESUME: "be resumed",
+    Move.RETRY: "be retried",
+    Move.APPROVE: "be approved",
+    Move.REJECT: "be rejected",
+    Move.RESOLVE: "be resolved",
+    Move.RUN_NOW: "be run now",
+    Move.REVISE: "be revised",
+    Move.UNDO_APPROVAL: "have its approval undone",
+    Move.PRIORITIZE: "be given another priority",
+}
+
+
 class MoveNotAllowed(JobRunnerError):
-    """The job's state does not allow the move; says which moves it does allow."""
+    """The job's state does not allow the move; `allowed` are the moves that it does allow, which it says too."""
 
     def __init__(self, move: Move, status: Status, allowed: Iterable[Move], reason: str = "") -> None:
         self.allowed = sorted(allowed)
-        choices = ", ".join(self.allowed) or "nothing more"
-        super().__init__(f"cannot {move} a job that is {status}{reason}; allowed now: {choices}")
+        self.why = f"a job that is {status}{reason} {cannot(move)}"
+        choices = ", ".join(move.replace("_", " ") for move in self.allowed) or "nothing more"
+        super().__init__(f"{self.why}; allowed now: {choices}")
+
+
+def cannot(move: Move) -> str:
+    """What a job cannot that does not allow the move, as in "cannot be run now"."""
+    return f"cannot {_CANNOT[move]}"
 
 
 class NotAllowed(JobRunnerError):

@@ -15,7 +15,7 @@ from engine.views import JobView, Page
 from engine.workforce import built_in_agents
 from models.agent import PREFIX
 from models.database import storable
-from models.finding import MOST_COUNTED, Place, Sort, Wanted, count_found, find_ids
+from models.finding import MOST_COUNTED, Place, Sort, Wanted, count_found, find_creators, find_ids
 from models.job import Job
 from models.search import words
 from models.states import ALLOWED_FROM, POISONOUS, UNKNOWN, Approval, Category, Move, Status
@@ -143,9 +143,18 @@ class Finder:
         """The newest that match."""
         return await find_ids(self.wanted(criteria), Sort.NEWEST, limit=limit)
 
-    async def every(self, criteria: Criteria) -> AsyncIterator[list[JobView]]:
-        """Everything that matches, the newest first, a batch at a time; what is created meanwhile is left out."""
+    async def creators(self, *, limit: int) -> list[str]:
+        """Who created jobs, whoever did so last first."""
+        return await find_creators(limit=limit)
+
+    async def every(self, criteria: Criteria, ids: Sequence[int] | None = None) -> AsyncIterator[list[JobView]]:
+        """Everything that matches, the newest first, a batch at a time; what is created meanwhile is left out.
+
+        With `ids`, only those of them that match.
+        """
         wanted = self.wanted(criteria)
+        if ids is not None and wanted.ids is None:
+            wanted = replace(wanted, ids=tuple(ids))
         while ids := await find_ids(wanted, Sort.NEWEST, limit=EXPORT_BATCH):
             yield await self._jobs(ids)
             wanted = replace(wanted, before=ids[-1])

@@ -73,12 +73,20 @@ class Moment:
 class Try:
     """An attempt, the agent that made it, and what it did to the world.
 
-    `is_cut` is whether its log may begin before the lines that are here.
+    `is_cut` is whether its log begins before the lines that are here.
     """
 
     view: AttemptView
     agent: str
     effects: tuple[EffectView, ...]
+    is_cut: bool
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A part of an attempt's log, the oldest line first; `is_cut` is whether there are lines before them."""
+
+    lines: tuple[LogView, ...]
     is_cut: bool
 
 
@@ -112,25 +120,28 @@ class Lives:
         created, *later = moments
         return Life((created, *sorted(later, key=lambda moment: moment.at)), tries)
 
-    async def earlier_lines(self, job_id: int, attempt: int, before: int) -> list[LogView]:
-        """The lines of an attempt just before this one, the oldest first."""
-        rows = LogLine.filter(job_id=job_id, attempt=attempt, id__lt=before).order_by("-id").limit(LOG_LENGTH)
-        return [LogView(row.id, row.at, row.text) for row in (await rows)[::-1]]
+    async def earlier_lines(self, job_id: int, attempt: int, before: int | None) -> Lines:
+        """The lines of an attempt just before this one, or its last ones."""
+        found = LogLine.filter(job_id=job_id, attempt=attempt, **({"id__lt": before} if before else {}))
+        rows = await found.order_by("-id").limit(LOG_LENGTH + 1)
+        lines = tuple(LogView(row.id, row.at, row.text) for row in rows[:LOG_LENGTH][::-1])
+        return Lines(lines, len(rows) > LOG_LENGTH)
 
     async def _tries(self, job: JobView, after_line: int) -> tuple[Try, ...]:
         attempts = await Attempt.filter(job_id=job.id).order_by("number")
         if not attempts:
             return ()
         effects = await Effect.filter(job_id=job.id).order_by("id")
-        lines = await LogLine.filter(job_id=job.id, id__gt=after_line).order_by("-id").limit(LOG_LENGTH)
-        cut = lines[-1].attempt if len(lines) == LOG_LENGTH else 0
+        newest = await LogLine.filter(job_id=job.id, id__gt=after_line).order_by("-id").limit(LOG_LENGTH + 1)
+        lines, left_out = newest[:LOG_LENGTH], newest[LOG_LENGTH:]
+        cut = await _cut(left_out[0], attempts) if left_out else set()
         agents = await self._agents(job, attempts)
         return tuple(
             Try(
                 attempt_view(row, effects, lines[::-1]),
                 agents.get(row.engine_id, agents[""]),
                 tuple(effect_view(effect) for effect in effects if effect.attempt == row.number),
-                row.number <= cut,
+                row.number in cut,
             )
             for row in attempts
         )
@@ -148,6 +159,13 @@ class Lives:
             for each in await self._operations.of_job(job_id)
             if (what := MOVED.get(each.move))  # of an approval its review tells
         ]
+
+
+async def _cut(left_out: LogLine, attempts: Sequence[Attempt]) -> set[int]:
+    """The attempts with lines up to this one."""
+    former = [row.number for row in attempts if row.number < left_out.attempt]
+    logged = [number for number in former if await LogLine.exists(job_id=left_out.job_id, attempt=number)]
+    return {left_out.attempt, *logged}
 
 
 def _beginning(job: JobView, entries: Sequence[AuditEntry]) -> Iterable[Moment]:

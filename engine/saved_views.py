@@ -11,7 +11,7 @@ from engine.shielded import shielded
 from engine.views import SavedViewView
 from models.database import storable, transaction
 from models.finding import Sort
-from models.saved_view import SavedView
+from models.saved_view import SavedView, save_view
 
 MOST = 50
 MAX_NAME = 64
@@ -51,14 +51,11 @@ class SavedViews:
         name, (query, faults) = " ".join(name.split()), _checked(query)
         if faults := [*_name_faults(name), *faults]:
             raise InvalidInput(faults)
-        async with transaction():
-            own = SavedView.filter(owner=owner, name=name)
-            if not await own.update(query=query, shared=shared):
-                now = clock.now()
-                await SavedView.create(name=name, query=query, shared=shared, owner=owner, created_at=now)
-                if await SavedView.filter(owner=owner).count() > MOST:
-                    raise InvalidInput([FieldError("name", f"there may be {MOST} views at most: remove one first")])
-            return _view(await own.get())
+        async with transaction() as writer:
+            saved = await save_view(writer, owner, name, query, clock.now(), shared=shared)
+            if await SavedView.filter(owner=owner).count() > MOST:
+                raise InvalidInput([FieldError("name", f"there may be {MOST} views at most: remove one first")])
+            return _view(saved)
 
     async def remove(self, view_id: int) -> None:
         """It is gone, for everybody."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
-from tortoise.connection import get_connection
+from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import BaseORMException, TransactionManagementError
 from tortoise.migrations.api.migrate import migrate
 from tortoise.transactions import in_transaction
@@ -116,19 +116,25 @@ def connection() -> BaseDBAsyncClient:
 async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
     """Everything inside is committed, or nothing; a commit that fails is rolled back before anybody else's turn.
 
-    Inside another one it is a part of that: nothing is committed before its end.
+    Inside another one it is a part of that: nothing is committed before its end, and what it raises takes back its
+    own writes alone. So it is in a task that was begun inside, until the end: from then on that stands for itself.
 
     NOTE: never enter it in a task that somebody may cancel: on SQLite a cancelled entry keeps the connection's lock.
+    Parts of one transaction come one after the other, never side by side.
     """
-    outer: Any = connection()
-    if isinstance(outer, TransactionalDBClient) and not outer._finalized:  # a task may outlive the one it began in
+    outer = connection()
+    if isinstance(outer, TransactionalDBClient):
         async with in_transaction(_kind.NAME) as part:
             yield part
         return
     context = in_transaction(_kind.NAME)
     writer = await context.__aenter__()
+    inherited = get_connections()._get_storage()  # by every task that is begun inside
     try:
-        yield writer
+        try:
+            yield writer
+        finally:
+            inherited[_kind.NAME] = outer
         await writer.commit()
     except BaseException:
         with suppress(Exception):  # the database may have rolled back by itself, or be gone

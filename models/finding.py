@@ -26,6 +26,17 @@ class Sort(StrEnum):
     ENDED = "ended"  # the latest end first; what has not ended comes last
 
 
+_MOST_CREATORS = 1_000  # more are not looked at: anybody may be told as one
+# From one name to the next in the index, which costs as much as there are names, however many jobs there are.
+_CREATORS = Statement("""
+WITH RECURSIVE creator (name, number) AS (
+  SELECT MIN(created_by), 1 FROM job
+  UNION ALL
+  SELECT (SELECT MIN(created_by) FROM job WHERE created_by > creator.name), creator.number + 1
+  FROM creator WHERE creator.name IS NOT NULL AND creator.number < ?
+)
+SELECT creator.name FROM creator WHERE creator.name IS NOT NULL
+ORDER BY (SELECT MAX(id) FROM job WHERE job.created_by = creator.name) DESC LIMIT ?""")
 _ENDED = frozenset({Status.COMPLETED, Status.CANCELLED, Status.FAILED})
 
 
@@ -84,6 +95,12 @@ async def count_found(wanted: Wanted, *, most: int | None = None) -> int:
         counted = f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM {found} LIMIT ?) AS found"  # noqa: S608
         (row,) = await Statement(counted).run(connection(), [*found.values, most])
     return int(row["n"])
+
+
+async def find_creators(*, limit: int) -> list[str]:
+    """Who created jobs, whoever did so last first."""
+    rows = await _CREATORS.run(connection(), [_MOST_CREATORS, limit])
+    return [str(row["name"]) for row in rows]
 
 
 async def note_found(

@@ -86,11 +86,21 @@ class _Client(AsyncpgDBClient):
 
 
 class _Transaction(TransactionWrapper):
+    """After a fault of a statement, the server takes a commit for a rollback, and says nothing."""
+
+    _had_fault = False
+
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with_orm = super()._translate_exceptions
-        return await _translated(lambda: with_orm(func, *args, **kwargs))
+        try:
+            return await _translated(lambda: with_orm(func, *args, **kwargs))
+        except BaseException:
+            self._had_fault = True
+            raise
 
     async def commit(self) -> None:
+        if self._had_fault:
+            await self.execute_query("SELECT 1")  # which the server refuses, unless the fault was a part's
         await _translated(super().commit)
 
 

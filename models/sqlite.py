@@ -15,6 +15,7 @@ from tortoise.backends.sqlite.client import (
     SqliteTransactionWrapper,
     translate_exceptions,
 )
+from tortoise.exceptions import TransactionManagementError
 
 from models.errors import DatabaseError
 from models.migrations import KNOWN
@@ -87,11 +88,26 @@ class _Client(SqliteClient):
         if not self._reader:
             async with self.acquire_connection():  # which opens both
                 pass
-        assert self._reader
-        return list(await self._reader.execute_fetchall(query.replace("\x00", "'||CHAR(0)||'"), values))
+        reader: Any = self._reader
+        return list(await reader.execute_fetchall(query.replace("\x00", "'||CHAR(0)||'"), values))
 
     def _in_transaction(self) -> TransactionContext:
-        return _Context(SqliteTransactionWrapper(self), self._lock)
+        return _Context(_Transaction(self), self._lock)
+
+
+class _Transaction(SqliteTransactionWrapper):
+    """Some faults, as a full disk, have SQLite roll back by itself: there is nothing to commit then."""
+
+    _had_script = False
+
+    async def execute_script(self, query: str) -> None:
+        self._had_script = True  # which commits first, as migrations have it
+        await super().execute_script(query)
+
+    async def commit(self) -> None:
+        if not self._connection.in_transaction and not self._had_script:
+            raise TransactionManagementError("the database has given the transaction up")
+        await super().commit()
 
 
 class _Context(SqliteTransactionContext):

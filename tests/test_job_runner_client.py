@@ -77,7 +77,7 @@ def test_the_same_key_gives_the_first_job_and_refusals_are_told(client: Client) 
         client.submit("TEST_RENDER", {"steps": 0})
     assert refused.value.status == 422
     assert refused.value.errors[0]["field"] == "payload.steps"
-    with pytest.raises(JobRunnerError, match="cannot resume"):
+    with pytest.raises(JobRunnerError, match="cannot be resumed"):
         client.resume(first.id)
 
 

@@ -9,6 +9,7 @@ from engine.views import OperationView, RefusalView, SavedViewView
 
 Words = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
 Text = Annotated[str, Field(max_length=200)]
+NEEDS = "approval: it waits for it; answer: nobody knows whether it went out; set-aside: engines died of it"
 
 
 class PriorityRequest(BaseModel):
@@ -32,7 +33,7 @@ class CriteriaRequest(BaseModel):
     since: Text = Field("", examples=["day"], description="hour, day, week, month, a date or a time")
     until: Text = ""
     ended: Text = ""
-    needs: Text = Field("", description="approval or answer")
+    needs: Text = Field("", description=NEEDS)
     cause: Text = Field("", description="why they failed, as the Dashboard groups them")
 
 

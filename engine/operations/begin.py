@@ -110,7 +110,7 @@ class Operations:
         if (row := await Operation.get_or_none(id=operation_id)) is None:
             raise NotFound("operation", operation_id)
         if (move := undoing(row)) is None:
-            what = "an undoing" if row.undo_of else row.move
+            what = "an undoing" if row.undo_of else row.move.replace("_", " ")
             raise Superseded(f"operation {row.id} cannot be undone: there is no undoing of {what}")
         return move
 

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 25  # jobs of one transaction, at most
 SINGLY = frozenset({Move.APPROVE, Move.UNDO_APPROVAL})
-"""Moves that lock the audit log, after which no other job may be locked: somebody else may have that and wait for it."""
+"""Moves that lock the audit log, after which no other job may be locked: who has that may wait for the log."""
 HOLD_SECONDS = 0.02  # after which a transaction takes up no further job: on SQLite everybody waits for it
 LOOK_SECONDS = 2.0
 RETRY_SECONDS = 2.0

@@ -61,7 +61,8 @@ class Hands:
             self._bus.publish(event)
 
     async def carry_out(self, actor: Actor, row: Operation, item: Item) -> Outcome:
-        """Move the item's job; what came of it, which may be a refusal."""
+        """Move the item's job; what came of it, which may be a refusal. It is told as of the moment before."""
+        at = clock.now()
         moves: dict[Move, Callable[[], Awaitable[str | None]]] = {
             Move.APPROVE: lambda: self._approve(actor, item),
             Move.UNDO_APPROVAL: lambda: self._undo_approval(actor, item),
@@ -70,8 +71,8 @@ class Hands:
         try:
             before = await moves.get(Move(row.move), lambda: self._move(Move(row.move), item))()
         except JobRunnerError as error:
-            return Outcome(item.id, clock.now(), item.before, _reason(error, item.job_id))
-        return Outcome(item.id, clock.now(), before)
+            return Outcome(item.id, at, item.before, _reason(error, item.job_id))
+        return Outcome(item.id, at, before)
 
     async def _move(self, move: Move, item: Item) -> None:
         match move:
@@ -116,7 +117,7 @@ def _reason(error: JobRunnerError, job_id: int) -> str:
         case NotFound():
             return "there is no such job"
         case MoveNotAllowed():
-            return str(error).partition("; allowed now")[0]
+            return error.why
         case Superseded():
             return _AT.sub("", _VERSION.sub("its latest version", str(error).replace(f"job {job_id}", "the job")))
         case InvalidInput() | JobRunnerError():

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -55,6 +55,27 @@ def test_a_file_is_named_by_the_day_and_has_what_matches(family: Family, form: s
     assert [str(job_id) for job_id in ids[::-1]] == _ids(answer, form)
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_jobs_that_were_picked_by_hand_are_exported_and_no_others(family: Family, form: str) -> None:
+    ids = [family.add() for _ in range(5)]
+    picked = [ids[3], ids[0], ids[3]]
+    gone = ids[-1] + 1_000_000
+    assert _ids(exported(family.runner, form=form, id=[*picked, gone]), form) == [str(ids[3]), str(ids[0])]
+    cancelled = family.runner.http.post(f"/api/v1/jobs/{ids[0]}/cancel")
+    assert cancelled.status_code == 200
+    assert _ids(exported(family.runner, form=form, id=picked, status="queued"), form) == [str(ids[3])]
+    assert _ids(exported(family.runner, form=form, id=picked, q="!"), form) == []
+
+
+@pytest.mark.either
+def test_a_thousand_may_be_picked_and_no_more(family: Family) -> None:
+    own, no_jobs = family.add(), range(2**40, 2**40 + 999)
+    assert _ids(exported(family.runner, id=[own, *no_jobs]), "csv") == [str(own)]
+    for ids in ([own, *no_jobs, 1], [0], [2**63], ["x"]):
+        problem = assert_problem(family.runner.http.get("/api/v1/jobs/export", params={"id": ids}), 422)
+        assert problem["errors"][0]["field"].partition(".")[0] == "id"
+
+
 def _ids(answer: httpx.Response, form: str) -> list[str]:
     if form == "csv":
         return [row["id"] for row in csv.DictReader(io.StringIO(answer.text))]
@@ -81,7 +102,9 @@ def test_what_cannot_be_exported_is_refused_before_the_first_byte(
     assert [error["field"] for error in problem["errors"]] == [field]
 
 
-def test_a_file_that_the_database_breaks_off_has_no_end(runner: JobRunner, own_database: str, tmp_path: Any) -> None:
+def test_a_file_that_the_database_breaks_off_has_no_end_and_the_log_one_line(
+    runner: JobRunner, own_database: str, tmp_path: Any
+) -> None:
     with JobRunner(tmp_path / "data", DATABASE_URL=own_database) as own:
         payload = f"""{{"text": "needle {"x" * LONG}"}}"""
         columns = "type, category, name, summary, status, priority, progress, payload, pause_requested"
@@ -98,6 +121,11 @@ def test_a_file_that_the_database_breaks_off_has_no_end(runner: JobRunner, own_d
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
             take_until_it_breaks(own, taken)
         assert 0 < sum(map(len, taken)) < len(whole.content)
+        own.until_it_said("job_text")
+        (line,) = [line for line in own.output.splitlines() if " INFO " not in line]
+    assert "WARNING api.streamed: jobs-" in line
+    assert ".jsonl broke off: " in line
+    assert "job_text" in line, "and so says why"
 
 
 def take_until_it_breaks(runner: JobRunner, taken: list[bytes]) -> None:
@@ -116,7 +144,7 @@ async def test_whoever_hangs_up_ends_it(settings: Settings, database: None) -> N
     atlas, app, read = Atlas(settings), FastAPI(), []
     (job,) = await atlas.queries.jobs([job_id])
 
-    async def every(criteria: Criteria) -> AsyncIterator[list[JobView]]:
+    async def every(criteria: Criteria, ids: Sequence[int] | None = None) -> AsyncIterator[list[JobView]]:
         while True:
             read.append(job)
             yield [job]

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from engine.finding import NEEDS
 from tests.api.test_jobs import assert_problem
+from tests.support.other_program import ask
 from tests.support.server import JobRunner
 
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -35,6 +37,22 @@ class Family:
 @pytest.fixture
 def family(runner: JobRunner) -> Family:
     return Family(runner)
+
+
+@pytest.mark.either
+def test_every_need_that_finds_jobs_is_told_and_every_one_that_is_told_finds_its_own(family: Family) -> None:
+    runner, failed = family.runner, "UPDATE job SET status = 'failed', outcome"
+    own = {"approval": family.add(requires_approval=True), "answer": family.add(), "set-aside": family.add()}
+    ask(runner.database_url, f"{failed} = 'unknown' WHERE id = {own['answer']}")
+    ask(runner.database_url, f"{failed} = 'poisonous' WHERE id = {own['set-aside']}")
+    assert {need: family.ids(needs=need) for need in NEEDS} == {need: [job_id] for need, job_id in own.items()}
+    document = runner.http.get("/api/openapi.json").json()
+    parameters = [document["paths"][path]["get"]["parameters"] for path in ("/api/v1/jobs", "/api/v1/jobs/export")]
+    told = [parameter["description"] for one in parameters for parameter in one if parameter["name"] == "needs"]
+    told.append(document["components"]["schemas"]["CriteriaRequest"]["properties"]["needs"]["description"])
+    for description in told:
+        assert [words.partition(":")[0] for words in description.split("; ")] == list(NEEDS)
+    assert len(told) == 3
 
 
 def test_the_newest_job_comes_first(family: Family) -> None:

@@ -93,7 +93,7 @@ async def test_jobs_are_paused_resumed_retried_and_cancelled(runner: JobRunner) 
         job_id = (await call(client, "submit_email_send", **MAIL, job_options={"run_at": LATER}))["job"]["id"]
         assert (await call(client, "pause_job", job_id=job_id))["job"]["status"] == "paused"
         assert (await call(client, "resume_job", job_id=job_id))["job"]["status"] == "queued"
-        assert "cannot retry a job that is queued" in await refused(client, "retry_job", job_id=job_id)
+        assert "a job that is queued cannot be retried" in await refused(client, "retry_job", job_id=job_id)
         assert (await call(client, "cancel_job", job_id=job_id))["job"]["status"] == "cancelled"
 
 

@@ -45,7 +45,7 @@ def test_many_jobs_are_moved_and_the_report_says_why_some_were_not(family: Famil
     family.runner.http.post(f"/api/v1/jobs/{ids[0]}/pause")
     report = ended(family.runner, begun(family.runner, "pause", criteria={"created_by": family.name}))
     assert (report["move"], report["total"], report["done"], report["refused"]) == ("pause", 4, 3, 1)
-    assert report["refusals"] == [{"reason": "cannot pause a job that is paused", "jobs": 1, "job_ids": [ids[0]]}]
+    assert report["refusals"] == [{"reason": "a job that is paused cannot be paused", "jobs": 1, "job_ids": [ids[0]]}]
     assert report["criteria"] == {"created_by": family.name}
     assert family.ids(status="paused") == ids[::-1]
     assert report["undoable"]

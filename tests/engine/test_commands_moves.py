@@ -51,6 +51,19 @@ STATES: list[dict[str, Any]] = [
     {"status": Status.CANCELLED, "approval": Approval.LAPSED},
     {"status": Status.CANCELLED, "approval": Approval.APPROVED},
 ]
+CANNOT = {
+    Move.CANCEL: "be cancelled",
+    Move.PAUSE: "be paused",
+    Move.RESUME: "be resumed",
+    Move.RETRY: "be retried",
+    Move.APPROVE: "be approved",
+    Move.REJECT: "be rejected",
+    Move.RESOLVE: "be resolved",
+    Move.RUN_NOW: "be run now",
+    Move.UNDO_APPROVAL: "have its approval undone",
+    Move.REVISE: "be revised",
+    Move.PRIORITIZE: "be given another priority",
+}
 LEADS_TO = {
     Move.CANCEL: Status.CANCELLED,
     Move.PAUSE: Status.PAUSED,
@@ -95,8 +108,9 @@ async def is_done_or_refused(atlas: Atlas, move: Move, state: dict[str, Any]) ->
     with pytest.raises(MoveNotAllowed) as caught:
         await ASK[move](atlas, job.id)
     assert caught.value.allowed == sorted(allowed)
-    assert str(caught.value).endswith(f"allowed now: {', '.join(sorted(allowed)) or 'nothing more'}")
-    assert str(caught.value).startswith(f"cannot {move} a job that is {job.status}")
+    words = ", ".join(sorted(allowed)).replace("_", " ") or "nothing more"
+    assert str(caught.value).startswith(f"a job that is {job.status}")
+    assert str(caught.value).endswith(f" cannot {CANNOT[move]}; allowed now: {words}")
     assert await Job.filter(id=job.id).values() == before
     assert heard.events == []
 

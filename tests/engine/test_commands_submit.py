@@ -21,7 +21,7 @@ from engine.settings import Settings
 from engine.submission import Submission
 from models.database import connection, transaction
 from models.job import Job
-from tests.support.engine import Recorder, until
+from tests.support.engine import Recorder, running, until
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -271,3 +271,19 @@ async def test_whoever_hangs_up_leaves_the_key_in_flight_until_the_job_is_stored
 
 async def _is_told(heard: Recorder) -> bool:
     return bool(heard.events)
+
+
+@pytest.mark.postgres
+async def test_a_job_is_stored_also_when_why_it_waits_cannot_be_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The damage is put up with, but PostgreSQL has given up the transaction in which it was met."""
+
+    async def damaged() -> None:
+        await connection().execute_query("DO $$ BEGIN RAISE EXCEPTION 'damaged' USING ERRCODE = 'XX001'; END $$")
+
+    async with running(settings) as atlas:
+        monkeypatch.setattr(atlas.queries, "types", damaged)
+        later = clock.now() + timedelta(days=1)
+        made = await atlas.commands.submit("EMAIL_SEND", MAIL, run_at=later, with_view=True)
+        assert await Job.exists(id=made.id)

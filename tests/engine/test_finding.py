@@ -13,7 +13,7 @@ from engine.finding import Criteria
 from engine.settings import Settings
 from models.finding import Sort
 from models.job import Job
-from models.states import UNKNOWN, Approval, Status
+from models.states import POISONOUS, UNKNOWN, Approval, Status
 from tests.support.engine import stored_job
 from tests.support.other_program import OtherProgram
 
@@ -31,6 +31,14 @@ async def found(atlas: Atlas, **said: Any) -> list[int]:
     page = await atlas.queries.finder.page(Criteria(**said), Sort.OLDEST, 1, 100)
     assert page.total == len(page.jobs) == await atlas.queries.finder.count(Criteria(**said))
     return [job.id for job in page.jobs]
+
+
+async def test_everybody_who_created_a_job_is_known_whoever_did_so_last_first(atlas: Atlas) -> None:
+    assert await atlas.queries.finder.creators(limit=9) == []
+    for name in ("Zoë", "ada", "mira", "Ada", "mira", *["robot"] * 400, "ada"):
+        await stored_job(created_by=name)
+    assert await atlas.queries.finder.creators(limit=9) == ["ada", "robot", "mira", "Ada", "Zoë"]
+    assert await atlas.queries.finder.creators(limit=2) == ["ada", "robot"]
 
 
 def ago(**span: float) -> Any:
@@ -62,8 +70,21 @@ SAID: dict[str, tuple[dict[str, Any], Sequence[dict[str, Any]], dict[str, Any]]]
     ),
     "needs an answer": (
         {"status": Status.FAILED, "outcome": UNKNOWN},
-        [{"status": Status.CANCELLED, "outcome": UNKNOWN}, {"status": Status.FAILED}],
+        [
+            {"status": Status.CANCELLED, "outcome": UNKNOWN},
+            {"status": Status.FAILED},
+            {"status": Status.FAILED, "outcome": POISONOUS},
+        ],
         {"needs": "answer"},
+    ),
+    "was set aside": (
+        {"status": Status.FAILED, "outcome": POISONOUS},
+        [
+            {"status": Status.QUEUED, "outcome": POISONOUS},
+            {"status": Status.FAILED},
+            {"status": Status.FAILED, "outcome": UNKNOWN},
+        ],
+        {"needs": "set-aside"},
     ),
     "cause": (
         {"status": Status.FAILED, "cause": "refused"},

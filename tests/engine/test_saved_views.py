@@ -16,6 +16,7 @@ from tests.support.engine import running
 pytestmark = pytest.mark.usefixtures("database")
 
 QUERY = "type=EMAIL_SEND&status=failed&sort=oldest"
+ROUNDS = 10
 
 
 @pytest.fixture
@@ -55,6 +56,31 @@ async def test_the_same_name_again_replaces_ones_own_and_nobody_elses(atlas: Atl
     assert (again.id, again.query, again.name) == (first.id, "status=paused", "Failed")
     assert await names(ada) == [("Failed", "ada")]
     assert [view.query for view in await bob.saved_views()] == [QUERY]
+
+
+@pytest.mark.postgres
+async def test_of_two_who_save_the_same_at_once_the_later_one_counts_and_both_get_their_answer(atlas: Atlas) -> None:
+    ada = desk(atlas, "ada")
+    for number in range(ROUNDS):
+        queries = [f"q={number}", f"q={number}&status=failed", f"q={number}&status=paused"]
+        saved = await asyncio.gather(*(ada.save_view(f"View {number}", query) for query in queries))
+        assert [view.query for view in saved] == queries
+        assert len({view.id for view in saved}) == 1
+        assert {view.query for view in await ada.saved_views() if view.id == saved[0].id} < set(queries)
+
+
+@pytest.mark.postgres
+async def test_of_many_who_save_others_at_once_none_is_one_too_many(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_views, "MOST", 2)
+    for number in range(ROUNDS):
+        own = desk(atlas, f"ada {number}")
+        await own.save_view("First", QUERY)
+        saving = (own.save_view(f"More {n}", QUERY) for n in range(5))
+        results = await asyncio.gather(*saving, return_exceptions=True)
+        assert sum(isinstance(result, InvalidInput) for result in results) == 4
+        assert len(await names(own)) == 2
 
 
 @pytest.mark.either

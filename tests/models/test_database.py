@@ -4,13 +4,13 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tortoise import Tortoise
-from tortoise.exceptions import OperationalError
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 from tortoise.migrations.autodetector import MigrationAutodetector
 
 from engine.settings import Settings
@@ -169,6 +169,136 @@ async def test_what_fails_inside_a_transaction_undoes_all_of_it(database: None) 
             await stored_job()
             raise ZeroDivisionError
     assert not await Job.exists()
+
+
+async def _renamed(job: Job, name: str, *, in_transaction: bool) -> None:
+    if in_transaction:
+        async with transaction():
+            await Job.filter(id=job.id).update(name=name)
+    else:
+        await Job.filter(id=job.id).update(name=name)
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+async def test_a_task_that_outlives_the_transaction_it_began_in_stores_by_itself(
+    database: None, in_transaction: bool
+) -> None:
+    """Neither in the one that is over, nor in somebody else's that is open by then."""
+    job, go_on, asks = await stored_job(name="former"), asyncio.Event(), asyncio.Event()
+
+    async def late() -> None:
+        await go_on.wait()
+        asks.set()
+        await _renamed(job, "late", in_transaction=in_transaction)
+
+    async with transaction():
+        task = asyncio.create_task(late())
+        await stored_job()
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012
+        async with transaction():
+            await stored_job()
+            go_on.set()
+            await asks.wait()
+            await stored_job()
+            raise ZeroDivisionError
+    async with asyncio.timeout(5):
+        await task
+    assert (await Job.get(id=job.id)).name == "late"
+    assert await Job.all().count() == 2
+
+
+async def test_a_task_within_a_transaction_is_a_part_of_it(database: None) -> None:
+    job = await stored_job(name="former")
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012
+        async with transaction():
+            await asyncio.create_task(_renamed(job, "latter", in_transaction=True))
+            raise ZeroDivisionError
+    assert (await Job.get(id=job.id)).name == "former"
+
+
+async def test_a_part_that_is_cancelled_is_taken_back_alone(database: None) -> None:
+    first, second, begun = await stored_job(name="one"), await stored_job(name="two"), asyncio.Event()
+
+    async def part() -> None:
+        async with transaction():
+            await Job.filter(id=second.id).update(name="second")
+            begun.set()
+            await asyncio.Event().wait()
+
+    async with transaction():
+        task = asyncio.create_task(part())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await Job.filter(id=first.id).update(name="first")
+    assert [job.name for job in await Job.all().order_by("id")] == ["first", "two"]
+
+
+@pytest.mark.parametrize("steps", range(0, 24, 3))
+async def test_a_part_that_is_cancelled_at_any_moment_leaves_no_half_of_it_and_no_lock(
+    database: None, steps: int
+) -> None:
+    """The whole may go on without the part, or fail; what it tells is what is stored."""
+    first, second = await stored_job(name="one"), await stored_job(name="two")
+
+    async def part() -> None:
+        async with transaction():
+            await Job.filter(id=first.id).update(priority=3)
+            await Job.filter(id=second.id).update(priority=3)
+
+    is_stored = False
+    with suppress(OperationalError, TransactionManagementError):
+        async with transaction():
+            await Job.filter(id=first.id).update(name="first")
+            task = asyncio.create_task(part())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait({task})
+            await Job.filter(id=second.id).update(name="second")
+        is_stored = True
+    async with asyncio.timeout(5), transaction():
+        rows = await Job.all().order_by("id")
+    assert [job.name for job in rows] == (["first", "second"] if is_stored else ["one", "two"])
+    assert len({job.priority for job in rows}) == 1, "all of the part, or nothing"
+
+
+async def test_a_fault_of_a_part_that_is_put_up_with_leaves_the_rest_as_it_is(database: None) -> None:
+    await stored_job(name="first", idempotency_key="taken")
+    async with transaction():
+        await stored_job(name="second")
+        with pytest.raises(IntegrityError):  # noqa: PT012
+            async with transaction():
+                await stored_job(name="lost")
+                await stored_job(name="refused", idempotency_key="taken")
+        await stored_job(name="third")
+    assert [job.name for job in await Job.all().order_by("id")] == ["first", "second", "third"]
+
+
+async def test_a_fault_that_is_put_up_with_does_not_pass_for_a_commit(database: None) -> None:
+    """PostgreSQL gives such a transaction up and says nothing; SQLite takes back the one statement."""
+    await stored_job(name="first", idempotency_key="taken")
+    is_stored = False
+    with suppress(TransactionManagementError):
+        async with transaction():
+            await stored_job(name="second")
+            with suppress(IntegrityError):
+                await stored_job(name="refused", idempotency_key="taken")
+        is_stored = True
+    assert [job.name for job in await Job.all().order_by("id")] == (["first", "second"] if is_stored else ["first"])
+
+
+@pytest.mark.sqlite
+async def test_what_sqlite_has_given_up_by_itself_does_not_pass_for_a_commit(database: None) -> None:
+    """As it does when a disk is full."""
+    await stored_job(name="first")
+    with pytest.raises(TransactionManagementError, match="the database has given the transaction up"):  # noqa: PT012
+        async with transaction() as writer:
+            await stored_job(name="second")
+            with suppress(IntegrityError):
+                await writer.execute_query("INSERT OR ROLLBACK INTO job SELECT * FROM job")
+    assert [job.name for job in await Job.all()] == ["first"]
 
 
 @pytest.mark.parametrize(

@@ -150,11 +150,13 @@ async def test_approvals_can_be_undone_for_a_while(settings: Settings, database:
 
 
 @pytest.mark.either
-@pytest.mark.parametrize("move", ["cancel", "retry"])
+@pytest.mark.parametrize("move", ["cancel", "retry", "run_now"])
 async def test_what_cannot_be_taken_back_is_not_undone(atlas: Atlas, move: str) -> None:
-    operation = await done(atlas, move, await jobs(1))
+    waits = {"status": Status.QUEUED, "due_at": clock.now() + timedelta(hours=1)} if move == "run_now" else {}
+    operation = await done(atlas, move, await jobs(1, **waits))
+    assert operation.done == 1
     assert not operation.undoable
-    with pytest.raises(Superseded, match=f"there is no undoing of {move}"):
+    with pytest.raises(Superseded, match=f"there is no undoing of {move.replace('_', ' ')}$"):
         await desk(atlas).undo_operation(operation.id)
 
 

@@ -59,8 +59,8 @@ async def test_the_report_groups_jobs_that_were_refused_for_the_same_reason(atla
     operation = await done(atlas, "retry", [*failed, *queued, *unknown, 4711])
     assert (operation.total, operation.done, operation.refused) == (11, 2, 9)
     assert await atlas.queries.operations.refusals(operation.id) == [
-        RefusalView("cannot retry a job that is queued", 7, tuple(queued[:5])),
-        RefusalView("cannot retry a job that is failed and whose outcome is unknown", 1, tuple(unknown)),
+        RefusalView("a job that is queued cannot be retried", 7, tuple(queued[:5])),
+        RefusalView("a job that is failed and whose outcome is unknown cannot be retried", 1, tuple(unknown)),
         RefusalView("there is no such job", 1, (4711,)),
     ]
 
