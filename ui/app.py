@@ -12,7 +12,7 @@ from engine.actors import Actor
 from engine.engine import Atlas
 from ui.components.apology import broken, missing
 from ui.layout import Shell
-from ui.live import Live, Still, View
+from ui.live import Live
 from ui.pages.agent import AgentPage
 from ui.pages.agents import AgentsPage
 from ui.pages.approvals import ApprovalsPage
@@ -23,6 +23,7 @@ from ui.pages.jobs import JobsPage
 from ui.pages.knowledge import ArticlePage, KnowledgePage
 from ui.pages.settings import SettingsPage
 from ui.sockets import PageOwner, bind_sockets, notice_silence
+from ui.tab import Still, View
 from ui.theme import FAVICON, HEAD, STATIC_FILES
 
 ROOT = "/app"

@@ -14,15 +14,16 @@ from engine.errors import SignedOut
 from engine.health import trouble
 from engine.views import EngineState, JobView, OperationView
 from models.rights import Right
-from ui.components.job_card import show_time
 from ui.components.keys import Shortcuts
+from ui.components.marks import show_time
 from ui.components.node import Node, icon_button
 from ui.components.notify import Notifier
 from ui.components.operation_bar import OperationBar
 from ui.components.palette import Palette
-from ui.live import Draw, Live, View
+from ui.live import Live
 from ui.present import count, fleet
 from ui.reader import Reader
+from ui.tab import Draw, View
 from ui.theme import NAVIGATION
 
 MODES: dict[str, tuple[bool | None, str, str]] = {

@@ -181,9 +181,17 @@
 
   const standingCommands = () => JSON.parse(document.getElementById("palette")?.dataset.commands ?? "[]");
 
+  // What was offered last, but for what a file of jobs would hold: on the Jobs page only the server knows.
+  const standingHere = () => {
+    const standing = standingCommands();
+    const here = location.pathname.replace(/\/$/, "") === "/app/jobs" ? [] : standing;
+    const exports = new Map(here.filter((line) => line.download).map((line) => [line.id, line]));
+    return (known.commands ?? standing).flatMap((line) => (line.download ? exports.get(line.id) ?? [] : [line]));
+  };
+
   const open = () => {
     parts ??= build();
-    known.commands ??= standingCommands();
+    known.commands = standingHere();
     number = (number ?? 0) + 1;
     [known.found, searched, isSure, parts.fault, parts.isAwaited] = [[], null, false, "", false];
     used = recent();
@@ -192,7 +200,7 @@
     parts.input.focus();
     draw();
     const jobs = used.filter((id) => id.startsWith("job:")).map((id) => Number(id.slice(4)));
-    if (window.socket?.connected) ask("offer", { jobs });
+    if (window.socket?.connected) ask("offer", { jobs, at: location.pathname + location.search });
   };
 
   const optionAt = (target) => {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from engine.errors import cannot
 from engine.views import EngineState, JobView
 from models.rights import RIGHT_OF_MOVE, Right
 from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
@@ -188,5 +189,5 @@ def _reason(job: JobView, move: Move) -> str:
     if move is Move.PAUSE and job.pause_requested:
         return "It pauses at its next safe point"
     if move not in job.allowed:
-        return f"A job that is {job.status} cannot {move}"
+        return f"A job that is {job.status} {cannot(move)}"
     return ""

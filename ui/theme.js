@@ -54,7 +54,7 @@
     if (!row) return;
     row.scrollIntoView({ block: "nearest" });
     const active = document.activeElement;
-    if (active === document.body || active.id === "page-title" || active.closest("[data-arrows]")) row.focus();
+    if (window.isFocusFree() || active.id === "page-title" || active.closest("[data-arrows]")) row.focus();
   };
   window.focusItem = () => requestAnimationFrame(() => document.getElementById("item-title")?.focus());
 
@@ -150,17 +150,6 @@
     event.preventDefault();
     box.click();
   });
-
-  // What had the keyboard is gone: it goes where somebody would go on, or to the box that was ticked last.
-  let ticked = null;
-  document.addEventListener("click", (event) => (ticked = event.target.closest?.(".pick, .pick-page") ?? ticked));
-  window.focusIfLost = (id) =>
-    setTimeout(() => {
-      const active = document.activeElement;
-      if (active && active !== document.body && active.checkVisibility()) return;
-      const box = ticked?.isConnected && ticked.checkVisibility() ? ticked : null;
-      ((id ? getHtmlElement(id) : null) ?? box ?? document.getElementById("page-title"))?.focus({ preventScroll: true });
-    }, 60);
 
   // A range is selected by Shift: no text with it.
   document.addEventListener("mousedown", (event) => {

@@ -93,7 +93,16 @@ GO_KEYS = {
 }
 """What is typed to go to a page."""
 
-STATIC_FILES = ("theme.css", "theme.js", "keys.js", "matching.js", "palette.js", "connection.js", "arrival.js")
+STATIC_FILES = (
+    "theme.css",
+    "theme.js",
+    "focus.js",
+    "keys.js",
+    "matching.js",
+    "palette.js",
+    "connection.js",
+    "arrival.js",
+)
 _FILES = [Path(__file__).with_name(name).read_bytes() for name in STATIC_FILES]
 VERSION = sha256(b"".join(_FILES)).hexdigest()[:12]
 """Changes with the files, so that browsers may keep them for ever."""

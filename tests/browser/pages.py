@@ -17,6 +17,10 @@ DESKTOP = {"width": 1280, "height": 800}
 PATHS = ["/app", "/app/jobs", "/app/kb", "/app/approvals", "/app/agents", "/app/agents/operator", "/app/settings"]
 PATHS += ["/app/settings/audit"]
 
+MAIL = {"to": "ada@example.org", "subject": "Numbers", "body": "Here they are."}
+LATER: dict[str, Any] = {"run_at": "2027-03-01T09:00:00Z"}
+"""More of a job that waits for its time as long as the tests take."""
+
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violated: ${event.violatedDirective} by ${event.blockedURI}`));
@@ -86,6 +90,13 @@ class Browsing:
         parts = urlsplit(request.url)
         if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
             self._faults.append(f"asked another host: {request.url}")
+
+
+def ready(page: Page, path: str) -> Page:
+    """The tab on this page, connected."""
+    page.goto(path)
+    page.wait_for_function("window.did_handshake")
+    return page
 
 
 def active(page: Page) -> Locator:

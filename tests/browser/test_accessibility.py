@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import DESKTOP, PATHS, PHONE, Browsing, choose, completed, held_job, job, says
+from tests.browser.pages import DESKTOP, PATHS, PHONE, Browsing, choose, completed, held_job, job, ready, says
 from tests.servers.smtp import SmtpTestServer
 from tests.support.server import JobRunner
 
@@ -254,8 +254,7 @@ def test_axe_finds_nothing_while_a_toast_is_shown_or_the_menu_is_open(page: Page
 
 
 def test_axe_finds_nothing_in_the_palette_and_the_shortcuts(page: Page, full: dict[str, int]) -> None:
-    page.goto("/app/jobs")
-    page.wait_for_function("window.did_handshake")
+    ready(page, "/app/jobs")
     page.keyboard.press("Control+k")
     palette = page.get_by_role("dialog", name="Command palette")
     expect(palette.get_by_role("option").first).to_be_visible()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.api.outside import Worker, define
-from tests.browser.pages import PHONE, Browsing, choose, held_job, toast
+from tests.browser.pages import PHONE, Browsing, active, cards, choose, held_job, toast
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
@@ -50,6 +50,12 @@ def test_an_agent_is_watched_from_claim_to_result_while_somebody_else_creates_it
     form.get_by_role("textbox", name="Text").fill("Good morning")
     form.get_by_role("button", name="Submit").click()
     expect(rows(watching).filter(has_text="Good morning").filter(has_text="created")).to_be_visible()
+    waits = cards(active(other)).filter(has_text="Translate a text")
+    expect(waits).to_contain_text(f"{worker.name}")
+    second = Worker(runner, key)
+    expect(waits).to_contain_text(" or ".join(sorted([worker.name, second.name])))  # either may take it
+    runner.http.delete(f"/api/v1/agents/{second.id}")
+    expect(waits).not_to_contain_text(second.name)
 
     job = worker.one()
     says(card, "Working")

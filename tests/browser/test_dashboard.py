@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import PHONE, Browsing, execute, held_job, write_lock
+from tests.browser.pages import LATER, MAIL, PHONE, Browsing, execute, held_job, write_lock
 from tests.browser.test_accessibility import check
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
-MAIL = {"to": "ada@example.org", "subject": "Numbers", "body": "Here they are."}
-LATER = "2027-03-01T09:00:00Z"
 FARM, OVEN = "The farm answered 503", "The oven refused tray"
 LONG_AGO = "2020-01-01 00:00:00+00:00"
 
@@ -44,9 +42,9 @@ def varied(runner: JobRunner, tmp_path: Path) -> Iterator[dict[str, int]]:
         runner.submit("TEST_NOOP")
     for _ in range(2):
         runner.submit("EMAIL_SEND", MAIL, requires_approval=True)
-    jobs["paused"] = runner.submit("TEST_NOOP", run_at=LATER)
+    jobs["paused"] = runner.submit("TEST_NOOP", **LATER)
     runner.http.post(f"/api/v1/jobs/{jobs['paused']}/pause")
-    jobs["cancelled"] = runner.submit("TEST_NOOP", run_at=LATER)
+    jobs["cancelled"] = runner.submit("TEST_NOOP", **LATER)
     runner.http.post(f"/api/v1/jobs/{jobs['cancelled']}/cancel")
     jobs["running"], go_on = held_job(runner, tmp_path)
     runner.until(jobs["running"], "running")
@@ -157,7 +155,7 @@ def test_the_first_step_opens_the_form(page: Page) -> None:
 
 
 def test_numbers_follow_the_jobs_without_loading_anew(page: Page, runner: JobRunner) -> None:
-    runner.submit("TEST_NOOP", run_at=LATER)
+    runner.submit("TEST_NOOP", **LATER)
     open_full(page)
     page.evaluate("() => { window.loadedOnce = true; window.bars = document.querySelector('.chart svg'); }")
     before = int(told(runner)["throughput"]["failed"])

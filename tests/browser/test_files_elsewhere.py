@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import Browsing, completed
+from tests.browser.pages import MAIL, Browsing, completed
 from tests.servers.relay import Relay
 from tests.servers.s3 import S3Server
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
+ATTACHED = {"name": "numbers.csv", "data": "MSwyLDMK"}
 HEALS_MS = 15_000  # pages read again every ten seconds
 
 
@@ -59,6 +60,30 @@ def test_while_the_storage_is_away_files_are_named_and_everything_else_stays_liv
         expect(completed(other).locator(f"[data-job-id='{another}']")).to_be_visible(timeout=3000)
     finally:
         relay.mend()
+
+
+def test_what_was_asked_for_is_drawn_once_its_files_answer_and_says_why_while_they_do_not(
+    browsing: Browsing, runner: JobRunner, relay: Relay
+) -> None:
+    job_id = runner.submit("EMAIL_SEND", {**MAIL, "attachments": [ATTACHED]}, requires_approval=True)
+    try:
+        relay.hold()
+        page = browsing.open(f"/app/jobs/{job_id}")
+        asked = page.get_by_role("region", name="What was asked for")
+        expect(asked.locator(".skeleton")).to_be_visible()
+        expect(page.get_by_role("region", name="Facts")).to_contain_text("EMAIL_SEND")
+        relay.mend()
+        expect(asked.get_by_text("Here they are.")).to_be_visible()
+        expect(asked.locator(".skeleton")).to_have_count(0)
+        relay.cut()
+        page.reload()
+        expect(asked).to_contain_text("Its files cannot be shown just now")
+    finally:
+        relay.mend()
+    asked.get_by_role("button", name="Show it again").press("Enter")
+    expect(asked.get_by_text("numbers.csv")).to_be_visible()
+    expect(asked).not_to_contain_text("cannot be shown")
+    expect(asked.get_by_role("heading", name="What was asked for")).to_be_focused()
 
 
 def test_a_job_whose_files_must_be_looked_for_says_why_it_cannot_be_done_and_heals(

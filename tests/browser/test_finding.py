@@ -11,18 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import PHONE, Browsing, active, cards, completed, copy_job, job, says, toast
+from tests.browser.pages import LATER, MAIL, PHONE, Browsing, active, cards, completed, copy_job, job, says, toast
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
-LATER = {"run_at": "2027-03-01T09:00:00Z"}
-
 
 def mail(runner: JobRunner, body: str, **more: str) -> int:
-    return runner.submit(
-        "EMAIL_SEND", {"to": "ada@example.org", "subject": "Numbers", "body": body}, **{**LATER, **more}
-    )
+    return runner.submit("EMAIL_SEND", {**MAIL, "body": body}, **{**LATER, **more})
 
 
 def search(page: Page) -> Locator:

@@ -1,17 +1,14 @@
 """Acting on many jobs: selected by hand or all that match, as one operation with a report and an Undo."""
 
 import re
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import PHONE, Browsing, active, cards, completed, copy_job, execute, job, says
+from tests.browser.pages import LATER, MAIL, PHONE, Browsing, active, cards, completed, copy_job, execute, job, says
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
-
-LATER: dict[str, Any] = {"run_at": "2027-03-01T09:00:00Z"}
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +122,36 @@ def test_jobs_are_paused_together_and_that_is_undone(page: Page, runner: JobRunn
     expect(operation(page)).to_contain_text("3 taken back")
     for job_id in jobs:
         says(job(page, job_id), "Queued")
+
+
+def test_many_are_approved_after_a_question(page: Page, runner: JobRunner) -> None:
+    jobs = [runner.submit("EMAIL_SEND", MAIL, requires_approval=True, **LATER) for _ in range(2)]
+    jobs += waiting(runner, 1)
+    page.goto("/app/jobs")
+    active(page).get_by_role("checkbox", name="Select page").check()
+    bar(page).get_by_role("button", name="Approve selected").click()
+    dialog = page.get_by_role("dialog", name=re.compile("^Approve"))
+    expect(dialog).to_contain_text("approved as they are now")
+    dialog.get_by_role("button", name=re.compile("^Approve")).click()
+    expect(operation(page)).to_contain_text("2 approved")
+    assert [runner.job(job_id)["approval"] for job_id in jobs] == ["approved", "approved", None]
+
+
+def test_what_is_under_way_is_stopped_and_the_rest_is_left_as_it_is(page: Page, runner: JobRunner) -> None:
+    copy_job(runner, waiting(runner, 1)[0], 2_999)
+    page.goto("/app/jobs")
+    active(page).get_by_role("checkbox", name="Select page").check()
+    bar(page).get_by_role("button", name="Select all 3,000 that match").click()
+    expect(bar(page)).to_contain_text("All 3,000 that match")
+    bar(page).get_by_role("button", name="Pause selected").click()
+    page.get_by_role("dialog").get_by_role("button", name="Pause 3,000 jobs").click()
+    operation(page).get_by_role("button", name="Stop").press("Enter")
+    expect(operation(page)).to_contain_text(re.compile("paused, stopped before"), timeout=30_000)
+    expect(operation(page).get_by_role("button", name="Undo")).to_be_focused()
+    told = re.findall(r"[0-9][0-9,]*", operation(page).locator(".operation-text").inner_text())
+    paused, left = (int(number.replace(",", "")) for number in told)
+    assert runner.http.get("/api/v1/jobs?status=paused").json()["total"] == paused > 0
+    assert runner.http.get("/api/v1/jobs?status=queued").json()["total"] == left == 3_000 - paused > 0
 
 
 def test_another_priority_shows_on_the_cards(page: Page, runner: JobRunner) -> None:

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import Browsing
+from tests.browser.pages import MAIL, Browsing
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
-MAIL = {"to": "ada@example.org", "subject": "Numbers", "body": "Here they are."}
 GRANTED = {"permissions": ["notifications"]}
 RECORDED = """
 window.shown = [];

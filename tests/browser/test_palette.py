@@ -1,18 +1,18 @@
 """The command palette: pages, actions and jobs by the first letters of their names, without a mouse."""
 
 import csv
+import json
 import re
+from pathlib import Path
 from time import perf_counter
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.pages import DESKTOP, PHONE, Browsing, active, execute
+from tests.browser.pages import DESKTOP, MAIL, PHONE, Browsing, active, execute, ready
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
-
-MAIL = {"to": "ada@example.org", "subject": "Numbers", "body": "Here they are."}
 
 
 def opened(page: Page, path: str = "/app/jobs") -> Locator:
@@ -22,12 +22,6 @@ def opened(page: Page, path: str = "/app/jobs") -> Locator:
     palette = page.get_by_role("dialog", name="Command palette")
     expect(palette).to_be_visible()
     return palette
-
-
-def ready(page: Page, path: str) -> None:
-    """This page, connected."""
-    page.goto(path)
-    page.wait_for_function("window.did_handshake")
 
 
 def field(palette: Locator) -> Locator:
@@ -71,6 +65,22 @@ def test_a_job_is_opened_by_its_number_though_enter_comes_before_the_answer(page
     page.keyboard.insert_text(f"#{job_id}")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/app/jobs/{job_id}$"))
+
+
+def test_saved_views_and_agents_are_found_by_their_names(browsing: Browsing, runner: JobRunner) -> None:
+    page = browsing.new(viewport=DESKTOP)  # what it uses is nobody else's "Recent"
+    saved = runner.http.post("/api/v1/views", json={"name": "Lost zeppelins", "query": "q=zeppelin&status=failed"})
+    assert saved.status_code in (200, 201), saved.text
+    for path, typed, group, address in (
+        ("/app", "lost zep", "Views", r"/app/jobs\?q=zeppelin&status=failed$"),
+        ("/app/jobs", "mailer", "Agents", "/app/agents/mailer$"),
+    ):
+        palette = opened(page, path)
+        page.keyboard.type(typed)
+        expect(palette.get_by_role("group", name=group).get_by_role("option", selected=True)).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(address))
+    runner.http.delete(f"/api/v1/views/{saved.json()['id']}")
 
 
 def test_names_that_begin_so_come_before_names_that_contain_it(page: Page) -> None:
@@ -214,15 +224,30 @@ def test_a_job_type_is_paused_and_resumed(page: Page, runner: JobRunner) -> None
         page.keyboard.press("Control+k")
 
 
-def test_all_jobs_are_loaded_as_a_file(page: Page, runner: JobRunner) -> None:
-    runner.submit("EMAIL_SEND", {**MAIL, "subject": "Zeppelin"}, requires_approval=True)
-    palette = opened(page)
-    page.keyboard.type("export csv")
-    expect(chosen(palette)).to_have_text("Export all jobs as CSV")
+def test_a_file_holds_all_jobs_or_on_the_jobs_page_what_matches_there(page: Page, runner: JobRunner) -> None:
+    for subject in ("Zeppelin", "Zeppelin", "Airship"):
+        runner.submit("EMAIL_SEND", {**MAIL, "subject": subject}, requires_approval=True)
+    for path, words, subjects in (
+        ("/app", "all jobs", ["Airship", "Zeppelin", "Zeppelin"]),
+        ("/app/jobs?q=airship", "the 1 job that matches", ["Airship"]),
+        ("/app/jobs?q=zeppelin", "the 2 jobs that match", ["Zeppelin", "Zeppelin"]),
+    ):
+        palette = opened(page, path)
+        page.keyboard.type("export csv")
+        expect(chosen(palette)).to_have_text(f"Export {words} as CSV")
+        rows = list(csv.DictReader(loaded(page).open(encoding="utf-8-sig", newline="")))
+        assert [row["summary"].split(" · ")[1] for row in rows] == subjects
+    page.keyboard.press("Control+k")
+    page.keyboard.type("export json")
+    expect(chosen(palette)).to_have_text("Export the 2 jobs that match as JSON")
+    assert len(json.loads(loaded(page).read_text())) == 2
+
+
+def loaded(page: Page) -> Path:
+    """The file that the chosen line brings."""
     with page.expect_download() as loading:
         page.keyboard.press("Enter")
-    rows = list(csv.DictReader(loading.value.path().open(encoding="utf-8-sig", newline="")))
-    assert [row["summary"] for row in rows] == ["ada@example.org · Zeppelin"]
+    return loading.value.path()
 
 
 def test_a_line_opens_in_a_new_tab_and_the_palette_stays(page: Page, profile: BrowserContext) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import PATHS, Browsing, job
+from tests.browser.pages import PATHS, Browsing, job, ready
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
@@ -18,12 +18,6 @@ GOES = {
     "k": ("Knowledge", "/app/kb"),
     "d": ("Dashboard", "/app"),
 }
-
-
-def ready(page: Page, path: str) -> None:
-    """This page, connected."""
-    page.goto(path)
-    page.wait_for_function("window.did_handshake")
 
 
 def told(page: Page) -> Locator:

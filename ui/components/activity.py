@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from engine.activity import Batch, Item
 from ui.components.activity_words import KINDS, Kind, Wanted, left_out_words, look, new_words
 from ui.components.inbox_list import on_emit
-from ui.components.job_card import show_time
+from ui.components.marks import show_time
 from ui.components.node import Node
 
 MOST = 200

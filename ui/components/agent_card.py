@@ -7,7 +7,7 @@ from engine.watcher import AgentAtWork
 from models.rights import Right
 from ui.components.agent_parts import Hands, Marks, Numbers, PauseButton, TakesChips
 from ui.components.agent_words import STATES, also_paused, meta_words
-from ui.components.job_card import badge_node, show_badge, show_time
+from ui.components.marks import badge_node, show_badge, show_time
 from ui.components.node import Node
 from ui.components.sparkline import Sparkline
 from ui.layout import Shell

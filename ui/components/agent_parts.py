@@ -14,8 +14,8 @@ from engine.views import JobView
 from engine.watcher import AgentAtWork, Done, InHand, Paused, Takes
 from models.states import Status
 from ui.components.agent_words import OUTCOMES, done_words, more_words, now_words, numbers
-from ui.components.job_card import progress_node, show_progress
 from ui.components.keyed import KeyedRows
+from ui.components.marks import progress_node, show_progress
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.layout import Shell

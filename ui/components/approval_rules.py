@@ -10,14 +10,14 @@ from engine.errors import NotAllowed, SignedOut
 from models.approval import RuleKind
 from models.rights import Right
 from ui.components.dialogs import confirm
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.components.rule_form import open_rule_form
 from ui.components.rule_words import headline, scope, terms
 from ui.components.toasts import tell
 from ui.layout import Shell
-from ui.live import Draw
+from ui.tab import Draw
 
 SUGGEST_SECONDS = 30.0  # thousands of decisions are looked through for suggestions
 ICONS = {RuleKind.REQUIRE: "front_hand", RuleKind.TRUST: "verified_user"}

@@ -8,8 +8,8 @@ from engine import clock
 from engine.life import Try
 from ui.components.effects import show_effects
 from ui.components.error_text import show_error
-from ui.components.job_card import time_node
 from ui.components.log_view import Earlier, Log
+from ui.components.marks import time_node
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
 from ui.present import duration

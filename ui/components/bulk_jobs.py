@@ -63,8 +63,7 @@ class SelectionBar:
         """Tell what is selected, `on_page` of it on this page, and what may be done with it."""
         selection, self._offer = self._selection, offer
         if selection.is_empty:
-            if not self._root.props.get("hidden"):
-                self._root.change(hidden=True).client.run_javascript("focusIfLost()")
+            self._root.change(hidden=True)
             return
         self._root.change(hidden=None)
         chosen = selection.chosen()

@@ -10,8 +10,8 @@ from engine.finding import Criteria
 from engine.jobs.base import EffectKind
 from models.states import Move, Status
 from ui.components.dialogs import confirm
-from ui.components.job_card import show_time, time_node
 from ui.components.keyed import KeyedRows
+from ui.components.marks import show_time, time_node
 from ui.components.node import Node, button
 from ui.components.toasts import say
 from ui.layout import Shell

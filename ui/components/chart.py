@@ -7,8 +7,8 @@ from nicegui import ui
 
 from engine import clock
 from engine.statistics import Slot, Span, Throughput
-from ui.components.job_card import time_node
 from ui.components.keyed import KeyedRows
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.segments import Segments
 

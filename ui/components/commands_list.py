@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from engine.finding import Criteria
 from engine.jobs import AnyJobType
 from engine.knowledge import ArticleView
 from engine.views import AgentView, SavedViewView, TypeView
 from engine.workforce import BuiltIn
 from models.agent import PREFIX
+from models.finding import MOST_COUNTED
 from models.rights import Right
+from ui.components.export import FORMS, export_address
 from ui.theme import GO_KEYS, NAVIGATION
 
 PAGES, ACTIONS, VIEWS, AGENTS, SETTINGS, ARTICLES = "Pages", "Actions", "Views", "Agents", "Settings", "Knowledge"
@@ -99,6 +102,29 @@ def pauses(types: Sequence[TypeView]) -> list[Command]:
     ]
 
 
+def exports(what: str, criteria: Criteria) -> list[Command]:
+    """What matches as a file, in each form; `what` says in words what that is."""
+    return [
+        Command(
+            f"export:{form}",
+            ACTIONS,
+            f"Export {what} as {kind}",
+            "download",
+            "download file save spreadsheet all jobs",
+            download=export_address(form, criteria),
+        )
+        for form, (kind, _, _) in FORMS.items()
+    ]
+
+
+def matching_words(number: int, *, by_words: bool) -> str:
+    """So many jobs; of those found by their words, not all are counted."""
+    if number == 1:
+        return "the 1 job that matches"
+    plus = "+" if by_words and number > MOST_COUNTED else ""
+    return f"the {min(number, MOST_COUNTED) if plus else number:,}{plus} jobs that match"
+
+
 def articles(found: Sequence[ArticleView], path: str = "/app/kb") -> list[Command]:
     """A way to each article."""
     return [
@@ -137,12 +163,7 @@ def _switches(*, signed_in: bool) -> list[Command]:
         Command("colours", ACTIONS, "Switch colours", "contrast", "dark light mode theme", press="#mode-switch"),
         Command("keys", ACTIONS, "Keyboard shortcuts", "keyboard", "keys help", press="#shortcuts", keys="?"),
     ]
-    for kind in ("CSV", "JSON"):
-        address = f"/api/v1/jobs/export?format={kind.lower()}"
-        words = "download file save spreadsheet"
-        found.append(
-            Command(f"export:{kind}", ACTIONS, f"Export all jobs as {kind}", "download", words, download=address)
-        )
+    found += exports("all jobs", Criteria())
     if signed_in:
         out = Command("sign-out", ACTIONS, "Sign out", "logout", "log out leave", press="#sign-out")
         found.append(out)

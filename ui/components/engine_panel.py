@@ -4,7 +4,7 @@ from datetime import datetime
 
 from engine import clock
 from engine.views import EngineState
-from ui.components.job_card import badge_node, show_badge, show_time
+from ui.components.marks import badge_node, show_badge, show_time
 from ui.components.node import Node
 from ui.present import Badge
 

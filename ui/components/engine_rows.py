@@ -6,8 +6,8 @@ from engine import clock
 from engine.views import EngineView
 from models.states import ProcessRole
 from ui.components.engine_panel import OFFLINE, ONLINE
-from ui.components.job_card import badge_node, show_badge, show_time
 from ui.components.keyed import KeyedRows
+from ui.components.marks import badge_node, show_badge, show_time
 from ui.components.node import Node
 
 

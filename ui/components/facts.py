@@ -12,7 +12,7 @@ from engine.workforce import agent_name, key_of
 from models.agent import agent_id_of
 from models.states import Status
 from ui.components.copying import copy_icon
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node
 from ui.present import duration
 

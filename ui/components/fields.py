@@ -184,9 +184,10 @@ class PriorityField:
         checked = "true" if word == self.value else "false"
         node = Node("button", word.capitalize(), "", type="button", role="radio", aria_checked=checked)
         node.change(tabindex="0" if word == self.value else "-1")
-        return node.on_press(lambda: self._choose(word))
+        return node.on_press(lambda: self.choose(word))
 
-    def _choose(self, word: str) -> None:
+    def choose(self, word: str) -> None:
+        """Make it this priority."""
         self.value = word
         for name, node in self._buttons.items():
             node.change(aria_checked="true" if name == word else "false", tabindex="0" if name == word else "-1")

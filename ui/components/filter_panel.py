@@ -19,8 +19,7 @@ from ui.layout import Shell
 from ui.theme import STATUSES
 
 OWN_DATES = "dates"
-MAX_CREATORS = 50
-LATEST = 300  # jobs whose creators are suggested
+MAX_CREATORS = 200
 NEEDS = {
     "": "Anything",
     "approval": "Approval",
@@ -58,7 +57,8 @@ class FilterPanel:
         if self._fields is None:
             with self._root:
                 self._fields = _Fields(self._change)
-        self._fields.offer(await _agents(self._shell), await _creators(self._shell))
+        creators = await self._shell.atlas.queries.finder.creators(limit=MAX_CREATORS)
+        self._fields.offer(await _agents(self._shell), creators)
         self._fields.show(self._criteria)
         self._root.change(hidden=None)
 
@@ -170,11 +170,3 @@ async def _agents(shell: Shell) -> dict[str, str]:
     built_in = {agent.key: agent.name for agent in built_in_agents(shell.atlas.registry)}
     outside = {f"{PREFIX}{agent.id}": agent.name for agent in await shell.atlas.queries.agents()}
     return {**built_in, **outside}
-
-
-async def _creators(shell: Shell) -> list[str]:
-    """Who created the latest jobs, most of them first."""
-    queries = shell.atlas.queries
-    ids = await queries.finder.ids(Criteria(), limit=LATEST)
-    names = [job.created_by for job in await queries.jobs(ids)]
-    return sorted(dict.fromkeys(names), key=names.count, reverse=True)[:MAX_CREATORS]

@@ -6,7 +6,7 @@ from datetime import datetime
 from engine.jobs.base import ResultLine
 from engine.views import JobView
 from models.states import Status
-from ui.components.job_card import badge_node, show_badge, show_time
+from ui.components.marks import badge_node, show_badge, show_time
 from ui.components.node import Node
 from ui.components.selection import pick_box
 from ui.present import facet_badge, note, status_badge

@@ -13,7 +13,7 @@ from models.states import Approval, Move, Status
 from ui.components.apology import missing
 from ui.components.changes import Change, show_changes
 from ui.components.inbox_list import on_emit
-from ui.components.job_card import FacetBadge, badge_node, show_badge, time_node
+from ui.components.marks import FacetBadge, badge_node, show_badge, time_node
 from ui.components.node import Node, button
 from ui.components.preview import Prepared, show_preview
 from ui.components.question import draw_question, draw_set_aside

@@ -10,7 +10,7 @@ from nicegui import events, ui
 
 from engine.views import JobView, Page
 from models.states import Move
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node
 from ui.components.pagination import Pagination
 from ui.present import Rights, facet_badge, may, why_it_waits

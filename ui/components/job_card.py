@@ -4,10 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from engine import clock
 from engine.jobs.base import ResultLine
 from engine.views import JobView
 from models.states import Move, Status
+from ui.components.marks import (
+    FacetBadge,
+    badge_node,
+    progress_node,
+    show_badge,
+    show_progress,
+    time_node,
+)
 from ui.components.media import artifact_url, open_media, plays
 from ui.components.node import Node, button, icon_button
 from ui.components.selection import pick_box
@@ -16,13 +23,11 @@ from ui.present import (
     Badge,
     Rights,
     actions,
-    ago,
     duration,
     facet_badge,
     may,
     meta,
     note,
-    progress_words,
     status_badge,
     web_link,
 )
@@ -34,7 +39,8 @@ OnAnswer = Callable[[JobView, bool], object]
 class JobCard:
     """A card of the active list. `on_action` is called for every press, also of a button that is not allowed.
 
-    `on_answer` is called with True for "It went out", and with False for "It did not". `agent` is who does it.
+    `on_answer` is called with True for "It went out", and with False for "It did not". `agent_of` tells who does jobs
+    of a type, an empty text if nobody does.
     """
 
     def __init__(
@@ -46,11 +52,11 @@ class JobCard:
         on_action: OnAction,
         on_answer: OnAnswer,
         *,
-        agent: str | None = None,
+        agent_of: Callable[[str], str],
         pickable: bool = False,
     ) -> None:
         self.job = job
-        self._rights = rights
+        self._rights, self._agent_of = rights, agent_of
         self._on_answer = on_answer
         self._question: Node | None = None
         self._shown: JobView | None = None
@@ -68,14 +74,15 @@ class JobCard:
             with Node("div", "", "card-meta"):
                 self._priority = Node("span")
                 time_node(job.created_at, now)
-                if agent:
-                    Node("span", agent, "card-agent", title=f"Done by {agent}")
+                self._agent = Node("span", "", "card-agent", hidden=True)
                 self._meta = Node("span")
             self._actions = Node("div", "", "card-actions")
         self.show(job, now)
 
     def show(self, job: JobView, now: datetime) -> None:
         """Bring the card up to date; what shows it already costs nothing, but time alone changes a queued one."""
+        agent = self._agent_of(job.type)
+        self._agent.change(agent, title=f"Done by {agent}", hidden=None if agent else True)
         if job == self._shown and job.status is not Status.QUEUED:
             return
         is_same_attempt = self._shown and self._shown.attempt == job.attempt and job.status is Status.RUNNING
@@ -196,77 +203,6 @@ class JobRow:
 
     def progress(self, percent: float, now: datetime) -> None:
         """Nothing to do."""
-
-
-def progress_node(label: str) -> Node:
-    """An empty bar, for `show_progress`."""
-    return Node("div", "", "progress", role="progressbar", aria_label=label, aria_valuemin=0, aria_valuemax=100)
-
-
-def show_progress(node: Node, job: JobView, now: datetime) -> None:
-    """Write a running job's progress into its bar."""
-    percent = job.progress
-    node.change(
-        hidden=None,
-        aria_valuenow=round(percent),
-        aria_valuetext=progress_words(percent, job.time_left(now)),
-        style=f"--done: {percent:.1f}%",
-    )
-
-
-def badge_node() -> Node:
-    """An empty badge, for `show_badge`."""
-    return Node("span", "", "badge", hidden=True)
-
-
-def show_badge(node: Node, badge: Badge | None) -> None:
-    """Write a badge, or hide it."""
-    if badge is None:
-        node.change(hidden=True)
-    else:
-        node.change(badge.word, f"badge tone-{badge.kind}", data_icon=badge.icon, hidden=None)
-
-
-class FacetBadge:
-    """A badge with a moment in it, as in "Retrying 14:03:10"."""
-
-    def __init__(self) -> None:
-        self._root = badge_node()
-        with self._root:
-            self._word, self._time = Node("span"), Node("time")
-
-    def show(self, badge: Badge | None) -> None:
-        """Write the badge, or hide it."""
-        show_badge(self._root, replace(badge, word="") if badge else None)
-        if badge:
-            self._word.change(badge.word)
-            show_time(self._time, badge.at, show=badge.show)
-
-
-def time_node(moment: datetime, now: datetime, *, show: str = "ago") -> Node:
-    """A moment: relative (or a clock time), exact on hover; the browser keeps it fresh in the reader's zone."""
-    node = Node("time")
-    show_time(node, moment, now, show=show)
-    return node
-
-
-def show_time(node: Node, moment: datetime | None, now: datetime | None = None, *, show: str = "clock") -> None:
-    """Write a moment, or hide it."""
-    if moment is None:
-        node.change(text="", hidden=True)
-        return
-    text = ago(moment, now) if now and show == "ago" else f"{moment:%H:%M:%S}"
-    if show == "countdown":
-        text = f"{max(0, round((moment - clock.now()).total_seconds()))} s"
-    if node.props.get("datetime") == moment.isoformat():
-        return  # the browser keeps the words
-    node.change(
-        text,
-        hidden=None,
-        datetime=moment.isoformat(),
-        title=f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        data_show=show,
-    )
 
 
 def _took(job: JobView) -> str:

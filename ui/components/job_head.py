@@ -7,7 +7,7 @@ from engine import clock
 from engine.views import JobView
 from models.rights import Right
 from models.states import Move
-from ui.components.job_card import FacetBadge, badge_node, show_badge
+from ui.components.marks import FacetBadge, badge_node, show_badge
 from ui.components.moves import ask_reject, move, press
 from ui.components.node import Node, button
 from ui.components.run_again import OVER
@@ -37,6 +37,8 @@ def _draw_moves(shell: Shell, job: JobView) -> None:
     for action in actions(job, shell.rights):
         pressed = button(action.label, "", action.icon)
         pressed.change(aria_disabled="true" if action.reason else None, title=action.reason or None)
+        if action.move in (Move.PAUSE, Move.RESUME):
+            pressed.change(data_toggle="pause")  # one takes the other's place, and its focus
         pressed.on_press(partial(press, shell, job, action))
     if Move.APPROVE in job.allowed and may(shell.rights, Move.APPROVE):
         button("Approve job").on_press(partial(move, shell, job, Move.APPROVE), single=True)

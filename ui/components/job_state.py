@@ -7,7 +7,7 @@ from engine.views import JobView
 from models.rights import Right
 from models.states import POISONOUS, UNKNOWN, Approval, Move, Status
 from ui.components.error_text import show_error
-from ui.components.job_card import progress_node, show_progress, time_node
+from ui.components.marks import progress_node, show_progress, time_node
 from ui.components.node import Node
 from ui.present import Rights, facet_badge
 

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 
+from engine.life import Lines
 from engine.views import LogView
 from ui.components.copying import copy_button
 from ui.components.node import Node, button
 
-Earlier = Callable[[int], Awaitable[list[LogView]]]
-"""Reads the lines before the one with this id."""
+Earlier = Callable[[int | None], Awaitable[Lines]]
+"""Reads the lines before the one with this id, or the last ones."""
 
 
 class Log:
@@ -16,8 +17,9 @@ class Log:
 
     def __init__(self, name: str, earlier: Earlier, *, is_cut: bool) -> None:
         self._earlier = earlier
-        self._first = self._last = 0
-        with Node("div", "", "log-panel", hidden=True) as self._root:
+        self._first: int | None = None
+        self._last = 0
+        with Node("div", "", "log-panel", hidden=None if is_cut else True) as self._root:
             tools = Node("div", "", "log-tools")
             self._lines = Node("div", "", "log", role="log", aria_live="off", aria_label=f"Log of {name}", tabindex="0")
         with tools:
@@ -37,13 +39,16 @@ class Log:
         self._root.change(hidden=None)
 
     async def _show_earlier(self) -> None:
-        lines = await self._earlier(self._first)
-        if not lines:
-            self._more.change(text="That was the first line", aria_disabled="true")
+        if self._more.props.get("aria-disabled"):
             return
-        self._first = lines[0].id
-        with self._lines:
-            _lines(lines, data_earlier="yes").move(target_index=0)
+        earlier = await self._earlier(self._first)
+        if earlier.lines:
+            self._first = earlier.lines[0].id
+            self._last = max(self._last, earlier.lines[-1].id)
+            with self._lines:
+                _lines(earlier.lines, data_earlier="yes").move(target_index=0)
+        if not earlier.is_cut:
+            self._more.change(text="That is the first line", aria_disabled="true")
 
 
 def _lines(lines: Sequence[LogView], **more: str) -> Node:

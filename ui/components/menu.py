@@ -53,9 +53,11 @@ class Menu:
     async def _toggle(self) -> None:
         if self._anchor.props.get("aria-disabled"):
             return
-        if self._menu:
+        if self._menu and self._menu.value:
             self._close()
             return
+        if self._menu:
+            self._menu.delete()  # it is just going
         with self._anchor, ui.menu() as menu:
             menu.on("hide", partial(self._gone, menu))
             filled = self._fill(self)
@@ -73,7 +75,8 @@ class Menu:
             self._menu.close()
 
     def _gone(self, menu: ui.menu) -> None:
-        menu.delete()
+        if not menu.is_deleted:
+            menu.delete()
         if self._menu is menu:
             self._menu = None
             self._anchor.change(aria_expanded="false")

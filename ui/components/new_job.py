@@ -74,7 +74,7 @@ class NewJobDialog:
         if form is None:
             return
         form.fill(job.payload)
-        self._priority._choose(job.priority)
+        self._priority.choose(job.priority)
         self._dialog.open()
 
     def _forget(self) -> None:

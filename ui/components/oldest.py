@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from engine import clock
 from engine.views import JobView
-from ui.components.job_card import time_node
 from ui.components.keyed import KeyedRows
+from ui.components.marks import time_node
 from ui.components.node import Node
 
 

@@ -80,7 +80,8 @@ class OperationBar:
 
     async def stop(self, operation: OperationView) -> None:
         """What is done stays done."""
-        await self._wish(self._desk.stop_operation, operation.id)
+        if not operation.stop_asked:
+            await self._wish(self._desk.stop_operation, operation.id)
 
     async def undo(self, operation: OperationView) -> None:
         """Bring back what was before, as far as that can be."""
@@ -150,7 +151,9 @@ class _Line:
             style=f"--done: {percent:.1f}%",
             hidden=True if is_over else None,
         )
-        self._stop.change(hidden=True if is_over or operation.stop_asked else None)
+        asked = operation.stop_asked
+        self._stop.change("Stopping…" if asked else "Stop", hidden=True if is_over else None)
+        self._stop.change(aria_disabled="true" if asked else None)
         self._why.change(hidden=None if is_over and operation.refused else True)
         self._undo.change(hidden=None if is_over and operation.undoable else True)
         self._close.change(hidden=None if is_over else True)

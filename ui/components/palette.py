@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from nicegui import Client
 from nicegui.events import GenericEventArguments
@@ -17,7 +18,7 @@ from engine.health import DRIVER_ERRORS, trouble
 from engine.views import JobView
 from engine.workforce import built_in_agents
 from models.rights import Right
-from ui.components import commands_list
+from ui.components import asked, commands_list
 from ui.components.commands_list import PAUSE, RESUME, Command
 from ui.components.node import Node
 from ui.components.toasts import tell
@@ -59,7 +60,8 @@ class Palette:
         """The palette was opened: say what else it can do now, and how the jobs used last stand."""
         ids = [number for number in told.get("jobs", []) if isinstance(number, int)][:MOST_JOBS]
         try:
-            commands = [*self._standing(), *await self._passing()]
+            commands = await self._replaced(self._standing(), str(told.get("at", "")))
+            commands += await self._passing()
             jobs = await self._queries.jobs(ids) if ids else []
         except (JobRunnerError, *DRIVER_ERRORS) as error:
             _reraise_unknown(error)
@@ -96,6 +98,16 @@ class Palette:
     def _standing(self) -> list[Command]:
         signed_in = bool(self._actor.session)
         return commands_list.standing(self._actor.rights, self._queries.job_types(), signed_in=signed_in)
+
+    async def _replaced(self, commands: list[Command], address: str) -> list[Command]:
+        """On the Jobs page, what is exported is what matches there."""
+        if urlsplit(address).path.rstrip("/") != asked.PATH:
+            return commands
+        criteria = asked.read_address(address)[0].shown
+        number = await self._queries.finder.count(criteria)
+        what = commands_list.matching_words(number, by_words=bool(criteria.q))
+        own = {command.id: command for command in commands_list.exports(what, criteria)}
+        return [own.get(command.id, command) for command in commands]
 
     async def _passing(self) -> list[Command]:
         """What comes and goes: views, agents, and which types can be paused or resumed."""

@@ -9,7 +9,7 @@ from engine.views import PersonView
 from models.rights import Role
 from ui.components.dialogs import confirm
 from ui.components.form_dialog import FormDialog, Values
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.components.toasts import tell

@@ -6,7 +6,7 @@ from engine import clock
 from engine.views import SecretView
 from ui.components.dialogs import confirm
 from ui.components.form_dialog import FormDialog, Values
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.components.toasts import tell

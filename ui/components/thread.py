@@ -13,7 +13,7 @@ from models.approval import ReviewKind
 from models.rights import Right
 from ui.components.changes import Change, changes_between, show_changes
 from ui.components.fields import labelled
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.components.toasts import tell

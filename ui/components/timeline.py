@@ -10,8 +10,8 @@ from engine.views import JobView
 from models.states import Status
 from ui.components.attempts import Attempt
 from ui.components.error_text import show_error
-from ui.components.job_card import time_node
 from ui.components.log_view import Earlier
+from ui.components.marks import time_node
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
 

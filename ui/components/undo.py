@@ -7,7 +7,7 @@ from engine import clock
 from engine.errors import JobRunnerError
 from engine.views import JobView
 from models.states import Move
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.toasts import say
 from ui.layout import Shell

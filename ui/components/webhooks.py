@@ -11,7 +11,7 @@ from engine.views import DeliveryView, WebhookView
 from engine.webhooks import USUAL_KINDS
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.form_dialog import FormDialog, Values
-from ui.components.job_card import badge_node, show_badge, time_node
+from ui.components.marks import badge_node, show_badge, time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.components.toasts import tell

@@ -18,14 +18,14 @@ from ui.components.agent_parts import Hands, Numbers, TakesChips
 from ui.components.agent_words import OUTCOMES, span_words
 from ui.components.apology import missing
 from ui.components.chart import ThroughputChart
-from ui.components.job_card import show_time
 from ui.components.keyed import KeyedRows
+from ui.components.marks import show_time
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
 from ui.layout import Shell
-from ui.live import Draw
 from ui.pages.following import WatchingView
 from ui.reader import Reader
+from ui.tab import Draw
 
 PATH = "/app/agents"
 ALL_TYPES = 100

@@ -21,10 +21,10 @@ from ui.components.node import Node
 from ui.components.redrawn import Redrawn
 from ui.components.segments import Segments
 from ui.layout import Shell
-from ui.live import Draw
 from ui.pages.following import WatchingView
 from ui.present import Badge
 from ui.reader import Reader
+from ui.tab import Draw
 
 PATH = "/app/agents"
 SPANS: dict[Span, str] = {"day": "Day", "week": "Week"}

@@ -22,8 +22,8 @@ from ui.components.shown_item import Shown, is_other, read_item, why_not_approve
 from ui.components.toasts import say
 from ui.components.undo import UndoBar
 from ui.layout import Shell, StillView
-from ui.live import Draw
 from ui.reader import Reader
+from ui.tab import Draw
 
 
 class ApprovalsPage(StillView):

@@ -12,12 +12,12 @@ from engine.audit import Recorded
 from engine.errors import NotAllowed
 from models.rights import Right
 from ui.components.apology import apology
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.layout import Shell, StillView
-from ui.live import Draw
 from ui.reader import Reader
+from ui.tab import Draw
 
 PATH = "/app/settings/audit"
 SHOWN = 50

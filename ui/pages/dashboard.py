@@ -17,9 +17,9 @@ from ui.components.node import Node
 from ui.components.oldest import OldestPanel
 from ui.components.tiles import Tiles
 from ui.layout import Shell
-from ui.live import Draw
 from ui.pages.following import FollowingView
 from ui.reader import Reader
+from ui.tab import Draw
 
 PATH = "/app"
 USUAL_SPAN: Span = "day"

@@ -16,13 +16,13 @@ from ui.components.asked_for import AskedFor
 from ui.components.changes import Change
 from ui.components.facts import draw_facts
 from ui.components.files import Files
-from ui.components.job_card import show_progress
 from ui.components.job_decision import draw_decision
 from ui.components.job_gone import draw_gone
 from ui.components.job_head import draw_head
 from ui.components.job_result import JobResult
 from ui.components.job_state import draw_state
 from ui.components.log_view import Earlier
+from ui.components.marks import show_progress
 from ui.components.new_job import NewJobDialog
 from ui.components.node import Node
 from ui.components.question import draw_question, draw_set_aside
@@ -31,8 +31,8 @@ from ui.components.run_again import run_again, type_of
 from ui.components.thread import Thread, version_changes
 from ui.components.timeline import Timeline
 from ui.layout import Shell, StillView
-from ui.live import Draw
 from ui.reader import Reader
+from ui.tab import Draw
 
 
 class JobPage(StillView):

@@ -14,7 +14,6 @@ from engine import clock
 from engine.finding import Criteria
 from engine.jobs.base import ResultLine
 from engine.views import JobView, Page
-from engine.workforce import agent_name
 from models.finding import Sort
 from models.rights import Right
 from ui.components.asked import PATH, Asked, read_query
@@ -26,15 +25,15 @@ from ui.components.job_card import JobCard, JobRow
 from ui.components.job_list import JobList, MakeCard
 from ui.components.many import Chosen
 from ui.components.moves import press, resolve
-from ui.components.names import names_in
+from ui.components.names import agents_in, names_in
 from ui.components.new_job import NewJobDialog
 from ui.components.no_jobs import Why, draw_no_jobs
 from ui.components.node import Node, button
 from ui.components.selection import Selection
 from ui.layout import Shell, StillView
-from ui.live import Draw
 from ui.present import Action
 from ui.reader import Reader
+from ui.tab import Draw
 
 TITLES = {"active": "Active jobs", "completed": "Completed jobs", "history": "History"}
 
@@ -46,6 +45,7 @@ class _Found:
     pages: dict[str, Page]
     counts: Counter[str] | None
     names: dict[str, str]
+    agents: dict[str, str]
     everything: Chosen | None
 
 
@@ -57,6 +57,7 @@ class JobsPage(StillView):
         self._atlas = shell.atlas
         self._anything = False
         self._names: dict[str, str] = {}
+        self._agents: dict[str, str] = {}  # by the type of the jobs that they do
         self._may_operate = Right.OPERATE in shell.rights
         self._asked, self._faults = read_query(arguments.query_parameters.multi_items())
         self._new_job = NewJobDialog(shell)
@@ -82,7 +83,9 @@ class JobsPage(StillView):
         pages = {region: await self._read_region(reader, asked, region) for region in asked.regions}
         counts = await reader.counts() if asked.is_unfiltered else None
         names = await names_in(self._atlas.registry, reader, asked)
-        found = _Found(pages, counts, names, await self._recount(reader))
+        active = pages["active"].jobs if "active" in pages else ()
+        agents = await agents_in(self._atlas.registry, reader, active)
+        found = _Found(pages, counts, names, agents, await self._recount(reader))
 
         def draw() -> None:
             if asked == self._asked:
@@ -115,7 +118,7 @@ class JobsPage(StillView):
             pages["active"] = replace(active, jobs=tuple(job for job in active.jobs if job.id not in ended))
         for region, page in pages.items():
             self._asked = self._asked.turned(region, page.number)
-        self._names = found.names
+        self._names, self._agents = found.names, found.agents
         if found.counts is not None:
             self._anything = bool(found.counts.total())
         if found.everything:
@@ -253,9 +256,11 @@ class JobsPage(StillView):
         return self._lists[region]
 
     def _card(self, job: JobView, now: datetime) -> JobCard:
-        agent = agent_name(self._atlas.registry, job.type)
-        rights, icon = self._shell.rights, self._icon(job)
-        return JobCard(job, icon, now, rights, self._on_press, self._on_answer, agent=agent, pickable=self._may_operate)
+        rights, icon, may = self._shell.rights, self._icon(job), self._may_operate
+        return JobCard(job, icon, now, rights, self._on_press, self._on_answer, agent_of=self._agent_of, pickable=may)
+
+    def _agent_of(self, type_key: str) -> str:
+        return self._agents.get(type_key, "")
 
     def _row(self, job: JobView, now: datetime) -> JobRow:
         return JobRow(job, self._icon(job), now, self._result(job), pickable=self._may_operate)

@@ -13,13 +13,13 @@ from engine.knowledge import ArticleView, VersionLine, VersionView
 from engine.renders.documents.fences import with_tables
 from models.rights import Right
 from ui.components.apology import missing
-from ui.components.job_card import time_node
 from ui.components.markdown import html_of, show_html
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
 from ui.layout import Shell, StillView
-from ui.live import Draw
 from ui.reader import Reader
+from ui.tab import Draw
 
 PATH = "/app/kb"
 MOST_LINES = 1500

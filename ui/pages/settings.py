@@ -14,7 +14,7 @@ from models.rights import Right
 from ui.components.approval_rules import ApprovalRules
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
-from ui.components.job_card import time_node
+from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.notify import NotifySwitch
 from ui.components.people import People
@@ -25,8 +25,8 @@ from ui.components.tokens import Tokens
 from ui.components.type_policies import TypePolicies
 from ui.components.webhooks import Webhooks
 from ui.layout import Shell, StillView
-from ui.live import Draw
 from ui.reader import Reader
+from ui.tab import Draw
 
 KIND_LABELS = {
     "mastodon": "Mastodon-compatible",
