@@ -82,6 +82,10 @@ class JobOptions(Arguments):
     idempotency_key: job_schemas.IdempotencyKey | None = Field(
         None, description="the same key and job again gives the first job"
     )
+    after: list[job_schemas.AfterRequest] = Field(
+        [],
+        description="jobs that must be over before it starts; the payload may then have {{ jobs.render.result.url }}",
+    )
 
 
 class ListJobs(Arguments):
@@ -259,7 +263,7 @@ class Toolbox:
         async def run(caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
             options = _parsed(JobOptions, given.get(OPTIONS) or {}, OPTIONS)
             payload = {name: value for name, value in given.items() if name != OPTIONS}
-            more = options.model_dump()
+            more = options.model_dump() | {"after": job_schemas.awaited(options.after)}
             if caller.actor.kind is Kind.LOCAL:
                 more["created_by"] = "mcp"
             desk = self._atlas.office.desk_of(caller.actor)

@@ -51,7 +51,7 @@ def job_routes(atlas: Atlas) -> APIRouter:
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
     ) -> schemas.Job:
         """Create a job; with an Idempotency-Key, the same request again answers 200 with the first job."""
-        fields = body.model_dump(exclude={"type", "payload"})
+        fields = body.model_dump(exclude={"type", "payload"}) | {"after": schemas.awaited(body.after)}
         if (await desk.actor()).kind is Kind.LOCAL:
             fields["created_by"] = body.created_by or "api"
         key = idempotency_key
@@ -101,6 +101,11 @@ def job_routes(atlas: Atlas) -> APIRouter:
         """Everything that is known to have happened to the job, in order: who did what, when."""
         life = await queries.life(job_id)
         return [schemas.Moment.model_validate(moment) for moment in life.moments]
+
+    @router.get("/jobs/{job_id}/dependencies")
+    async def get_dependencies(job_id: JobId) -> schemas.Dependencies:
+        """The jobs that this one comes after, and the first 20 that come after it."""
+        return schemas.Dependencies.of(await queries.life(job_id))
 
     @router.get("/jobs/{job_id}/artifacts/{name}", response_class=FileResponse)
     async def get_artifact(
@@ -200,7 +205,7 @@ def filters(atlas: Atlas) -> Callable[..., Criteria]:
 
 def _submission(job: schemas.JobRequest, own: str) -> Submission:
     fields = {name: getattr(job, name) for name in schemas.JobRequest.model_fields}
-    return Submission(**{**fields, "created_by": job.created_by or own})
+    return Submission(**{**fields, "created_by": job.created_by or own, "after": schemas.awaited(job.after)})
 
 
 def _words(values: list[str] | None) -> list[str]:

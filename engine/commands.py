@@ -32,7 +32,7 @@ from engine.jobs import Registry
 from engine.operations.terms import checked_priority
 from engine.queries import Queries
 from engine.settings import Settings
-from engine.submission import Submission
+from engine.submission import After, Submission
 from engine.views import JobView
 from models.agent import agent_id_of
 from models.attempt import Attempt
@@ -94,13 +94,15 @@ class Commands:
         created_by: str = "local",
         requires_approval: bool = False,
         agent: str | None = None,
+        after: Sequence[After] = (),
         idempotency_key: str | None = None,
         told: Told | None = None,
         with_view: bool = False,
     ) -> Submitted:
         """Create a queued job, or find the one that was created with the same key and body.
 
-        `agent` is the program that submits it, if one does: the approval policy asks.
+        `agent` is the program that submits it, if one does: the approval policy asks. It does not start before the jobs
+        `after` which it comes, and its payload may speak of them.
         What is `told` is stored in the same transaction. With `with_view`, so is what the new job looks like read.
 
         Raises:
@@ -108,7 +110,9 @@ class Commands:
             IdempotencyConflict: the key was used for another body.
             KeyInFlight: a request with this key is being carried out.
         """
-        asked = Submission(type_key, payload, priority, name, run_at, created_by, requires_approval, agent)
+        asked = Submission(
+            type_key, payload, priority, name, run_at, created_by, requires_approval, agent, tuple(after)
+        )
         carried_out = asyncio.ensure_future(self._submit(asked, idempotency_key, told, with_view=with_view))
         return await asyncio.shield(carried_out)  # the key is in flight until it is done, whoever hangs up
 

@@ -39,6 +39,7 @@ from engine.operations.hands import Tools
 from engine.operations.whose import Whose
 from engine.pruner import Pruner
 from engine.queries import Queries
+from engine.releaser import Releaser
 from engine.reports import Reports
 from engine.rescuer import Rescuer
 from engine.saved_views import SavedViews
@@ -89,6 +90,9 @@ class Atlas:
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
         self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)
         self._pruner = Pruner(settings, self._ledger, health, self._cluster)
+        self._releaser = Releaser(
+            settings, self.registry, self._policy, self.bus, self.audit, self._ledger, health, self._cluster
+        )
         self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)
         tools = Tools(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self._carrier = Carrier(self.id, tools, Whose(settings, self.access, self.tokens), health)
@@ -105,7 +109,7 @@ class Atlas:
         await self._rescue_at_start()
         await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
-        duties += [self.defined_types, self._policy, self._deliverer, self._reminders]
+        duties += [self.defined_types, self._policy, self._deliverer, self._reminders, self._releaser]
         duties += [self.queries.statistics, self.activity]
         duties.append(self._carrier)
         if self.settings.is_shared:

@@ -17,11 +17,14 @@ from models.agent import Agent, agent_id_of
 from models.approval import ReviewKind
 from models.attempt import Attempt, LogLine
 from models.audit import AuditEntry
+from models.database import connection
+from models.dependency import Child, Parent, children_of, parents_of
 from models.effect import Effect
 from models.states import POISONOUS, AttemptOutcome, Move, Status
 
 LOG_LENGTH = 500  # lines that are read at once
 MAX_DEEDS = 200  # the latest ones
+MAX_CHILDREN = 20
 REVIEWED = {
     ReviewKind.APPROVED: "approved it",
     ReviewKind.REJECTED: "rejected it",
@@ -96,6 +99,10 @@ class Life:
 
     moments: tuple[Moment, ...]
     tries: tuple[Try, ...]
+    parents: tuple[Parent, ...] = ()
+    """The jobs that it comes after."""
+    children: tuple[Child, ...] = ()
+    """The first jobs that come after it."""
 
 
 class Lives:
@@ -118,7 +125,9 @@ class Lives:
         ]
         moments += _end(job, moments, tries)
         created, *later = moments
-        return Life((created, *sorted(later, key=lambda moment: moment.at)), tries)
+        parents = tuple(await parents_of(connection(), [job.id]))
+        children = tuple(await children_of(connection(), job.id, MAX_CHILDREN))
+        return Life((created, *sorted(later, key=lambda moment: moment.at)), tries, parents, children)
 
     async def earlier_lines(self, job_id: int, attempt: int, before: int | None) -> Lines:
         """The lines of an attempt just before this one, or its last ones."""

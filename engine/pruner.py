@@ -23,6 +23,7 @@ from models.approval import JobVersion, Review, ReviewLink
 from models.artifact import Artifact
 from models.attempt import Attempt, LogLine
 from models.channel import Channel
+from models.dependency import Dependency
 from models.effect import Effect
 from models.job import Job
 from models.job_event import prune_events
@@ -170,6 +171,6 @@ def _digest(file: Stored) -> str:
 
 
 async def _remove(_: BaseDBAsyncClient, ids: list[int]) -> None:
-    for model in (LogLine, Effect, Attempt, Artifact, JobVersion, Review, ReviewLink):
+    for model in (LogLine, Effect, Attempt, Artifact, JobVersion, Review, ReviewLink, Dependency):
         await model.filter(job_id__in=ids).delete()
     await Job.filter(id__in=ids, status__in=list(TERMINAL)).delete()

@@ -43,6 +43,8 @@ from engine.watcher import Watcher
 from models.agent import PREFIX, Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
+from models.database import connection
+from models.dependency import parents_of
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
@@ -310,7 +312,12 @@ class Queries:
         if all(row.status is not Status.QUEUED for row in rows):
             return [job_view(row, None, {}, clock.now()) for row in rows]
         state, types = await self._why_jobs_wait()
-        return [job_view(row, state, types, clock.now()) for row in rows]
+        blocked = [row.id for row in rows if row.blocked and row.status is Status.QUEUED]
+        parents = await parents_of(connection(), blocked) if blocked else []
+        return [
+            job_view(row, state, types, clock.now(), [each for each in parents if each.job_id == row.id])
+            for row in rows
+        ]
 
     async def _why_jobs_wait(self) -> tuple[EngineState, dict[str, TypeView]]:
         """Without an engine nothing else matters, and damage elsewhere must not hide a job that can be read."""

@@ -26,6 +26,7 @@ from engine.waiting import waiting_for
 from models.agent import Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
+from models.dependency import Parent
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
@@ -33,8 +34,14 @@ from models.states import Phase, allowed_moves
 from models.type_policy import TypePolicy
 
 
-def job_view(row: Job, state: EngineState | None, types: Mapping[str, TypeView], now: datetime) -> JobView:
-    """A job; `state` and `types` say why it waits, and may be None and empty for one that is not queued."""
+def job_view(
+    row: Job,
+    state: EngineState | None,
+    types: Mapping[str, TypeView],
+    now: datetime,
+    parents: Sequence[Parent] = (),
+) -> JobView:
+    """A job; the others say why it waits: `state` and `types` may be None and empty for one that is not queued."""
     waits = state and waiting_for(
         status=row.status,
         approval=row.approval,
@@ -45,6 +52,7 @@ def job_view(row: Job, state: EngineState | None, types: Mapping[str, TypeView],
         now=now,
         engine=state,
         job_type=types.get(row.type),
+        parents=parents if row.blocked else (),
     )
     return JobView(
         priority=row.priority.word,

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,18 +15,36 @@ from engine.approvals.terms import Terms
 from engine.channels.mail_header import header_fault
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
+from engine.filling import template_faults, templated
 from engine.jobs import AnyJobType, Registry
 from engine.settings import Settings
 from models.approval import ApprovalRule
 from models.content import content_hash
-from models.job import NewJob
+from models.dependency import NewDependency
+from models.job import Job, NewJob
 from models.states import Approval, Priority
 
 MAX_NAME = 200
+MAX_PARENTS = 1000
 MAX_SUMMARY = 300
 EARLIEST_START = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _PRIORITIES = frozenset(priority.word for priority in Priority)
 LATEST_START = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class After:
+    """A job to wait for. Templates call it `name`, or job_<id>; with `any_outcome` it may also fail or be cancelled."""
+
+    job_id: int
+    name: str | None = None
+    any_outcome: bool = False
+
+    @property
+    def called(self) -> str:
+        """Its name in templates."""
+        return self.name or f"job_{self.job_id}"
 
 
 @dataclass(frozen=True)
@@ -39,11 +59,15 @@ class Submission:
     created_by: str = "local"
     requires_approval: bool = False
     agent: str | None = None
+    after: tuple[After, ...] = ()
 
     def fingerprint(self) -> str:
         """The same for the same request, so that an idempotency key can tell a repetition from a mistake."""
         asked = {**vars(self), "run_at": self.run_at and self.run_at.isoformat()}
         del asked["agent"]  # whoever asks once more with the same key is who they were
+        asked["after"] = [vars(after) for after in self.after]
+        if not self.after:  # as earlier versions told it
+            del asked["after"]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     async def accept(
@@ -59,13 +83,18 @@ class Submission:
             known = ", ".join(job_type.key for job_type in registry)
             raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(self.type)}")])
         faults = [*self._priority_faults(), *self._text_faults(), *self._time_faults()]
+        faults += await after_faults(self.after)
+        paths = templated(self.payload)
+        faults += under_payload(template_faults(self.payload, [after.called for after in self.after]))
         payload: Any = None
         try:
             payload = await accepted(job_type, self.payload, settings)
         except InvalidInput as error:
-            faults += under_payload(error.errors)
+            faults += under_payload([fault for fault in error.errors if not _is_within(fault.field, paths)])
         if faults:
             raise InvalidInput(faults)
+        if paths:
+            return self._unfilled(job_type, idempotency_key)
         verdict = await policy.verdict(
             job_type,
             payload,
@@ -76,14 +105,22 @@ class Submission:
         job = self._job(job_type, payload, idempotency_key)
         return await _in_review(job, verdict.terms, verdict.trusted_by) if verdict.terms else job
 
+    def _unfilled(self, job_type: AnyJobType, idempotency_key: str | None) -> NewJob:
+        """The job before its parents are over; the policy looks at what it becomes then."""
+        template = {"payload": self.payload, "requires_approval": self.requires_approval, "agent": self.agent}
+        return replace(self._new(job_type, "", self.payload, idempotency_key), template=template)
+
     def _job(self, job_type: AnyJobType, payload: Any, idempotency_key: str | None) -> NewJob:
+        return self._new(job_type, job_type.summary(payload)[:MAX_SUMMARY], job_type.dump(payload), idempotency_key)
+
+    def _new(self, job_type: AnyJobType, summary: str, payload: dict[str, Any], idempotency_key: str | None) -> NewJob:
         return NewJob(
             type=job_type.key,
             category=job_type.category,
             name=(self.name or "").strip() or job_type.label,
-            summary=job_type.summary(payload)[:MAX_SUMMARY],
+            summary=summary,
             priority=Priority[self.priority.upper()],
-            payload=job_type.dump(payload),
+            payload=payload,
             approval=None,
             created_by=self.created_by,
             created_at=clock.now(),
@@ -91,6 +128,8 @@ class Submission:
             max_attempts=job_type.retry.attempts,
             idempotency_key=idempotency_key,
             request_hash=self.fingerprint() if idempotency_key else None,
+            blocked=bool(self.after),
+            parents=tuple(NewDependency(after.job_id, after.called, after.any_outcome) for after in self.after),
         )
 
     def _priority_faults(self) -> list[FieldError]:
@@ -140,6 +179,31 @@ async def _in_review(job: NewJob, terms: Terms, rule: ApprovalRule | None) -> Ne
         content_hash=now_is,
         approved_hash=now_is if rule else None,
     )
+
+
+async def after_faults(parents: Sequence[After]) -> list[FieldError]:
+    """What is wrong with the jobs to wait for."""
+    if len(parents) > MAX_PARENTS:
+        return [FieldError("after", f"after must name at most {MAX_PARENTS:,} jobs, not {len(parents):,}")]
+    ids = {after.job_id for after in parents}
+    known = {row["id"] for row in await Job.filter(id__in=sorted(ids)).values("id")} if ids else set[int]()
+    faults, seen = [], set[str]()
+    for index, after in enumerate(parents):
+        if after.job_id not in known:
+            faults.append(FieldError(f"after.{index}", f"after must name jobs that exist, not {after.job_id}"))
+        if not _NAME.fullmatch(after.called):
+            rule = "a letter, then at most 63 letters, digits or underscores"
+            faults.append(FieldError(f"after.{index}.name", f"name must be {rule}, not {shown(after.called)}"))
+        elif after.called in seen:
+            rule = f"name must be another one for each job, not {shown(after.called)} again"
+            faults.append(FieldError(f"after.{index}.name", rule))
+        seen.add(after.called)
+    return faults
+
+
+def _is_within(field: str, paths: Sequence[str]) -> bool:
+    """Whether a fault is about a text that is still to be filled in, or about what is in or around it."""
+    return any(field == path or field.startswith(f"{path}.") or path.startswith(f"{field}.") for path in paths)
 
 
 def under_payload(errors: list[FieldError]) -> list[FieldError]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -117,6 +117,28 @@ def render(text: str, values: Values) -> str:
         raise TemplateFault(f"cannot be filled in: {error}") from None
     except (TypeError, ValueError) as error:
         raise TemplateFault(f"cannot be filled in: {error}") from None
+
+
+def value_of(text: str, values: Values) -> Any:
+    """As `render`, but a text that is nothing but one `{{ … }}` gives the value itself, whatever it is.
+
+    Raises:
+        TemplateFault: a value is missing, or cannot be used so.
+    """
+    check(text, set(values))
+    whole = _parsed(text.strip()).body
+    if not (len(whole) == 1 and isinstance(whole[0], nodes.Output) and len(whole[0].nodes) == 1):
+        return render(text, values)
+    if isinstance(whole[0].nodes[0], nodes.TemplateData):
+        return text
+    expression = text.strip().removeprefix("{{").removesuffix("}}").strip("-+ \n")
+    try:
+        value = _ENVIRONMENT.compile_expression(expression, undefined_to_none=False)(values)
+    except (UndefinedError, SecurityError, TypeError, ValueError) as error:
+        raise TemplateFault(f"cannot be filled in: {error}") from None
+    if isinstance(value, Undefined):
+        raise TemplateFault(f"cannot be filled in: {expression} has no value")
+    return value
 
 
 def _joined(pieces: Iterator[str]) -> str:

@@ -38,6 +38,7 @@ class JobView:
     undo_until: datetime | None
     waiting_for: str | None
     pause_requested: bool
+    blocked: bool
     created_by: str
     created_at: datetime
     run_at: datetime | None

@@ -1,9 +1,11 @@
 """Why a queued job is not running yet, in one sentence."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from engine.approvals.terms import ASKED
 from engine.views import EngineState, TypeView
+from models.dependency import Parent
 from models.states import Approval, Status
 
 
@@ -18,15 +20,19 @@ def waiting_for(
     now: datetime,
     engine: EngineState,
     job_type: TypeView | None,
+    parents: Sequence[Parent] = (),
 ) -> str | None:
     """None for a job that is not queued. The order is the order in which a person can do something about it.
 
-    `job_type` is None for a type that is not installed.
+    `job_type` is None for a type that is not installed; `parents` are the jobs that it waits for, none when it waits
+    for none.
     """
     if status is not Status.QUEUED:
         return None
     if approval == Approval.PENDING:
         return f"Waits for approval: {reason}" if reason not in ("", ASKED.title) else "Waits for approval"
+    if parents:
+        return _for_parents([parent for parent in parents if parent.is_waited_for])
     if not engine.online:
         return "Waits for the engine, which is offline"
     if job_type is None:
@@ -49,3 +55,23 @@ def waiting_for(
     if engine.running >= engine.concurrency:
         return "Waits for a free slot"
     return f"Starts at the engine's next look, within {engine.poll_seconds:g} s"
+
+
+def _for_parents(waited_for: Sequence[Parent]) -> str:
+    """What a person has to do something about comes first."""
+    if not waited_for:
+        return "Waits for what the jobs before it made to be filled in"
+    first = min(waited_for, key=lambda parent: (_ENDS.get(parent.status) is None, parent.id))
+    more = f", and for {len(waited_for) - 1} more" if len(waited_for) > 1 else ""
+    named = f"job {first.id}, {first.title}" if first.title else f"job {first.id}"
+    if first.outcome:
+        return f"Waits for {named}, of which nobody knows whether it went out: say so{more}"
+    return f"Waits for {named}{_ENDS.get(first.status, '')}{more}"
+
+
+_ENDS = {
+    Status.FAILED: ", which failed: retry it, or cancel this one",
+    Status.CANCELLED: ", which was cancelled: cancel this one too",
+    Status.PAUSED: ", which is paused",
+    None: ", which was removed: cancel this one",
+}

@@ -19,6 +19,7 @@ _OF_ONE_TYPE = """
 SELECT * FROM (
     SELECT id, priority, created_at FROM job {index}
     WHERE type = ? AND status = 'queued' AND due_at IS NULL AND (approval IS NULL OR approval = 'approved')
+        AND NOT blocked
     ORDER BY priority DESC, created_at, id
     LIMIT {least}(?, COALESCE((SELECT places FROM open_type WHERE type = ?), ?))
     {lock}

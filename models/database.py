@@ -41,6 +41,7 @@ MODELS = (
     "models.article",
     "models.operation",
     "models.saved_view",
+    "models.dependency",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

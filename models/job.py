@@ -10,6 +10,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 
 from models.database import stored_json
+from models.dependency import NewDependency, insert_dependencies
 from models.statement import Statement, records
 from models.states import Approval, Category, Priority, Status
 
@@ -20,6 +21,7 @@ class Job(Model):
     `content_hash` stands for what it would do, `approved_hash` for what was approved; without an approval both are
     none. `approval_terms` say why it needs one and what that takes. An approval may be undone until `undo_until`.
     `cause` is what a failed job has in common with others that failed alike.
+    While it waits for other jobs it is `blocked`, and `template` says what it is to be filled in with their results.
     `due_at` is the moment to wait for, none once it has come. `deaths` counts the engines that died in a row while
     they ran it.
     """
@@ -46,6 +48,8 @@ class Job(Model):
     approved_hash = fields.CharField(max_length=64, null=True)
     undo_until = fields.DatetimeField(null=True)
     pause_requested = fields.BooleanField(default=False)
+    blocked = fields.BooleanField(default=False, db_default=False)
+    template = fields.JSONField[dict[str, Any] | None](null=True)
 
     created_by = fields.CharField(max_length=200)
     created_at = fields.DatetimeField()
@@ -90,6 +94,9 @@ class NewJob:
     approval_asked_at: datetime | None = None
     content_hash: str | None = None
     approved_hash: str | None = None
+    blocked: bool = False
+    template: dict[str, Any] | None = None
+    parents: tuple[NewDependency, ...] = ()
 
 
 _COLUMNS = {
@@ -111,6 +118,8 @@ _COLUMNS = {
     "max_attempts": "integer",
     "idempotency_key": "text",
     "request_hash": "text",
+    "blocked": "boolean",
+    "template": "jsonb",
 }
 _NAMES = ", ".join(_COLUMNS)
 _JSON = frozenset(name for name, kind in _COLUMNS.items() if kind == "jsonb")
@@ -141,7 +150,9 @@ async def insert_jobs(writer: BaseDBAsyncClient, jobs: Sequence[NewJob]) -> list
     with_key = {row["idempotency_key"]: int(row["id"]) for row in rows}
     # Ids are given one after the other, in the order of the list.
     without = iter(sorted(int(row["id"]) for row in rows if row["idempotency_key"] is None))
-    return [with_key.pop(job.idempotency_key, None) if job.idempotency_key else next(without) for job in jobs]
+    ids = [with_key.pop(job.idempotency_key, None) if job.idempotency_key else next(without) for job in jobs]
+    await insert_dependencies({job_id: job.parents for job_id, job in zip(ids, jobs, strict=True) if job_id})
+    return ids
 
 
 def _row(job: NewJob) -> dict[str, Any]:

@@ -1,13 +1,33 @@
 """Jobs over the wire, named as in the contract. Times are RFC 3339 in UTC."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from engine.life import Life
+from engine.submission import After
 from engine.views import AttemptView, EffectView, JobView
 
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[ -~]+$")]
+
+
+class AfterRequest(BaseModel):
+    """A job to wait for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: int = Field(ge=1, le=2**63 - 1)
+    name: str | None = Field(
+        None, examples=["render"], description="what the payload's templates call it; unset: job_<id>"
+    )
+    any_outcome: bool = Field(False, description="it may also fail or be cancelled; else it has to complete")
+
+
+def awaited(after: Sequence[AfterRequest]) -> tuple[After, ...]:
+    """The jobs to wait for."""
+    return tuple(After(each.id, each.name, each.any_outcome) for each in after)
 
 
 class JobRequest(BaseModel):
@@ -26,6 +46,12 @@ class JobRequest(BaseModel):
         None, min_length=1, max_length=200, description="who is told as its creator; unset: whoever asks"
     )
     requires_approval: bool = False
+    after: list[AfterRequest] = Field(
+        [],
+        max_length=1000,
+        description="jobs that must be over before it starts; texts of the payload may then speak of what they made, "
+        "as in {{ jobs.render.result.url }}, of which id, status, result and error are known",
+    )
 
 
 class BatchJob(JobRequest):
@@ -114,12 +140,45 @@ class Job(BaseModel):
         None, description="until then it does not begin, and its approval may be undone"
     )
     outcome: str | None
+    blocked: bool = Field(description="whether it waits for other jobs")
     allowed: list[str]
 
     @classmethod
     def of(cls, view: JobView) -> "Job":
         """The job as programs see it."""
         return cls.model_validate({**vars(view), "allowed": sorted(view.allowed)})
+
+
+class Parent(BaseModel):
+    """A job that another one waits for, or waited."""
+
+    id: int
+    name: str = Field(description="what templates call it")
+    title: str
+    status: str | None = Field(description="null: it was removed")
+    any_outcome: bool
+    met: bool
+
+
+class Child(BaseModel):
+    """A job that comes after another one."""
+
+    id: int
+    title: str
+    status: str
+
+
+class Dependencies(BaseModel):
+    """Whom a job waits for, and who waits for it."""
+
+    after: list[Parent]
+    then: list[Child]
+
+    @classmethod
+    def of(cls, life: Life) -> "Dependencies":
+        """As programs see them."""
+        after = [Parent.model_validate({**vars(parent), "met": not parent.is_waited_for}) for parent in life.parents]
+        return cls(after=after, then=[Child.model_validate(vars(child)) for child in life.children])
 
 
 class JobList(BaseModel):

@@ -1,6 +1,6 @@
 """What is known of a job in a glance: names and numbers, each on a line of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from engine import clock
@@ -10,6 +10,7 @@ from engine.life import Life
 from engine.views import JobView
 from engine.workforce import agent_name, key_of
 from models.agent import agent_id_of
+from models.dependency import Child, Parent
 from models.states import Status
 from ui.components.copying import copy_icon
 from ui.components.marks import time_node
@@ -30,6 +31,8 @@ def draw_facts(job: JobView, rule: str | None, life: Life, registry: Registry) -
             _agent(job, life, registry)
             _spans(job, life)
             _moments(job)
+            _family("Comes after", life.parents)
+            _family("Then", life.children)
             _rules(job, rule)
 
 
@@ -101,6 +104,15 @@ def _moments(job: JobView) -> None:
             Node("dt", name)
             with Node("dd"):
                 time_node(moment, clock.now())
+
+
+def _family(name: str, jobs: Sequence[Parent | Child]) -> None:
+    if jobs:
+        Node("dt", name)
+        with Node("dd", "", "fact-jobs"):
+            for job in jobs:
+                words = f"{job.title} · {job.status}" if job.status else "removed"
+                Node("a", f"#{job.id} {words}", "", href=f"/app/jobs/{job.id}")
 
 
 def _rules(job: JobView, rule: str | None) -> None:

@@ -104,7 +104,7 @@ class JobPage(StillView):
         self._show_review(item, changes)
         spans = [(each.view.started_at, each.view.finished_at, each.agent) for each in life.tries]
         facts = partial(draw_facts, job, item.rule, life, self._atlas.registry)
-        self._facts.show((still, item.rule, spans), facts)
+        self._facts.show((still, item.rule, spans, life.parents, life.children), facts)
         self._files.show()
         self._result.show(job)
         self._asked.show(job)

@@ -1,0 +1,171 @@
+"""Lets jobs go that waited for other jobs, once these are over, and fills their results in."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from engine import clock
+from engine.approvals.policy import Policy
+from engine.approvals.trust import note_trusted
+from engine.audit import Audit
+from engine.cluster import Cluster
+from engine.errors import InvalidInput
+from engine.events import Bus, Event, JobChanged
+from engine.filling import filled
+from engine.health import Health
+from engine.jobs import Registry
+from engine.ledger import Ledger
+from engine.settings import Settings
+from engine.submission import Submission
+from models.cause import cause_of
+from models.database import connection
+from models.dependency import meet, parents_of, ready, release
+from models.job import Job, NewJob
+from models.states import Priority, Status
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0  # between looks at everything, for what an event was lost of
+RETRY_SECONDS = 2.0
+STEP = 500  # jobs of one look
+
+
+class Releaser:
+    """One process does it, the one that leads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        policy: Policy,
+        bus: Bus,
+        audit: Audit,
+        ledger: Ledger,
+        health: Health,
+        cluster: Cluster,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._policy = policy
+        self._bus = bus
+        self._audit = audit
+        self._ledger = ledger
+        self._health = health
+        self._cluster = cluster
+        self._changed: set[int] = set()
+        self._wake = asyncio.Event()
+        bus.subscribe(self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, JobChanged):
+            self._changed.add(event.job_id)
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Look after each change, and at everything now and then, for ever."""
+        everything = True
+        while True:
+            if not self._cluster.leading.is_set():
+                self._health.worked("releasing")  # another process does it
+                await self._cluster.leading.wait()
+                everything = True
+            self._wake.clear()
+            changed, self._changed = self._changed, set()
+            try:
+                more = await self.look(None if everything else changed)
+                self._health.worked("releasing")
+            except Exception as error:
+                self._health.failed("releasing", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                more = True
+            everything = more or not await self._is_woken()
+
+    async def _is_woken(self) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._wake.wait()
+        return self._wake.is_set()
+
+    async def look(self, concerned: Collection[int] | None) -> bool:
+        """Let go what waits for nobody any more; whether there may be more.
+
+        `concerned` are the jobs, parents or not, that may have changed; None looks at all.
+        """
+        if concerned is not None and not concerned:
+            return False
+        found = await self._ledger.write(partial(self._release, concerned))
+        for job_id in found.released:
+            self._bus.publish(JobChanged(job_id))
+        for job_id in found.to_fill:
+            await self._fill(job_id)
+        return found.more
+
+    async def _release(self, concerned: Collection[int] | None, writer: BaseDBAsyncClient) -> "_Found":
+        closer = await meet(writer, clock.now(), concerned)
+        among = None if concerned is None else closer | set(concerned)
+        waiting = await ready(writer, among, STEP)
+        released = await release(writer, [job_id for job_id, fills in waiting.items() if not fills])
+        return _Found(released, [job_id for job_id, fills in waiting.items() if fills], len(waiting) == STEP)
+
+    async def _fill(self, job_id: int) -> None:
+        """Make of the template a payload, which is checked and judged by the policy as any other."""
+        job = await Job.get_or_none(id=job_id)
+        if job is None or job.template is None:
+            return
+        try:
+            new = await self._filled(job)
+        except InvalidInput as error:
+            await self._ledger.write(partial(_fail, job_id, f"What it waited for does not fit: {error}"))
+        else:
+            await self._ledger.write(partial(self._become, job_id, new))
+        self._bus.publish(JobChanged(job_id))
+
+    async def _filled(self, job: Job) -> NewJob:
+        parents = await parents_of(connection(), [job.id])
+        rows = await Job.filter(id__in=[parent.id for parent in parents]).values("id", "status", "result", "error")
+        told = {row["id"]: row for row in rows}
+        template = job.template or {}
+        payload = filled(template["payload"], {parent.name: told.get(parent.id, {}) for parent in parents})
+        asked = Submission(
+            job.type,
+            payload,
+            Priority(job.priority).word,
+            job.name,
+            created_by=job.created_by,
+            requires_approval=template["requires_approval"],
+            agent=template["agent"],
+        )
+        return await asked.accept(self._registry, self._settings, self._policy)
+
+    async def _become(self, job_id: int, new: NewJob, writer: BaseDBAsyncClient) -> None:
+        blocked = Job.filter(id=job_id, blocked=True, status=Status.QUEUED)
+        changed = await blocked.update(
+            blocked=False,
+            template=None,
+            payload=new.payload,
+            summary=new.summary,
+            approval=new.approval,
+            approval_terms=new.approval_terms,
+            approval_asked_at=new.approval_asked_at,
+            content_hash=new.content_hash,
+            approved_hash=new.approved_hash,
+        )
+        if changed:
+            await note_trusted(writer, self._audit, {job_id: new})
+
+
+async def _fail(job_id: int, error: str, _: BaseDBAsyncClient) -> None:
+    blocked = Job.filter(id=job_id, blocked=True, status=Status.QUEUED)
+    await blocked.update(status=Status.FAILED, error=error, cause=cause_of(error), finished_at=clock.now())
+
+
+@dataclass(frozen=True)
+class _Found:
+    released: list[int]
+    to_fill: list[int]
+    more: bool

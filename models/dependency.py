@@ -1,0 +1,169 @@
+"""Jobs that wait for jobs: who waits for whom, and the moment when the wait was over."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise import fields
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.models import Model
+
+from models.statement import Statement
+from models.states import Status
+
+
+class Dependency(Model):
+    """A job does not start before its parent is over.
+
+    `met_at` is when that was seen. `name` is what the job's templates call the parent. With `any_outcome` it may also fail or be cancelled, but not
+    while nobody knows what it did to the world.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    job_id = fields.BigIntField(db_index=True)
+    parent_id = fields.BigIntField()
+    name = fields.CharField(max_length=64)
+    any_outcome = fields.BooleanField(default=False, db_default=False)
+    met_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "dependency"
+        unique_together = [("job_id", "name")]
+
+
+@dataclass(frozen=True)
+class NewDependency:
+    """A parent of a job that is not stored yet."""
+
+    parent_id: int
+    name: str
+    any_outcome: bool = False
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A job that another one waits for, as it stands now; `status` is None for one that was removed."""
+
+    job_id: int
+    id: int
+    name: str
+    any_outcome: bool
+    is_met: bool
+    title: str
+    status: Status | None
+    outcome: str | None
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether it is not done yet, also if nobody has noticed so far."""
+        return not self.is_met and self.status is not Status.COMPLETED
+
+
+@dataclass(frozen=True)
+class Child:
+    """A job that waits for another one, or waited."""
+
+    id: int
+    title: str
+    status: Status
+
+
+_OVER = """EXISTS (
+    SELECT 1 FROM job AS parent WHERE parent.id = dependency.parent_id AND (
+        parent.status = 'completed'
+        OR (dependency.any_outcome AND (
+            parent.status = 'cancelled' OR (parent.status = 'failed' AND parent.outcome IS NULL)
+        ))
+    )
+)"""
+_MEET = f"UPDATE dependency SET met_at = ? WHERE met_at IS NULL AND {{which}}{_OVER} RETURNING job_id"
+_SQLITE_IDS, _POSTGRES_IDS = (
+    "SELECT value FROM json_each(?)",
+    "SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb)",
+)
+_CONCERNS = "(parent_id IN ({ids}) OR job_id IN ({ids})) AND "
+_MEET_SOME = Statement(
+    _MEET.format(which=_CONCERNS.format(ids=_SQLITE_IDS)),
+    postgres=_MEET.format(which=_CONCERNS.format(ids=_POSTGRES_IDS)),
+)
+_MEET_ALL = Statement(_MEET.format(which=""))
+
+_READY = """SELECT id, template FROM job
+WHERE blocked AND status = 'queued' AND {which}
+    NOT EXISTS (SELECT 1 FROM dependency WHERE dependency.job_id = job.id AND met_at IS NULL)
+ORDER BY id LIMIT ?"""
+_READY_SOME = Statement(
+    _READY.format(which=f"id IN ({_SQLITE_IDS}) AND"), postgres=_READY.format(which=f"id IN ({_POSTGRES_IDS}) AND")
+)
+_READY_ALL = Statement(_READY.format(which=""))
+
+_RELEASE = "UPDATE job SET blocked = FALSE WHERE blocked AND template IS NULL AND id IN ({ids}) RETURNING id"
+_RELEASE_JOBS = Statement(_RELEASE.format(ids=_SQLITE_IDS), postgres=_RELEASE.format(ids=_POSTGRES_IDS))
+
+_PARENTS = """SELECT dependency.job_id, parent_id, dependency.name AS name, any_outcome, met_at IS NOT NULL AS met,
+    job.name AS title, job.status AS status, job.outcome AS outcome
+FROM dependency LEFT JOIN job ON job.id = dependency.parent_id
+WHERE dependency.job_id IN ({ids}) ORDER BY dependency.id"""
+_PARENTS_OF = Statement(_PARENTS.format(ids=_SQLITE_IDS), postgres=_PARENTS.format(ids=_POSTGRES_IDS))
+
+
+_CHILDREN = Statement("""SELECT job.id AS id, job.name AS name, job.status AS status
+FROM dependency JOIN job ON job.id = dependency.job_id WHERE dependency.parent_id = ? ORDER BY job.id LIMIT ?""")
+
+
+async def insert_dependencies(parents: Mapping[int, Sequence[NewDependency]]) -> None:
+    """Store whom each job waits for; must be called in the transaction that stores the jobs."""
+    rows = [Dependency(job_id=job_id, **vars(parent)) for job_id, each in parents.items() for parent in each]
+    if rows:
+        await Dependency.bulk_create(rows)
+
+
+async def meet(writer: BaseDBAsyncClient, now: datetime, concerned: Collection[int] | None) -> set[int]:
+    """Note of what is over that nobody has to wait for it; returns the jobs that have one parent less to wait for.
+
+    `concerned` are the jobs, parents or not, that may have changed; None looks at all.
+    """
+    if concerned is None:
+        rows = await _MEET_ALL.run(writer, [now])
+    else:
+        ids = json.dumps(list(concerned))
+        rows = await _MEET_SOME.run(writer, [now, ids, ids])
+    return {int(row["job_id"]) for row in rows}
+
+
+async def ready(writer: BaseDBAsyncClient, among: Collection[int] | None, limit: int) -> dict[int, bool]:
+    """Queued jobs that still are blocked and wait for nobody any more: by id, whether they are to be filled in."""
+    if among is None:
+        rows = await _READY_ALL.run(writer, [limit])
+    else:
+        rows = await _READY_SOME.run(writer, [json.dumps(list(among)), limit])
+    return {int(row["id"]): row["template"] is not None for row in rows}
+
+
+async def release(writer: BaseDBAsyncClient, ids: Collection[int]) -> list[int]:
+    """Let jobs be claimed that have nothing to be filled in; returns those that were blocked until now."""
+    return [int(row["id"]) for row in await _RELEASE_JOBS.run(writer, [json.dumps(list(ids))])]
+
+
+async def parents_of(reader: BaseDBAsyncClient, ids: Collection[int]) -> list[Parent]:
+    """Whom these jobs wait for, or waited for, as these stand now."""
+    return [
+        Parent(
+            int(row["job_id"]),
+            int(row["parent_id"]),
+            row["name"],
+            bool(row["any_outcome"]),
+            bool(row["met"]),
+            row["title"] or "",
+            Status(row["status"]) if row["status"] else None,
+            row["outcome"],
+        )
+        for row in await _PARENTS_OF.run(reader, [json.dumps(list(ids))])
+    ]
+
+
+async def children_of(reader: BaseDBAsyncClient, job_id: int, limit: int) -> list[Child]:
+    """The jobs that come after this one, the first ones first."""
+    rows = await _CHILDREN.run(reader, [job_id, limit])
+    return [Child(int(row["id"]), row["name"], Status(row["status"])) for row in rows]

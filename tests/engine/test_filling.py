@@ -1,0 +1,83 @@
+"""Templates in payloads: what is filled in, what is refused, and that nothing but values can be reached."""
+
+from typing import Any
+
+import pytest
+
+from engine.errors import InvalidInput
+from engine.filling import filled, template_faults, templated
+
+RENDER = {
+    "id": 7,
+    "status": "completed",
+    "error": None,
+    "result": {"url": "https://x.test/7", "files": ["a", "b"], "n": 3},
+}
+
+
+def test_a_text_that_is_one_template_becomes_the_value_itself() -> None:
+    payload = {"images": "{{ jobs.render.result.files }}", "width": "{{jobs.render.result.n}}"}
+    assert filled(payload, {"render": RENDER}) == {"images": ["a", "b"], "width": 3}
+
+
+def test_a_template_among_words_becomes_words() -> None:
+    payload = {
+        "text": "See {{ jobs.render.result.url | upper }} ({{ jobs.render.status }})",
+        "deep": [{"x": "{{ jobs.render.id }}!"}],
+    }
+    assert filled(payload, {"render": RENDER}) == {
+        "text": "See HTTPS://X.TEST/7 (completed)",
+        "deep": [{"x": "7!"}],
+    }
+
+
+def test_what_speaks_of_no_job_is_left_as_it_is() -> None:
+    payload = {"body": "{{ secrets.KEY }} and {{ job.id }}", "number": 5, "none": None}
+    assert templated(payload) == []
+    assert filled(payload, {"render": RENDER}) == payload
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ jobs.other.result }}", "uses the job other, which is not among those that this one waits for (render)"),
+        ("{{ jobs.render", "is no template"),
+        ("{{ jobs.render.__class__ }}", "may not use '__class__'"),
+        ("{{ jobs['render']['__class__'].x }} {{ jobs.render.result.format() }}", "not call"),
+        ("{{ jobs.render.result.url * 100000000 }}", "not mul"),
+        ("{% for each in jobs.render.result %}{{ jobs }}{% endfor %}", "not for"),
+        ("{{ jobs }}{% include '/etc/passwd' %}", "not include"),
+        ("{{ jobs.render.result | attr('keys') }}", "may use the filters"),
+        ("{{ jobs.render.result.url }}{{ secrets.KEY }}", "may use jobs, not 'secrets'"),
+    ],
+)
+def test_a_template_that_reaches_for_more_is_refused_when_it_is_submitted(text: str, said: str) -> None:
+    (fault,) = template_faults({"to": [{"url": text}]}, ["render"])
+    assert fault.field == "to.0.url"
+    assert fault.message.startswith("to.0.url ")
+    assert said in fault.message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ jobs.render.result.missing }}", "has no value"),
+        ("and {{ jobs.render.result.missing.more }}", "cannot be filled in"),
+        ("{{ jobs.render.result.url.upper }}", "has no value"),
+    ],
+)
+def test_a_value_that_is_not_there_is_told_with_its_field(text: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        filled({"url": text}, {"render": RENDER})
+    (fault,) = refused.value.errors
+    assert fault.field == "url"
+    assert said in fault.message
+
+
+def test_an_expansion_of_ten_megabytes_is_refused() -> None:
+    big: dict[str, Any] = {**RENDER, "result": {"text": "x" * 500_000}}
+    payload = {f"field_{number}": "{{ jobs.render.result.text }}" for number in range(20)}
+    with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
+        filled(payload, {"render": big})
+    with pytest.raises(InvalidInput, match="at most 1,000,000 characters"):
+        filled({"body": "-{{ jobs.render.result.text }}" * 20}, {"render": big})

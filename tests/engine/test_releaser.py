@@ -1,0 +1,162 @@
+"""Jobs that wait for jobs: none starts before its parents are over; what they made is filled in, checked and judged."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from engine.approvals.policy import Policy
+from engine.engine import Atlas
+from engine.errors import InvalidInput, PermanentError
+from engine.jobs.base import Context
+from engine.settings import Settings
+from engine.submission import After
+from models.dependency import Dependency
+from models.job import Job
+from models.states import Status
+from tests.support.engine import running, scripted, submitted, until, until_status
+
+MADE = {"url": "https://films.test/7", "files": ["a.png", "b.png"], "length": 3}
+
+
+@dataclass
+class World:
+    """An engine whose jobs are held until told, and fail if told."""
+
+    atlas: Atlas
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: list[int] = field(default_factory=list)
+    failing: bool = False
+
+    async def parent(self) -> int:
+        """A job that runs until it is let go."""
+        return await submitted(self.atlas)
+
+    async def child(self, *after: After, note: str = "", **more: Any) -> int:
+        """A job that waits for these."""
+        return await submitted(self.atlas, payload={"note": note}, after=after, **more)
+
+    async def waits(self, job_id: int) -> str | None:
+        """What the job waits for, in words."""
+        return (await self.atlas.queries.job(job_id)).waiting_for
+
+
+@pytest.fixture
+async def world(settings: Settings) -> AsyncIterator[World]:
+    """Its engine claims what it may, and has begun nothing yet."""
+    made: list[World] = []
+
+    async def work(context: Context) -> dict[str, Any]:
+        world = made[0]
+        world.begun.append(context.job_id)
+        if len(world.begun) == 1:
+            await world.go_on.wait()
+            if world.failing:
+                raise PermanentError("The footage is missing")
+        return MADE
+
+    async with running(settings, scripted(work)) as atlas:
+        made.append(World(atlas))
+        yield made[0]
+
+
+async def test_a_job_starts_when_all_that_it_waits_for_are_done_and_has_what_they_made(world: World) -> None:
+    first = await world.parent()
+    await until_status(world.atlas, first, Status.RUNNING)
+    second = await world.parent()
+    await until_status(world.atlas, second, Status.COMPLETED)
+    note = "{{ jobs.film.result.url }} and {{ jobs.job_%d.result.length }}" % second
+    child = await world.child(After(first, "film"), After(second), note=note)
+    assert (await world.atlas.queries.job(child)).blocked
+    assert await world.waits(child) == f"Waits for job {first}, Scripted"
+    world.go_on.set()
+    done = await until_status(world.atlas, child, Status.COMPLETED)
+    assert done.payload["note"] == "https://films.test/7 and 3"
+    assert not done.blocked
+    assert world.begun == [first, second, child]
+
+
+async def test_a_failed_parent_explains_the_waiting_child_and_its_retry_lets_the_child_go(world: World) -> None:
+    world.failing = True
+    parent = await world.parent()
+    child = await world.child(After(parent))
+    grandchild = await world.child(After(child))
+    world.go_on.set()
+    await until_status(world.atlas, parent, Status.FAILED)
+    told = f"Waits for job {parent}, Scripted, which failed: retry it, or cancel this one"
+    assert await world.waits(child) == told
+    await world.atlas.commands.retry(parent)
+    await until_status(world.atlas, grandchild, Status.COMPLETED)
+    assert world.begun == [parent, parent, child, grandchild]
+
+
+async def test_a_child_that_takes_any_outcome_goes_when_its_parent_failed_or_was_cancelled(world: World) -> None:
+    world.failing = True
+    failed = await world.parent()
+    after_failed = await world.child(
+        After(failed, "it", any_outcome=True), note="{{ jobs.it.status }}: {{ jobs.it.error }}"
+    )
+    cancelled = await world.parent()
+    strict = await world.child(After(cancelled))
+    after_cancelled = await world.child(After(cancelled, any_outcome=True))
+    await world.atlas.commands.pause(cancelled) if cancelled not in world.begun else None
+    world.go_on.set()
+    done = await until_status(world.atlas, after_failed, Status.COMPLETED)
+    assert done.payload["note"] == "failed: The footage is missing"
+    if (await world.atlas.queries.job(cancelled)).status is Status.PAUSED:
+        await world.atlas.commands.cancel(cancelled)
+        await until_status(world.atlas, after_cancelled, Status.COMPLETED)
+        assert (
+            await world.waits(strict)
+            == f"Waits for job {cancelled}, Scripted, which was cancelled: cancel this one too"
+        )
+
+
+async def test_what_does_not_fit_fails_the_child_in_words_and_a_retry_looks_again(world: World) -> None:
+    parent = await world.parent()
+    child = await world.child(After(parent, "film"), note="{{ jobs.film.result.missing }}")
+    world.go_on.set()
+    failed = await until_status(world.atlas, child, Status.FAILED)
+    assert failed.error == (
+        "What it waited for does not fit: note cannot be filled in: jobs.film.result.missing has no value"
+    )
+    await Job.filter(id=parent).update(result={"missing": "found"})
+    await world.atlas.commands.retry(child)
+    done = await until_status(world.atlas, child, Status.COMPLETED)
+    assert done.payload["note"] == "found"
+    assert child in world.begun
+
+
+async def test_a_paused_child_stays_paused_and_goes_when_it_is_resumed(world: World) -> None:
+    parent = await world.parent()
+    child = await world.child(After(parent))
+    await world.atlas.commands.pause(child)
+    world.go_on.set()
+    await until_status(world.atlas, parent, Status.COMPLETED)
+    await until(world.atlas, lambda: Dependency.exists(job_id=child, met_at__not_isnull=True))
+    assert (await world.atlas.queries.job(child)).status is Status.PAUSED
+    await world.atlas.commands.resume(child)
+    await until_status(world.atlas, child, Status.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("after", "note", "field", "said"),
+    [
+        ((After(999),), "", "after.0", "after must name jobs that exist, not 999"),
+        ((After(1, "a b"),), "", "after.0.name", "not 'a b'"),
+        ((After(1, "a"), After(1, "a")), "", "after.1.name", "another one for each job, not 'a' again"),
+        ((After(1, "a"),), "{{ jobs.b.id }}", "payload.note", "note uses the job b, which is not among"),
+        ((), "{{ jobs.b.id }}", "payload.note", "none: give the jobs to wait for in after"),
+    ],
+)
+async def test_what_cannot_be_waited_for_or_filled_in_is_refused_at_once(
+    world: World, after: tuple[After, ...], note: str, field: str, said: str
+) -> None:
+    await world.parent()
+    with pytest.raises(InvalidInput) as refused:
+        await world.child(*after, note=note)
+    (fault,) = refused.value.errors
+    assert fault.field == field
+    assert said in fault.message
