@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from engine.approvals.policy import Policy
+from engine import clock
 from engine.engine import Atlas
 from engine.errors import InvalidInput, PermanentError
 from engine.jobs.base import Context
@@ -67,7 +68,7 @@ async def test_a_job_starts_when_all_that_it_waits_for_are_done_and_has_what_the
     await until_status(world.atlas, first, Status.RUNNING)
     second = await world.parent()
     await until_status(world.atlas, second, Status.COMPLETED)
-    note = "{{ jobs.film.result.url }} and {{ jobs.job_%d.result.length }}" % second
+    note = f"{{{{ jobs.film.result.url }}}} and {{{{ jobs.job_{second}.result.length }}}}"
     child = await world.child(After(first, "film"), After(second), note=note)
     assert (await world.atlas.queries.job(child)).blocked
     assert await world.waits(child) == f"Waits for job {first}, Scripted"
@@ -98,20 +99,15 @@ async def test_a_child_that_takes_any_outcome_goes_when_its_parent_failed_or_was
     after_failed = await world.child(
         After(failed, "it", any_outcome=True), note="{{ jobs.it.status }}: {{ jobs.it.error }}"
     )
-    cancelled = await world.parent()
+    cancelled = await submitted(world.atlas, run_at=clock.now() + timedelta(hours=1))
     strict = await world.child(After(cancelled))
     after_cancelled = await world.child(After(cancelled, any_outcome=True))
-    await world.atlas.commands.pause(cancelled) if cancelled not in world.begun else None
     world.go_on.set()
     done = await until_status(world.atlas, after_failed, Status.COMPLETED)
     assert done.payload["note"] == "failed: The footage is missing"
-    if (await world.atlas.queries.job(cancelled)).status is Status.PAUSED:
-        await world.atlas.commands.cancel(cancelled)
-        await until_status(world.atlas, after_cancelled, Status.COMPLETED)
-        assert (
-            await world.waits(strict)
-            == f"Waits for job {cancelled}, Scripted, which was cancelled: cancel this one too"
-        )
+    await world.atlas.commands.cancel(cancelled)
+    await until_status(world.atlas, after_cancelled, Status.COMPLETED)
+    assert await world.waits(strict) == f"Waits for job {cancelled}, Scripted, which was cancelled: cancel this one too"
 
 
 async def test_what_does_not_fit_fails_the_child_in_words_and_a_retry_looks_again(world: World) -> None:
