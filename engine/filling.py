@@ -1,4 +1,4 @@
-"""Payloads with `{{ jobs.render.result.url }}` in them: checked when a job is submitted, filled in when its parents are over.
+"""Payloads with `{{ jobs.render.result.url }}` in them: checked at submission, filled in when the parents are over.
 
 Only texts that speak of `jobs` are templates here; any other text is left as it is, since a job's own type may have
 templates too.

@@ -16,8 +16,8 @@ from models.states import Status
 class Dependency(Model):
     """A job does not start before its parent is over.
 
-    `met_at` is when that was seen. `name` is what the job's templates call the parent. With `any_outcome` it may also fail or be cancelled, but not
-    while nobody knows what it did to the world.
+    `met_at` is when that was seen. `name` is what the job's templates call the parent. With `any_outcome` it may also
+    fail or be cancelled, but not while nobody knows what it did to the world.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -77,7 +77,7 @@ _OVER = """EXISTS (
         ))
     )
 )"""
-_MEET = f"UPDATE dependency SET met_at = ? WHERE met_at IS NULL AND {{which}}{_OVER} RETURNING job_id"
+_MEET = f"UPDATE dependency SET met_at = ? WHERE met_at IS NULL AND {{which}}{_OVER} RETURNING job_id"  # noqa: S608 (our own names)
 _SQLITE_IDS, _POSTGRES_IDS = (
     "SELECT value FROM json_each(?)",
     "SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb)",
