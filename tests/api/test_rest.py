@@ -40,6 +40,7 @@ ROUTES = {
     "/api/v1/jobs/{job_id}": {"get"},
     "/api/v1/jobs/{job_id}/attempts": {"get"},
     "/api/v1/jobs/{job_id}/life": {"get"},
+    "/api/v1/jobs/{job_id}/dependencies": {"get"},
     "/api/v1/jobs/{job_id}/artifacts/{name}": {"get"},
     **{
         f"/api/v1/jobs/{{job_id}}/{move}": {"post"}

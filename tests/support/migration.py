@@ -22,6 +22,7 @@ from models.audit import AuditEntry, AuditHead, Deed, append
 from models.channel import Channel, FeedEntry
 from models.database import close_database, open_database, transaction
 from models.defined_type import DefinedType
+from models.dependency import Dependency
 from models.effect import Effect
 from models.job import Job
 from models.operation import Operation, OperationItem
@@ -42,7 +43,7 @@ ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
 OUTSIDE = (Webhook, Delivery, DefinedType, Agent)
 MADE = (StoredSecret, Article, ArticleVersion, Artifact)
 REVIEWED = (ApprovalRule, Review, JobVersion, ReviewLink, KnownDomain)
-MANY = (Operation, OperationItem, SavedView)
+MANY = (Operation, OperationItem, SavedView, Dependency)
 USUAL = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
 MODELS = (*USUAL, *ACCESS, *OUTSIDE, *MADE, *REVIEWED, *MANY)
 EVERYTHING: dict[str, Any] = {
@@ -74,7 +75,9 @@ async def make_source(file: Path) -> str:
 
 
 async def _fill() -> None:
-    job = await stored_job(name=EVERYTHING["words"], payload=EVERYTHING, priority=Priority.HIGH)
+    job = await stored_job(
+        name=EVERYTHING["words"], payload=EVERYTHING, priority=Priority.HIGH, blocked=True, template=EVERYTHING
+    )
     done = {"status": Status.COMPLETED, "result": EVERYTHING, "created_at": LONG_AGO, "finished_at": LONG_AGO}
     await stored_job(**done, pause_requested=True, progress=0.1, idempotency_key="once", request_hash="0" * 64)
     usual = {"job_id": job.id, "lease_token": "token", "engine_id": "engine"}
@@ -176,6 +179,7 @@ async def _fill_operations() -> None:
     await OperationItem.create(operation_id=operation.id, job_id=2, **refused)
     view: dict[str, Any] = {"query": "q=%C3%A4&status=failed", "created_at": LONG_AGO}
     await SavedView.create(name=EVERYTHING["words"], owner="ä", shared=True, **view)
+    await Dependency.create(job_id=1, parent_id=2, name="render", any_outcome=True, met_at=LONG_AGO)
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:

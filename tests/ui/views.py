@@ -31,6 +31,7 @@ _PLAIN = JobView(
     undo_until=None,
     waiting_for=None,
     pause_requested=False,
+    blocked=False,
     created_by="api",
     created_at=NOW,
     run_at=None,

@@ -1,0 +1,68 @@
+"""Jobs that wait for jobs, as programs ask for them."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.server import JobRunner
+
+NOTE: dict[str, Any] = {"type": "EMAIL_SEND", "payload": {"to": "ada@example.org", "subject": "Done", "body": "x"}}
+
+
+def test_a_job_comes_after_others_and_has_what_they_made_in_its_payload(runner: JobRunner) -> None:
+    parent = runner.submit("TEST_RENDER", {"title": "Trailer", "steps": 2})
+    payload = {**NOTE["payload"], "body": "{{ jobs.film.result.message }} (job {{ jobs.film.id }})"}
+    after = [{"id": parent, "name": "film"}]
+    answer = runner.http.post("/api/v1/jobs", json={**NOTE, "payload": payload, "after": after})
+    assert answer.status_code == 201, answer.text
+    child = answer.json()["id"]
+    done = runner.until(child, "completed", "failed")
+    made = runner.job(parent)["result"]["message"]
+    assert (done["error"], done["payload"]["body"]) == (None, f"{made} (job {parent})")
+    assert not done["blocked"]
+    family = runner.http.get(f"/api/v1/jobs/{child}/dependencies").json()
+    known = {"id": parent, "name": "film", "status": "completed", "any_outcome": False, "met": True}
+    assert family == {"after": [{**known, "title": runner.job(parent)["name"]}], "then": []}
+    then = runner.http.get(f"/api/v1/jobs/{parent}/dependencies").json()["then"]
+    assert then == [{"id": child, "title": done["name"], "status": "completed"}]
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "said"),
+    [
+        ({"after": [{"id": 10**9}]}, "after.0", "after must name jobs that exist, not 1000000000"),
+        (
+            {"payload": {**NOTE["payload"], "body": "{{ jobs.a.id }}"}},
+            "payload.body",
+            "uses the job a, which is not among",
+        ),
+        (
+            {
+                "payload": {"to": "{{ jobs.a.id }}", "subject": "x", "body": "x", "colour": 1},
+                "after": [{"id": 1, "name": "a"}],
+            },
+            "payload.colour",
+            "colour is not a field here",
+        ),
+    ],
+)
+def test_what_cannot_be_waited_for_is_told_with_its_field(
+    runner: JobRunner, more: dict[str, Any], field: str, said: str
+) -> None:
+    runner.submit("TEST_NOOP")
+    answer = runner.http.post("/api/v1/jobs", json={**NOTE, **more})
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert said in error["message"]
+
+
+def test_the_same_key_and_body_give_the_first_job_and_other_parents_are_another_body(runner: JobRunner) -> None:
+    parents = [runner.submit("TEST_NOOP") for _ in range(2)]
+    answers = [
+        runner.http.post(
+            "/api/v1/jobs", json={**NOTE, "after": [{"id": parent}]}, headers={"Idempotency-Key": f"after-{parents[0]}"}
+        )
+        for parent in (parents[0], parents[0], parents[1])
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200, 409]
