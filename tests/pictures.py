@@ -91,7 +91,7 @@ def _take(runner: JobRunner, browser: Browser, failed: int) -> None:
             base_url=runner.url, viewport={"width": 1200, "height": height}, color_scheme=scheme, locale="en-GB"
         )
         page.goto(path)
-        expect(page.locator(".skeleton")).to_have_count(0)
+        expect(page.locator(".skeleton:visible")).to_have_count(0)
         expect(page.locator("main article, main h2").first).to_be_visible()
         if act:
             act(page)
@@ -106,6 +106,7 @@ def _take(runner: JobRunner, browser: Browser, failed: int) -> None:
     take("many", "/app/jobs?status=failed", 620, _select)
     take("job", f"/app/jobs/{failed}", 900)
     take("watcher", "/app/agents", 900)
+    take("settings", "/app/settings", 900)
     take("approvals", "/app/approvals", 720)
     take("palette", "/app/jobs", 620, _palette)
 
@@ -117,7 +118,7 @@ def _filters(page: Page) -> None:
 
 def _select(page: Page) -> None:
     page.get_by_role("region", name="Active jobs").get_by_role("checkbox").first.check()
-    expect(page.get_by_role("button", name="Retry", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Retry selected")).to_be_visible()
 
 
 def _palette(page: Page) -> None:

@@ -29,7 +29,8 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 def new_profile(browser: Browser, url: str, **options: Any) -> BrowserContext:
     """A browser that knows nothing yet; addresses are taken from `url` on."""
-    profile = browser.new_context(**{"base_url": url, "viewport": DESKTOP, **options})
+    still = {"reduced_motion": "reduce"}  # without a graphics card, what moves keeps a core busy
+    profile = browser.new_context(**{"base_url": url, "viewport": DESKTOP, **still, **options})
     profile.set_default_timeout(10_000)
     profile.add_init_script(_REPORT_VIOLATIONS)
     return profile

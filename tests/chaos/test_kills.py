@@ -24,7 +24,7 @@ KILLS = rounds(8, 1000)
 MOST_KILLS = KILLS + 60  # some kill has to come between a server's taking and the engine's noting it
 JOBS_PER_KILL = 4
 IN_START_UP = 0.4  # the share of kills that come before the process answers
-START_UP_SECONDS = 1.5  # what a start-up takes, roughly
+START_UP_SECONDS = 0.6  # what a start-up takes after the imports, roughly
 LIFE_SECONDS = 0.4  # the longest time from the first answer to the kill
 SETTLE_SECONDS = rounds(40, 300)
 RECORD_SECONDS = 5.0  # how long a completed job's attempt may still lack its outcome
@@ -77,7 +77,6 @@ class Victim(JobRunner):
     """Started without waiting for its first answer, unless `patient`."""
 
     patient = True
-    by_fork = False  # kills come in the midst of a start, too
 
     def _wait_until_it_answers(self) -> None:
         if self.patient:

@@ -139,6 +139,8 @@ def _become(request: dict[str, Any]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(request["environment"])
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path += [place for place in places if place and place not in sys.path]
     Storage.path = Path(os.environ["JOB_RUNNER_DATA_DIR"], "pages").absolute()  # which it read when it was imported
     sys.argv = ["main.py", *request["arguments"]]
     sys.exit(main.main(request["arguments"]))

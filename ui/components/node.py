@@ -51,16 +51,17 @@ class Node(ui.element):
             self.update()
         return self
 
-    def on_press(self, handler: Callable[[], object], *, single: bool = False) -> Self:
+    def on_press(self, handler: Callable[[], object], *, single: bool = False, repeats: bool = False) -> Self:
         """Call the handler for a press; a press while it is at work counts nothing, unless the button was relabelled.
 
-        The handler may take its time: what it tells goes to the page, even when this button is long gone. With
-        `single`, the second press of a double click counts nothing either: it may meet what replaced the first's aim.
+        With `repeats` every press counts. With `single`, the second press of a double click counts nothing either: it
+        may meet what replaced the first's aim. The handler may take its time: what it tells goes to the page, even
+        when this button is long gone.
         """
         client = ui.context.client
 
         async def pressed() -> None:
-            if self._at_work:
+            if self._at_work and not repeats:
                 return
             press = self._at_work = object()
             try:

@@ -15,9 +15,9 @@ class Pagination:
         self._on_page = on_page
         self._number = self._pages = 1
         with Node("nav", "", "pagination", aria_label=_NAMES.get(title, "Pagination")) as self._root:
-            self._previous = icon_button("Previous page", "chevron_left").on_press(lambda: self._turn(-1))
+            self._previous = icon_button("Previous page", "chevron_left").on_press(lambda: self._turn(-1), repeats=True)
             self._text = Node("span")
-            self._next = icon_button("Next page", "chevron_right").on_press(lambda: self._turn(1))
+            self._next = icon_button("Next page", "chevron_right").on_press(lambda: self._turn(1), repeats=True)
 
     def show(self, number: int, pages: int, *, visible: bool) -> None:
         """Tell where one is; an arrow that leads nowhere is disabled."""
@@ -29,4 +29,5 @@ class Pagination:
 
     async def _turn(self, step: int) -> None:
         if 1 <= self._number + step <= self._pages:
-            await self._on_page(self._number + step)
+            self._number += step  # the next press goes on from here, though the list is not there yet
+            await self._on_page(self._number)
