@@ -205,7 +205,10 @@ def filters(atlas: Atlas) -> Callable[..., Criteria]:
 
 def _submission(job: schemas.JobRequest, own: str) -> Submission:
     fields = {name: getattr(job, name) for name in schemas.JobRequest.model_fields}
-    return Submission(**{**fields, "created_by": job.created_by or own, "after": schemas.awaited(job.after)})
+    ref = job.ref if isinstance(job, schemas.BatchJob) else ""
+    return Submission(
+        **{**fields, "ref": ref, "created_by": job.created_by or own, "after": schemas.awaited(job.after)}
+    )
 
 
 def _words(values: list[str] | None) -> list[str]:

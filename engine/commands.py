@@ -32,7 +32,7 @@ from engine.jobs import Registry
 from engine.operations.terms import checked_priority
 from engine.queries import Queries
 from engine.settings import Settings
-from engine.submission import After, Submission
+from engine.submission import After, Submission, ref_faults
 from engine.views import JobView
 from models.agent import agent_id_of
 from models.attempt import Attempt
@@ -110,6 +110,10 @@ class Commands:
             IdempotencyConflict: the key was used for another body.
             KeyInFlight: a request with this key is being carried out.
         """
+        if faults := [index for index, each in enumerate(after) if each.ref]:
+            raise InvalidInput(
+                [FieldError(f"after.{faults[0]}.ref", "ref is for jobs of one batch: name the job's id")]
+            )
         asked = Submission(
             type_key, payload, priority, name, run_at, created_by, requires_approval, agent, tuple(after)
         )
@@ -173,7 +177,8 @@ class Commands:
         self, batch: Sequence[tuple[Submission, str | None]], told: Told | None
     ) -> list[tuple[int, bool]]:
         known = await self._known(batch)
-        faults: list[FieldError] = []
+        faults = ref_faults([asked for asked, _ in batch])
+        refs = {batch[index][0].ref: job_id for index, job_id in known.items()}
         new: dict[int, NewJob] = {}
         seen: set[str] = set()
         for index, (asked, key) in enumerate(batch):
@@ -184,7 +189,7 @@ class Commands:
             if index in known:
                 continue
             try:
-                new[index] = await asked.accept(self._registry, self._settings, self._policy, key)
+                new[index] = await asked.with_known(refs).accept(self._registry, self._settings, self._policy, key)
             except InvalidInput as error:
                 faults += [FieldError(f"jobs.{index}.{each.field}", each.message) for each in error.errors]
         if faults:

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from engine import clock
@@ -35,16 +36,25 @@ LATEST_START = timedelta(days=366)
 
 @dataclass(frozen=True)
 class After:
-    """A job to wait for. Templates call it `name`, or job_<id>; with `any_outcome` it may also fail or be cancelled."""
+    """A job to wait for: one that is there, or the one of the same batch that is called `ref`.
 
-    job_id: int
+    Templates call it `name`, else as the batch does, else job_<id>. With `any_outcome` it may also fail or be
+    cancelled.
+    """
+
+    job_id: int = 0
     name: str | None = None
     any_outcome: bool = False
+    ref: str = ""
 
     @property
     def called(self) -> str:
         """Its name in templates."""
-        return self.name or f"job_{self.job_id}"
+        return self.name or self.ref or f"job_{self.job_id}"
+
+    def dependency(self) -> NewDependency:
+        """As it is stored."""
+        return NewDependency(self.job_id, self.called, self.any_outcome, self.ref)
 
 
 @dataclass(frozen=True)
@@ -60,15 +70,25 @@ class Submission:
     requires_approval: bool = False
     agent: str | None = None
     after: tuple[After, ...] = ()
+    ref: str = ""
 
     def fingerprint(self) -> str:
         """The same for the same request, so that an idempotency key can tell a repetition from a mistake."""
         asked = {**vars(self), "run_at": self.run_at and self.run_at.isoformat()}
         del asked["agent"]  # whoever asks once more with the same key is who they were
         asked["after"] = [vars(after) for after in self.after]
-        if not self.after:  # as earlier versions told it
-            del asked["after"]
+        for name in ("after", "ref"):
+            if not asked[name]:  # as earlier versions told it
+                del asked[name]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def with_known(self, refs: Mapping[str, int]) -> "Submission":
+        """The same, but that jobs of its batch that were created before are named by their ids."""
+        after = tuple(
+            replace(each, job_id=refs[each.ref], name=each.called, ref="") if each.ref in refs and each.ref else each
+            for each in self.after
+        )
+        return replace(self, after=after)
 
     async def accept(
         self, registry: Registry, settings: Settings, policy: Policy, idempotency_key: str | None = None
@@ -129,7 +149,8 @@ class Submission:
             idempotency_key=idempotency_key,
             request_hash=self.fingerprint() if idempotency_key else None,
             blocked=bool(self.after),
-            parents=tuple(NewDependency(after.job_id, after.called, after.any_outcome) for after in self.after),
+            parents=tuple(after.dependency() for after in self.after),
+            ref=self.ref,
         )
 
     def _priority_faults(self) -> list[FieldError]:
@@ -181,15 +202,48 @@ async def _in_review(job: NewJob, terms: Terms, rule: ApprovalRule | None) -> Ne
     )
 
 
+def ref_faults(batch: Sequence[Submission]) -> list[FieldError]:
+    """What is wrong with how the jobs of a batch name and wait for each other; fields are named `jobs.<index>.…`."""
+    faults: list[FieldError] = []
+    named: dict[str, int] = {}
+    for index, asked in enumerate(batch):
+        if asked.ref and not _NAME.fullmatch(asked.ref):
+            rule = f"ref must be a letter, then at most 63 letters, digits or underscores, not {shown(asked.ref)}"
+            faults.append(FieldError(f"jobs.{index}.ref", rule))
+        elif asked.ref in named:
+            rule = f"ref must be another one for each job of a batch, not {shown(asked.ref)} again"
+            faults.append(FieldError(f"jobs.{index}.ref", rule))
+        elif asked.ref:
+            named[asked.ref] = index
+    for index, asked in enumerate(batch):
+        for place, after in enumerate(asked.after):
+            if after.ref and after.ref not in named:
+                rule = f"ref must name a job of this batch, not {shown(after.ref)}"
+                faults.append(FieldError(f"jobs.{index}.after.{place}.ref", rule))
+    return faults or _cycle_faults(batch, named)
+
+
+def _cycle_faults(batch: Sequence[Submission], named: Mapping[str, int]) -> list[FieldError]:
+    """One that names the jobs which would wait for each other for ever, if any do."""
+    graph = {index: {named[after.ref] for after in asked.after if after.ref} for index, asked in enumerate(batch)}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = [batch[index].ref for index in error.args[1]]
+        told = ", which waits for ".join(reversed(circle))
+        return [FieldError(f"jobs.{error.args[1][0]}.after", f"after must not lead in a circle: {told}")]
+    return []
+
+
 async def after_faults(parents: Sequence[After]) -> list[FieldError]:
     """What is wrong with the jobs to wait for."""
     if len(parents) > MAX_PARENTS:
         return [FieldError("after", f"after must name at most {MAX_PARENTS:,} jobs, not {len(parents):,}")]
-    ids = {after.job_id for after in parents}
+    ids = {after.job_id for after in parents if not after.ref}
     known = {row["id"] for row in await Job.filter(id__in=sorted(ids)).values("id")} if ids else set[int]()
     faults, seen = [], set[str]()
     for index, after in enumerate(parents):
-        if after.job_id not in known:
+        if not after.ref and after.job_id not in known:
             faults.append(FieldError(f"after.{index}", f"after must name jobs that exist, not {after.job_id}"))
         if not _NAME.fullmatch(after.called):
             rule = "a letter, then at most 63 letters, digits or underscores"

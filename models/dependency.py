@@ -34,11 +34,12 @@ class Dependency(Model):
 
 @dataclass(frozen=True)
 class NewDependency:
-    """A parent of a job that is not stored yet."""
+    """A parent of a job that is not stored yet; one that is stored together with it is known by its `ref`."""
 
     parent_id: int
     name: str
     any_outcome: bool = False
+    ref: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,18 @@ _CHILDREN = Statement("""SELECT job.id AS id, job.name AS name, job.status AS st
 FROM dependency JOIN job ON job.id = dependency.job_id WHERE dependency.parent_id = ? ORDER BY job.id LIMIT ?""")
 
 
-async def insert_dependencies(parents: Mapping[int, Sequence[NewDependency]]) -> None:
-    """Store whom each job waits for; must be called in the transaction that stores the jobs."""
-    rows = [Dependency(job_id=job_id, **vars(parent)) for job_id, each in parents.items() for parent in each]
+async def insert_dependencies(parents: Mapping[int, Sequence[NewDependency]], refs: Mapping[str, int]) -> None:
+    """Store whom each job waits for; must be called in the transaction that stores the jobs, of which `refs` tells."""
+    rows = [
+        Dependency(
+            job_id=job_id,
+            parent_id=refs[parent.ref] if parent.ref else parent.parent_id,
+            name=parent.name,
+            any_outcome=parent.any_outcome,
+        )
+        for job_id, each in parents.items()
+        for parent in each
+    ]
     if rows:
         await Dependency.bulk_create(rows)
 

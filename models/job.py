@@ -97,6 +97,8 @@ class NewJob:
     blocked: bool = False
     template: dict[str, Any] | None = None
     parents: tuple[NewDependency, ...] = ()
+    ref: str = ""
+    """What other jobs that are stored together with it call it."""
 
 
 _COLUMNS = {
@@ -151,7 +153,9 @@ async def insert_jobs(writer: BaseDBAsyncClient, jobs: Sequence[NewJob]) -> list
     # Ids are given one after the other, in the order of the list.
     without = iter(sorted(int(row["id"]) for row in rows if row["idempotency_key"] is None))
     ids = [with_key.pop(job.idempotency_key, None) if job.idempotency_key else next(without) for job in jobs]
-    await insert_dependencies({job_id: job.parents for job_id, job in zip(ids, jobs, strict=True) if job_id})
+    stored = [(job_id, job) for job_id, job in zip(ids, jobs, strict=True) if job_id]
+    refs = {job.ref: job_id for job_id, job in stored if job.ref}
+    await insert_dependencies({job_id: job.parents for job_id, job in stored if job.parents}, refs)
     return ids
 
 

@@ -1,5 +1,6 @@
 """The guides for agents and on approvals: every block can be pasted as it stands, and does what is said beside it."""
 
+import json
 import os
 import re
 import subprocess
@@ -36,7 +37,7 @@ def runner(tmp_path: Path) -> Iterator[JobRunner]:
 
 
 def test_from_the_first_job_to_a_working_worker(runner: JobRunner, tmp_path: Path) -> None:
-    _, mail, define = blocks("sh")
+    _, mail, graph, define = blocks("sh")
     submit, watch, work = blocks("python")
     environment = pasted(runner)
 
@@ -50,6 +51,8 @@ def test_from_the_first_job_to_a_working_worker(runner: JobRunner, tmp_path: Pat
     first = run("sh", "-c", mail)
     assert '"name":"First mail"' in first
     assert run("sh", "-c", mail).split('"status"')[0] == first.split('"status"')[0], "the same key, the same job"
+    sent = json.loads(run("sh", "-c", graph))["items"][1]["id"]
+    assert runner.until(sent, "completed", "failed")["payload"]["body"].startswith(f"Job {sent - 1}: ")
     assert run(sys.executable, "-c", submit).startswith("completed {'message': ")
     told = run(sys.executable, "-c", watch).splitlines()
     assert [line.split()[0] for line in told] == ["begun", "job.created", "job.started", "job.completed"]

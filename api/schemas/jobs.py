@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from engine.life import Life
 from engine.submission import After
@@ -14,20 +14,27 @@ IdempotencyKey = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[
 
 
 class AfterRequest(BaseModel):
-    """A job to wait for."""
+    """A job to wait for: one that is there, by its id, or one of the same batch, by its `ref`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    id: int = Field(ge=1, le=2**63 - 1)
+    id: int | None = Field(None, ge=1, le=2**63 - 1)
+    ref: str | None = Field(None, min_length=1, max_length=64, description="in a batch: another job of it")
     name: str | None = Field(
-        None, examples=["render"], description="what the payload's templates call it; unset: job_<id>"
+        None, examples=["render"], description="what the payload's templates call it; unset: its ref, or job_<id>"
     )
     any_outcome: bool = Field(False, description="it may also fail or be cancelled; else it has to complete")
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.id is None) == (self.ref is None):
+            raise ValueError("must have either id or ref")
+        return self
 
 
 def awaited(after: Sequence[AfterRequest]) -> tuple[After, ...]:
     """The jobs to wait for."""
-    return tuple(After(each.id, each.name, each.any_outcome) for each in after)
+    return tuple(After(each.id or 0, each.name, each.any_outcome, each.ref or "") for each in after)
 
 
 class JobRequest(BaseModel):
@@ -57,6 +64,7 @@ class JobRequest(BaseModel):
 class BatchJob(JobRequest):
     """A job of a batch."""
 
+    ref: str = Field("", max_length=64, description="what other jobs of the batch call it in their `after`")
     idempotency_key: IdempotencyKey | None = Field(None, description="of this job alone")
 
 

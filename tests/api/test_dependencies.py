@@ -66,3 +66,46 @@ def test_the_same_key_and_body_give_the_first_job_and_other_parents_are_another_
         for parent in (parents[0], parents[0], parents[1])
     ]
     assert [answer.status_code for answer in answers] == [201, 200, 409]
+
+
+def test_a_batch_is_a_graph_whose_jobs_know_each_other_by_their_refs(runner: JobRunner) -> None:
+    mail = {**NOTE["payload"], "body": "{{ jobs.film.result.message }}, {{ jobs.card.status }}"}
+    batch = [
+        {**NOTE, "ref": "mail", "payload": mail, "after": [{"ref": "film"}, {"ref": "poster", "name": "card"}]},
+        {"type": "TEST_RENDER", "ref": "film", "payload": {"title": "Trailer", "steps": 2}},
+        {
+            "type": "TEST_RENDER",
+            "ref": "poster",
+            "payload": {"title": "Poster", "steps": 1},
+            "after": [{"ref": "film"}],
+        },
+    ]
+    answer = runner.http.post("/api/v1/jobs:batch", json={"jobs": batch})
+    assert answer.status_code == 201, answer.text
+    sent, film, poster = (item["id"] for item in answer.json()["items"])
+    done = runner.until(sent, "completed", "failed")
+    assert (done["error"], done["payload"]["body"]) == (None, f"{runner.job(film)['result']['message']}, completed")
+    ends = [runner.job(job_id) for job_id in (film, poster, sent)]
+    for before, after in zip(ends, ends[1:], strict=False):
+        assert before["finished_at"] <= after["started_at"]
+
+
+@pytest.mark.parametrize(
+    ("refs", "field", "said"),
+    [
+        ({"a": ["b"], "b": ["c"], "c": ["a"]}, "jobs.", "after must not lead in a circle: "),
+        ({"a": ["a"]}, "jobs.0.after", "after must not lead in a circle: a, which waits for a"),
+        ({"a": ["b"]}, "jobs.0.after.0.ref", "ref must name a job of this batch, not 'b'"),
+    ],
+)
+def test_a_graph_that_could_never_end_is_refused_whole(
+    runner: JobRunner, refs: dict[str, list[str]], field: str, said: str
+) -> None:
+    before = runner.http.get("/api/v1/jobs").json()["total"]
+    batch = [{**NOTE, "ref": ref, "after": [{"ref": each} for each in after]} for ref, after in refs.items()]
+    answer = runner.http.post("/api/v1/jobs:batch", json={"jobs": batch})
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["field"].startswith(field)
+    assert error["message"].startswith(said)
+    assert runner.http.get("/api/v1/jobs").json()["total"] == before
