@@ -1,5 +1,6 @@
 """Jobs that wait for jobs, as programs ask for them."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_a_batch_is_a_graph_whose_jobs_know_each_other_by_their_refs(runner: Job
     done = runner.until(sent, "completed", "failed")
     assert (done["error"], done["payload"]["body"]) == (None, f"{runner.job(film)['result']['message']}, completed")
     ends = [runner.job(job_id) for job_id in (film, poster, sent)]
-    for before, after in zip(ends, ends[1:], strict=False):
+    for before, after in pairwise(ends):
         assert before["finished_at"] <= after["started_at"]
 
 
