@@ -108,6 +108,8 @@ async def _ends_as_the_model_says(atlas: Atlas, graph: list[Step]) -> None:
             continue
         for parent in graph[index].parents:
             before, after = jobs[parent].finished_at, job.started_at
-            assert before and after and before <= after, f"{index} of {graph} began before {parent} was over"
+            assert before is not None
+            assert after is not None
+            assert before <= after, f"{index} of {graph} began before {parent} was over"
         if index % 2 and graph[index].parents:
             assert job.payload["note"].split() == [jobs[parent].status.value for parent in graph[index].parents]
