@@ -24,7 +24,7 @@ from engine.settings import Settings
 from engine.submission import Submission
 from models.cause import cause_of
 from models.database import connection
-from models.dependency import meet, parents_of, ready, release
+from models.dependency import meet, parents_of, ready, release, waiting_for_any
 from models.job import Job, NewJob
 from models.states import Priority, Status
 
@@ -103,6 +103,9 @@ class Releaser:
             self._bus.publish(JobChanged(job_id))
         for job_id in found.to_fill:
             await self._fill(job_id)
+        for job_id in found.waiting:  # they tell why they wait, which may have changed; it concerns no job after them
+            self._bus.publish(JobChanged(job_id))
+            self._changed.discard(job_id)
         return found.more
 
     async def _release(self, concerned: Collection[int] | None, writer: BaseDBAsyncClient) -> "_Found":
@@ -110,7 +113,9 @@ class Releaser:
         among = None if concerned is None else closer | set(concerned)
         waiting = await ready(writer, among, STEP)
         released = await release(writer, [job_id for job_id, fills in waiting.items() if not fills])
-        return _Found(released, [job_id for job_id, fills in waiting.items() if fills], len(waiting) == STEP)
+        to_fill = [job_id for job_id, fills in waiting.items() if fills]
+        told = await waiting_for_any(writer, concerned or ())
+        return _Found(released, to_fill, told - set(released) - set(to_fill), len(waiting) == STEP)
 
     async def _fill(self, job_id: int) -> None:
         """Make of the template a payload, which is checked and judged by the policy as any other."""
@@ -168,4 +173,5 @@ async def _fail(job_id: int, error: str, _: BaseDBAsyncClient) -> None:
 class _Found:
     released: list[int]
     to_fill: list[int]
+    waiting: set[int]
     more: bool

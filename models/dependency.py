@@ -109,6 +109,10 @@ WHERE dependency.job_id IN ({ids}) ORDER BY dependency.id"""
 _PARENTS_OF = Statement(_PARENTS.format(ids=_SQLITE_IDS), postgres=_PARENTS.format(ids=_POSTGRES_IDS))
 
 
+_CONCERNED = """SELECT DISTINCT dependency.job_id AS job_id
+FROM dependency JOIN job AS parent ON parent.id = dependency.parent_id
+WHERE met_at IS NULL AND parent.status <> 'running' AND dependency.parent_id IN ({ids})"""
+_WAITING = Statement(_CONCERNED.format(ids=_SQLITE_IDS), postgres=_CONCERNED.format(ids=_POSTGRES_IDS))
 _CHILDREN = Statement("""SELECT job.id AS id, job.name AS name, job.status AS status
 FROM dependency JOIN job ON job.id = dependency.job_id WHERE dependency.parent_id = ? ORDER BY job.id LIMIT ?""")
 
@@ -177,3 +181,8 @@ async def children_of(reader: BaseDBAsyncClient, job_id: int, limit: int) -> lis
     """The jobs that come after this one, the first ones first."""
     rows = await _CHILDREN.run(reader, [job_id, limit])
     return [Child(int(row["id"]), row["name"], Status(row["status"])) for row in rows]
+
+
+async def waiting_for_any(reader: BaseDBAsyncClient, parents: Collection[int]) -> set[int]:
+    """The jobs that still wait for one of these, of those that do not just run: why they wait may be another reason."""
+    return {int(row["job_id"]) for row in await _WAITING.run(reader, [json.dumps(list(parents))])}

@@ -11,6 +11,7 @@ import pytest
 from engine import clock
 from engine.engine import Atlas
 from engine.errors import InvalidInput, PermanentError
+from engine.events import JobChanged
 from engine.jobs.base import Context
 from engine.settings import Settings
 from engine.submission import After
@@ -156,3 +157,21 @@ async def test_what_cannot_be_waited_for_or_filled_in_is_refused_at_once(
     (fault,) = refused.value.errors
     assert fault.field == field
     assert said in fault.message
+
+
+async def test_whoever_looks_at_a_waiting_job_is_told_when_the_reason_changes(world: World) -> None:
+    world.failing = True
+    parent = await world.parent()
+    child = await world.child(After(parent))
+    grandchild = await world.child(After(child))
+    await until_status(world.atlas, parent, Status.RUNNING)
+    told: list[int] = []
+    world.atlas.bus.subscribe(lambda event: told.append(event.job_id) if isinstance(event, JobChanged) else None)
+    world.go_on.set()
+    await until_status(world.atlas, parent, Status.FAILED)
+
+    async def is_told() -> bool:
+        return child in told
+
+    await until(world.atlas, is_told)
+    assert grandchild not in told, "nothing changed for it"
