@@ -8,7 +8,10 @@ from pathlib import Path
 
 from tests.support.packages import install_package, succeeds
 
-LAUNCH_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LAUNCH_ARGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    *("--renderer-process-limit=1", "--process-per-site", "--disable-site-isolation-trials"),  # tabs open quicker
+]
 
 DEFAULT_BROWSERS = Path(__file__).parents[2] / ".venv" / "browsers"
 BROWSERS = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or DEFAULT_BROWSERS)
