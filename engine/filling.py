@@ -47,7 +47,7 @@ def _check(text: str, jobs: Collection[str]) -> None:
 def filled(payload: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The payload with what the parents made in place of its templates; `jobs` has `MEMBERS` of each by its name.
 
-    A text that is nothing but one `{{ … }}` becomes the value itself, so a list stays a list.
+    A text that is nothing but one `{{ … }}` becomes the value itself, so a list stays a list; but a number is text.
 
     Raises:
         InvalidInput: naming every field whose template has no value.

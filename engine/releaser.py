@@ -17,7 +17,7 @@ from engine.cluster import Cluster
 from engine.errors import InvalidInput
 from engine.events import Bus, Event, JobChanged
 from engine.filling import filled
-from engine.health import Health
+from engine.health import Health, trouble
 from engine.jobs import Registry
 from engine.ledger import Ledger
 from engine.settings import Settings
@@ -126,6 +126,11 @@ class Releaser:
             new = await self._filled(job)
         except InvalidInput as error:
             await self._ledger.write(partial(_fail, job_id, f"What it waited for does not fit: {error}"))
+        except Exception as error:
+            if trouble(error):
+                raise
+            log.exception("job %d could not be filled in", job_id)  # and keeps no other from its turn
+            await self._ledger.write(partial(_fail, job_id, f"It could not be filled in: {error}"))
         else:
             await self._ledger.write(partial(self._become, job_id, new))
         self._bus.publish(JobChanged(job_id))

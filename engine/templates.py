@@ -120,7 +120,9 @@ def render(text: str, values: Values) -> str:
 
 
 def value_of(text: str, values: Values) -> Any:
-    """As `render`, but a text that is nothing but one `{{ … }}` gives the value itself, whatever it is.
+    """As `render`, but a text that is nothing but one `{{ … }}` gives the value itself, unless it is a number.
+
+    A number is told as text: whether it is to be one is known to whoever reads it.
 
     Raises:
         TemplateFault: a value is missing, or cannot be used so.
@@ -138,7 +140,7 @@ def value_of(text: str, values: Values) -> Any:
         raise TemplateFault(f"cannot be filled in: {error}") from None
     if isinstance(value, Undefined):
         raise TemplateFault(f"cannot be filled in: {expression} has no value")
-    return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _joined(pieces: Iterator[str]) -> str:

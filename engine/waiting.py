@@ -65,13 +65,14 @@ def _for_parents(waited_for: Sequence[Parent]) -> str:
     more = f", and for {len(waited_for) - 1} more" if len(waited_for) > 1 else ""
     named = f"job {first.id}, {first.title}" if first.title else f"job {first.id}"
     if first.outcome:
-        return f"Waits for {named}, of which nobody knows whether it went out: say so{more}"
-    return f"Waits for {named}{_ENDS.get(first.status, '')}{more}"
+        return f"Waits for {named}, of which nobody knows whether it went out{more}: say so"
+    why, advice = _ENDS.get(first.status, ("", ""))
+    return f"Waits for {named}{why}{more}{advice}"
 
 
 _ENDS = {
-    Status.FAILED: ", which failed: retry it, or cancel this one",
-    Status.CANCELLED: ", which was cancelled: cancel this one too",
-    Status.PAUSED: ", which is paused",
-    None: ", which was removed: cancel this one",
+    Status.FAILED: (", which failed", ": retry it, or cancel this one"),
+    Status.CANCELLED: (", which was cancelled", ": cancel this one too"),
+    Status.PAUSED: (", which is paused", ""),
+    None: (", which was removed", ": cancel this one"),
 }

@@ -52,7 +52,8 @@ def test_from_the_first_job_to_a_working_worker(runner: JobRunner, tmp_path: Pat
     assert '"name":"First mail"' in first
     assert run("sh", "-c", mail).split('"status"')[0] == first.split('"status"')[0], "the same key, the same job"
     sent = json.loads(run("sh", "-c", graph))["items"][1]["id"]
-    assert runner.until(sent, "completed", "failed")["payload"]["body"].startswith(f"Job {sent - 1}: ")
+    until(lambda: runner.job(sent)["approval"] == "pending", SECONDS, "a person is to approve what was filled in")
+    assert runner.job(sent)["payload"]["body"].startswith(f"Job {sent - 1}: ")
     assert run(sys.executable, "-c", submit).startswith("completed {'message': ")
     told = run(sys.executable, "-c", watch).splitlines()
     assert [line.split()[0] for line in told] == ["begun", "job.created", "job.started", "job.completed"]

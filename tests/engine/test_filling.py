@@ -15,9 +15,11 @@ RENDER = {
 }
 
 
-def test_a_text_that_is_one_template_becomes_the_value_itself() -> None:
+def test_a_text_that_is_one_template_becomes_the_value_itself_and_a_number_text_that_both_kinds_of_fields_take() -> (
+    None
+):
     payload = {"images": "{{ jobs.render.result.files }}", "width": "{{jobs.render.result.n}}"}
-    assert filled(payload, {"render": RENDER}) == {"images": ["a", "b"], "width": 3}
+    assert filled(payload, {"render": RENDER}) == {"images": ["a", "b"], "width": "3"}
 
 
 def test_a_template_among_words_becomes_words() -> None:

@@ -163,7 +163,6 @@ async def test_whoever_looks_at_a_waiting_job_is_told_when_the_reason_changes(wo
     world.failing = True
     parent = await world.parent()
     child = await world.child(After(parent))
-    grandchild = await world.child(After(child))
     await until_status(world.atlas, parent, Status.RUNNING)
     told: list[int] = []
     world.atlas.bus.subscribe(lambda event: told.append(event.job_id) if isinstance(event, JobChanged) else None)
@@ -174,4 +173,13 @@ async def test_whoever_looks_at_a_waiting_job_is_told_when_the_reason_changes(wo
         return child in told
 
     await until(world.atlas, is_told)
-    assert grandchild not in told, "nothing changed for it"
+
+
+async def test_a_template_that_nobody_can_read_keeps_no_other_job_waiting(world: World) -> None:
+    parent = await world.parent()
+    broken = await world.child(After(parent, "a"), note="{{ jobs.a.id }}")
+    child = await world.child(After(parent, "a"), note="{{ jobs.a.id }}")
+    await Job.filter(id=broken).update(template={"of": "another version"})
+    world.go_on.set()
+    await until_status(world.atlas, child, Status.COMPLETED)
+    assert "could not be filled in" in ((await world.atlas.queries.job(broken)).error or "")

@@ -8,6 +8,7 @@ import pytest
 
 from engine.views import EngineState, TypeView
 from engine.waiting import waiting_for
+from models.dependency import Parent
 from models.states import Approval, Status
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -49,3 +50,34 @@ def test_a_queued_job_says_what_it_waits_for(facts: dict[str, Any], sentence: st
 def test_a_job_that_is_not_queued_waits_for_nothing(status: Status) -> None:
     facts: dict[str, Any] = {**DUE, "approval": Approval.PENDING}
     assert waiting_for(status=status, now=NOW, **facts) is None
+
+
+def parent(number: int, **columns: Any) -> Parent:
+    usual: dict[str, Any] = {"name": f"p{number}", "any_outcome": False, "is_met": False, "title": "Film"}
+    return Parent(**{"job_id": 9, "id": number, "status": Status.QUEUED, "outcome": None, **usual, **columns})
+
+
+@pytest.mark.parametrize(
+    ("parents", "sentence"),
+    [
+        ([parent(1)], "Waits for job 1, Film"),
+        ([parent(1), parent(2)], "Waits for job 1, Film, and for 1 more"),
+        ([parent(1, status=Status.COMPLETED), parent(2, is_met=True), parent(3)], "Waits for job 3, Film"),
+        (
+            [parent(1), parent(2, status=Status.FAILED)],
+            "Waits for job 2, Film, which failed, and for 1 more: retry it, or cancel this one",
+        ),
+        ([parent(1, status=Status.CANCELLED)], "Waits for job 1, Film, which was cancelled: cancel this one too"),
+        (
+            [parent(1, status=Status.FAILED, outcome="unknown")],
+            "Waits for job 1, Film, of which nobody knows whether it went out: say so",
+        ),
+        ([parent(1, status=None, title="")], "Waits for job 1, which was removed: cancel this one"),
+        ([parent(1, is_met=True)], "Waits for what the jobs before it made to be filled in"),
+    ],
+)
+def test_a_blocked_job_says_whom_it_waits_for_the_one_that_needs_somebody_first(
+    parents: list[Parent], sentence: str
+) -> None:
+    facts: dict[str, Any] = {**DUE, "parents": parents}
+    assert waiting_for(status=Status.QUEUED, now=NOW, **facts) == sentence

@@ -75,10 +75,9 @@ async def make_source(file: Path) -> str:
 
 
 async def _fill() -> None:
-    job = await stored_job(
-        name=EVERYTHING["words"], payload=EVERYTHING, priority=Priority.HIGH, blocked=True, template=EVERYTHING
-    )
+    job = await stored_job(name=EVERYTHING["words"], payload=EVERYTHING, priority=Priority.HIGH)
     done = {"status": Status.COMPLETED, "result": EVERYTHING, "created_at": LONG_AGO, "finished_at": LONG_AGO}
+    done |= {"blocked": True, "template": EVERYTHING}
     await stored_job(**done, pause_requested=True, progress=0.1, idempotency_key="once", request_hash="0" * 64)
     usual = {"job_id": job.id, "lease_token": "token", "engine_id": "engine"}
     await Attempt.create(**usual, number=1, started_at=LONG_AGO, finished_at=LONG_AGO, outcome=AttemptOutcome.RETRYING)
