@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -170,8 +170,13 @@ class Commands:
             IdempotencyConflict: a key was used for another body.
             KeyInFlight: a request with one of the keys is being carried out.
         """
-        with self._carrying_out([key for _, key in batch]):
-            return await asyncio.shield(asyncio.ensure_future(self._submit_batch(batch, told)))
+        return await asyncio.shield(asyncio.ensure_future(self._carry_out_batch(batch, told)))
+
+    async def _carry_out_batch(
+        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None
+    ) -> list[tuple[int, bool]]:
+        with self._carrying_out([key for _, key in batch]):  # whoever hangs up
+            return await self._submit_batch(batch, told)
 
     async def _submit_batch(
         self, batch: Sequence[tuple[Submission, str | None]], told: Told | None
@@ -189,7 +194,8 @@ class Commands:
             if index in known:
                 continue
             try:
-                new[index] = await asked.with_known(refs).accept(self._registry, self._settings, self._policy, key)
+                accepted = await asked.with_known(refs).accept(self._registry, self._settings, self._policy, key)
+                new[index] = replace(accepted, request_hash=asked.fingerprint() if key else None)
             except InvalidInput as error:
                 faults += [FieldError(f"jobs.{index}.{each.field}", each.message) for each in error.errors]
         if faults:
@@ -354,8 +360,7 @@ class Commands:
                 await self._move_or_refuse(job_id, Move.RESOLVE, ended)
             else:
                 await self._requeue(job_id, Move.RESOLVE, Job.all())
-                if not job.attempt and job.run_at and job.run_at > now:  # restored, and its time is yet to come
-                    await Job.filter(id=job_id).update(due_at=job.run_at)
+        self._bus.publish(JobChanged(job_id))  # once more: now it can be read
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
@@ -412,6 +417,7 @@ class Commands:
         more = {**again, "max_attempts": F("attempt") + 1}
         if not await self._move(job_id, move, more, spent):
             await self._move_or_refuse(job_id, move, again, rows)
+        await Job.filter(id=job_id, attempt=0, run_at__gt=clock.now()).update(due_at=F("run_at"))  # its time is to come
 
     async def _move(self, job_id: int, move: Move, changes: dict[str, Any], rows: Any = None) -> bool:
         """One conditional update; whether this call was the one that moved the job."""

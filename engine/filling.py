@@ -1,53 +1,65 @@
 """Payloads with `{{ jobs.render.result.url }}` in them: checked at submission, filled in when the parents are over.
 
-Only texts that speak of `jobs` are templates here; any other text is left as it is, since a job's own type may have
-templates too.
+Only what a job that waits for others says of `jobs` is a template here. Everything else in a payload stays to the
+letter, other `{{ … }}` too: a job's own type may have templates.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from engine.errors import FieldError, InvalidInput
-from engine.templates import MAX_RENDERED, TemplateFault, check, members_of, value_of
+from engine.templates import MAX_RENDERED, TemplateFault, check, is_bare, literal, members_of, uses, value_of
 
 JOBS = "jobs"
 MEMBERS = ("id", "status", "result", "error")
 """What is known of a parent."""
-
-_SPEAKS = re.compile(r"\{\{.*\bjobs\b", re.DOTALL)
+MAX_EXPRESSIONS = 500
 
 Change = Callable[[str, str], Any]
 
 
 def templated(payload: Mapping[str, Any]) -> list[str]:
     """The fields whose texts are templates, as `body` or `images.0.url`."""
-    return [path for path, text in _texts(payload, "") if _SPEAKS.search(text)]
+    return [path for path, text in _texts(payload, "") if any(is_ours for _, is_ours in _pieces(text))]
 
 
 def template_faults(payload: Mapping[str, Any], jobs: Collection[str]) -> list[FieldError]:
     """What is wrong with a payload's templates, if these are the names of the job's parents."""
-    faults = []
+    faults, count = [], 0
     for path, text in _texts(payload, ""):
-        if _SPEAKS.search(text):
+        for piece, is_ours in _pieces(text):
+            count += is_ours
+            if count > MAX_EXPRESSIONS:
+                return [FieldError(path, f"{path} must not bring the payload to more than {MAX_EXPRESSIONS} templates")]
             try:
-                _check(text, jobs)
+                if is_ours:
+                    _check(piece, jobs)
             except TemplateFault as fault:
                 faults.append(FieldError(path, f"{path} {fault}"))
     return faults
 
 
-def _check(text: str, jobs: Collection[str]) -> None:
-    check(text, {JOBS})
-    if unknown := members_of(text, JOBS) - set(jobs):
-        known = ", ".join(sorted(jobs)) or "none: give the jobs to wait for in after"
+def _check(expression: str, jobs: Collection[str]) -> None:
+    check(expression, {JOBS})
+    if is_bare(expression, JOBS):
+        raise TemplateFault("must name a job, as in {{ jobs.render.result.url }}")
+    if unknown := members_of(expression, JOBS) - set(jobs):
+        known = ", ".join(sorted(jobs))
         raise TemplateFault(f"uses the job {min(unknown)}, which is not among those that this one waits for ({known})")
 
 
-def filled(payload: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def filled(
+    payload: Mapping[str, Any],
+    jobs: Mapping[str, Mapping[str, Any]],
+    *,
+    has_own_templates: bool = False,
+    keeps_numbers: bool = False,
+) -> dict[str, Any]:
     """The payload with what the parents made in place of its templates; `jobs` has `MEMBERS` of each by its name.
 
-    A text that is nothing but one `{{ … }}` becomes the value itself, so a list stays a list; but a number is text.
+    A text that is nothing but one `{{ … }}` becomes the value itself, so a list stays a list; a number becomes text,
+    which most fields take for either, unless it `keeps_numbers`. Where the type `has_own_templates`, nothing that a
+    parent made becomes one of them.
 
     Raises:
         InvalidInput: naming every field whose template has no value.
@@ -57,23 +69,53 @@ def filled(payload: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]) ->
 
     def fill(path: str, text: str) -> Any:
         nonlocal length
-        if not _SPEAKS.search(text):
+        pieces = list(_pieces(text))
+        if not any(is_ours for _, is_ours in pieces):
             return text
         try:
-            value = value_of(text, {JOBS: jobs})
+            made = [value_of(piece, {JOBS: jobs}) if is_ours else piece for piece, is_ours in pieces]
         except TemplateFault as fault:
             faults.append(FieldError(path, f"{path} {fault}"))
             return text
-        length += len(str(value))
+        length += sum(len(str(value)) for value in made)
         if length > MAX_RENDERED:
             faults.append(FieldError(path, f"{path} makes the payload longer than {MAX_RENDERED:,} characters"))
             return text
-        return value
+        if has_own_templates:
+            made = [
+                _changed(value, "", lambda _, said: literal(said)) if is_ours else value
+                for value, (_, is_ours) in zip(made, pieces, strict=True)
+            ]
+        whole = [value for value in made if value != ""]
+        if len(pieces) == 1 or (len(whole) == 1 and not isinstance(whole[0], str)):
+            return _told(whole[0] if whole else "", keeps_numbers=keeps_numbers)
+        return "".join(str(value) for value in made)
 
     made: dict[str, Any] = _changed(payload, "", fill)
     if faults:
         raise InvalidInput(faults)
     return made
+
+
+def _told(value: Any, *, keeps_numbers: bool) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number and not keeps_numbers else value
+
+
+def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in parts, each with whether it is a `{{ … }}` that uses `jobs`."""
+    begin = 0
+    while (at := text.find("{{", begin)) >= 0 and (end := text.find("}}", at)) >= 0:
+        expression = text[at : end + 2]
+        if JOBS in expression and uses(expression, JOBS):
+            if text[begin:at]:
+                yield text[begin:at], False
+            yield expression, True
+        else:
+            yield text[begin : end + 2], False
+        begin = end + 2
+    if text[begin:]:
+        yield text[begin:], False
 
 
 def _changed(value: Any, path: str, change: Change) -> Any:

@@ -23,7 +23,8 @@ from models.approval import JobVersion, Review, ReviewLink
 from models.artifact import Artifact
 from models.attempt import Attempt, LogLine
 from models.channel import Channel
-from models.dependency import Dependency
+from models.database import connection
+from models.dependency import Dependency, needed_by_others
 from models.effect import Effect
 from models.job import Job
 from models.job_event import prune_events
@@ -107,6 +108,7 @@ class Pruner:
         old = Job.filter(kept, status__in=list(TERMINAL), finished_at__lt=too_old)
         rows = old.order_by("finished_at").limit(STEP)
         ids = [row["id"] for row in await rows.values("id")]
+        ids = sorted(set(ids) - await needed_by_others(connection(), ids)) if ids else []
         if ids:
             storage = open_storage(self._settings)
             for first in range(0, len(ids), FOLDERS_AT_ONCE):  # before the rows: what dies in between is found again
@@ -170,7 +172,9 @@ def _digest(file: Stored) -> str:
     return file.key.rpartition("/")[2].partition(".")[0]
 
 
-async def _remove(_: BaseDBAsyncClient, ids: list[int]) -> None:
+async def _remove(_: BaseDBAsyncClient, chosen: list[int]) -> None:
+    over = Job.filter(id__in=chosen, status__in=list(TERMINAL)).select_for_update()
+    ids = [row["id"] for row in await over.values("id")]  # somebody may have sent one back meanwhile
     for model in (LogLine, Effect, Attempt, Artifact, JobVersion, Review, ReviewLink, Dependency):
         await model.filter(job_id__in=ids).delete()
-    await Job.filter(id__in=ids, status__in=list(TERMINAL)).delete()
+    await Job.filter(id__in=ids).delete()

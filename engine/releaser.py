@@ -1,11 +1,13 @@
 """Lets jobs go that waited for other jobs, once these are over, and fills their results in."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from time import monotonic
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
@@ -23,7 +25,7 @@ from engine.ledger import Ledger
 from engine.settings import Settings
 from engine.submission import Submission
 from models.cause import cause_of
-from models.database import connection
+from models.database import connection, storable, stored_json
 from models.dependency import meet, parents_of, ready, release, waiting_for_any
 from models.job import Job, NewJob
 from models.states import Priority, Status
@@ -62,19 +64,21 @@ class Releaser:
         bus.subscribe(self._on_event)
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, JobChanged):
+        if isinstance(event, JobChanged) and self._cluster.leading.is_set():
             self._changed.add(event.job_id)
             self._wake.set()
 
     async def run(self) -> None:
         """Look after each change, and at everything now and then, for ever."""
-        everything = True
+        everything, looked_at = True, monotonic()
         while True:
             if not self._cluster.leading.is_set():
                 self._health.worked("releasing")  # another process does it
                 await self._cluster.leading.wait()
                 everything = True
             self._wake.clear()
+            if everything := everything or monotonic() - looked_at >= LOOK_SECONDS:
+                looked_at = monotonic()
             changed, self._changed = self._changed, set()
             try:
                 more = await self.look(None if everything else changed)
@@ -83,13 +87,11 @@ class Releaser:
                 self._health.failed("releasing", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 more = True
-            everything = more or not await self._is_woken()
-
-    async def _is_woken(self) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
-                await self._wake.wait()
-        return self._wake.is_set()
+            everything = more
+            if not more:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._wake.wait()
 
     async def look(self, concerned: Collection[int] | None) -> bool:
         """Let go what waits for nobody any more; whether there may be more.
@@ -104,8 +106,10 @@ class Releaser:
         for job_id in found.to_fill:
             await self._fill(job_id)
         for job_id in found.waiting:  # they tell why they wait, which may have changed; it concerns no job after them
+            is_known = job_id in self._changed
             self._bus.publish(JobChanged(job_id))
-            self._changed.discard(job_id)
+            if not is_known:
+                self._changed.discard(job_id)
         return found.more
 
     async def _release(self, concerned: Collection[int] | None, writer: BaseDBAsyncClient) -> "_Found":
@@ -123,7 +127,7 @@ class Releaser:
         if job is None or job.template is None:
             return
         try:
-            new = await self._filled(job)
+            await self._ledger.write(partial(self._become, job_id, await self._filled(job)))
         except InvalidInput as error:
             await self._ledger.write(partial(_fail, job_id, f"What it waited for does not fit: {error}"))
         except Exception as error:
@@ -131,8 +135,6 @@ class Releaser:
                 raise
             log.exception("job %d could not be filled in", job_id)  # and keeps no other from its turn
             await self._ledger.write(partial(_fail, job_id, f"It could not be filled in: {error}"))
-        else:
-            await self._ledger.write(partial(self._become, job_id, new))
         self._bus.publish(JobChanged(job_id))
 
     async def _filled(self, job: Job) -> NewJob:
@@ -140,7 +142,13 @@ class Releaser:
         rows = await Job.filter(id__in=[parent.id for parent in parents]).values("id", "status", "result", "error")
         told = {row["id"]: row for row in rows}
         template = job.template or {}
-        payload = filled(template["payload"], {parent.name: told.get(parent.id, {}) for parent in parents})
+        job_type = self._registry.find(job.type)
+        payload = filled(
+            template["payload"],
+            {parent.name: told.get(parent.id, {}) for parent in parents},
+            has_own_templates=job_type is not None and job_type.has_own_templates,
+            keeps_numbers=job_type is not None and job_type.is_outside,
+        )
         asked = Submission(
             job.type,
             payload,
@@ -150,7 +158,8 @@ class Releaser:
             requires_approval=template["requires_approval"],
             agent=template["agent"],
         )
-        return await asked.accept(self._registry, self._settings, self._policy)
+        new = await asked.accept(self._registry, self._settings, self._policy)
+        return replace(new, payload=json.loads(stored_json(new.payload)), summary=storable(new.summary))
 
     async def _become(self, job_id: int, new: NewJob, writer: BaseDBAsyncClient) -> None:
         blocked = Job.filter(id=job_id, blocked=True, status=Status.QUEUED)
@@ -170,7 +179,7 @@ class Releaser:
 
 
 async def _fail(job_id: int, error: str, _: BaseDBAsyncClient) -> None:
-    blocked = Job.filter(id=job_id, blocked=True, status=Status.QUEUED)
+    blocked, error = Job.filter(id=job_id, blocked=True, status=Status.QUEUED), storable(error)
     await blocked.update(status=Status.FAILED, error=error, cause=cause_of(error), finished_at=clock.now())
 
 

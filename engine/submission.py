@@ -104,8 +104,9 @@ class Submission:
             raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(self.type)}")])
         faults = [*self._priority_faults(), *self._text_faults(), *self._time_faults()]
         faults += await after_faults(self.after)
-        paths = templated(self.payload)
-        faults += under_payload(template_faults(self.payload, [after.called for after in self.after]))
+        paths = templated(self.payload) if self.after else []
+        if paths:
+            faults += under_payload(template_faults(self.payload, [after.called for after in self.after]))
         payload: Any = None
         try:
             payload = await accepted(job_type, self.payload, settings)

@@ -4,6 +4,7 @@ So a template ends at once, whatever it says, and reads nothing but the values t
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -119,28 +120,42 @@ def render(text: str, values: Values) -> str:
         raise TemplateFault(f"cannot be filled in: {error}") from None
 
 
-def value_of(text: str, values: Values) -> Any:
-    """As `render`, but a text that is nothing but one `{{ … }}` gives the value itself, unless it is a number.
-
-    A number is told as text: whether it is to be one is known to whoever reads it.
+def value_of(expression: str, values: Values) -> Any:
+    """The value of one `{{ … }}`, whatever it is.
 
     Raises:
         TemplateFault: a value is missing, or cannot be used so.
     """
-    check(text, set(values))
-    whole = _parsed(text.strip()).body
-    if not (len(whole) == 1 and isinstance(whole[0], nodes.Output) and len(whole[0].nodes) == 1):
-        return render(text, values)
-    if isinstance(whole[0].nodes[0], nodes.TemplateData):
-        return text
-    expression = text.strip().removeprefix("{{").removesuffix("}}").strip("-+ \n")
+    check(expression, set(values))
+    inner = expression.removeprefix("{{").removesuffix("}}").strip("-+ \n")
     try:
-        value = _ENVIRONMENT.compile_expression(expression, undefined_to_none=False)(values)
-    except (UndefinedError, SecurityError, TypeError, ValueError) as error:
+        value = _ENVIRONMENT.compile_expression(inner, undefined_to_none=False)(values)
+    except (UndefinedError, SecurityError, TemplateSyntaxError, TypeError, ValueError) as error:
         raise TemplateFault(f"cannot be filled in: {error}") from None
     if isinstance(value, Undefined):
-        raise TemplateFault(f"cannot be filled in: {expression} has no value")
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        raise TemplateFault(f"cannot be filled in: {inner} has no value")
+    return value
+
+
+def uses(expression: str, name: str) -> bool:
+    """Whether one `{{ … }}` speaks of this name; one that cannot be read does if it has the word."""
+    try:
+        return any(isinstance(node, nodes.Name) and node.name == name for node, _ in _walk(_parsed(expression)))
+    except TemplateFault:
+        return re.search(rf"\b{name}\b", expression) is not None
+
+
+def is_bare(expression: str, name: str) -> bool:
+    """Whether it uses the name itself, and not a member of it."""
+    found = [node for node, _ in _walk(_parsed(expression))]
+    owners = [node.node for node in found if isinstance(node, nodes.Getattr | nodes.Getitem)]
+    names = [node for node in found if isinstance(node, nodes.Name) and node.name == name]
+    return any(not any(owner is each for owner in owners) for each in names)
+
+
+def literal(text: str) -> str:
+    """A template that renders to just this text, whatever stands in it."""
+    return text.replace("{", "{{ '{' }}")
 
 
 def _joined(pieces: Iterator[str]) -> str:
@@ -161,6 +176,8 @@ def _parsed(text: str) -> nodes.Template:
         raise TemplateFault(f"is no template: {error.message} (line {error.lineno})") from None
     except RecursionError:
         raise TemplateFault("is too deeply nested") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise TemplateFault(f"is no template: {error}") from None
 
 
 def _walk(root: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:

@@ -90,7 +90,7 @@ _MEET_SOME = Statement(
 )
 _MEET_ALL = Statement(_MEET.format(which=""))
 
-_READY = """SELECT id, template FROM job
+_READY = """SELECT id, template IS NOT NULL AS fills FROM job
 WHERE blocked AND status = 'queued' AND {which}
     NOT EXISTS (SELECT 1 FROM dependency WHERE dependency.job_id = job.id AND met_at IS NULL)
 ORDER BY id LIMIT ?"""
@@ -111,7 +111,7 @@ _PARENTS_OF = Statement(_PARENTS.format(ids=_SQLITE_IDS), postgres=_PARENTS.form
 
 _CONCERNED = """SELECT DISTINCT dependency.job_id AS job_id
 FROM dependency JOIN job AS parent ON parent.id = dependency.parent_id
-WHERE met_at IS NULL AND parent.status <> 'running' AND dependency.parent_id IN ({ids})"""
+WHERE met_at IS NULL AND parent.status <> 'running' AND dependency.parent_id IN ({ids}) LIMIT 1000"""
 _WAITING = Statement(_CONCERNED.format(ids=_SQLITE_IDS), postgres=_CONCERNED.format(ids=_POSTGRES_IDS))
 _CHILDREN = Statement("""SELECT job.id AS id, job.name AS name, job.status AS status
 FROM dependency JOIN job ON job.id = dependency.job_id WHERE dependency.parent_id = ? ORDER BY job.id LIMIT ?""")
@@ -152,7 +152,7 @@ async def ready(writer: BaseDBAsyncClient, among: Collection[int] | None, limit:
         rows = await _READY_ALL.run(writer, [limit])
     else:
         rows = await _READY_SOME.run(writer, [json.dumps(list(among)), limit])
-    return {int(row["id"]): row["template"] is not None for row in rows}
+    return {int(row["id"]): bool(row["fills"]) for row in rows}
 
 
 async def release(writer: BaseDBAsyncClient, ids: Collection[int]) -> list[int]:
@@ -184,5 +184,15 @@ async def children_of(reader: BaseDBAsyncClient, job_id: int, limit: int) -> lis
 
 
 async def waiting_for_any(reader: BaseDBAsyncClient, parents: Collection[int]) -> set[int]:
-    """The jobs that still wait for one of these, of those that do not just run: why they wait may be another reason."""
+    """At most 1,000 jobs that still wait for one of these, of those that do not just run: the reason may be another."""
     return {int(row["job_id"]) for row in await _WAITING.run(reader, [json.dumps(list(parents))])}
+
+
+_NEEDED = """SELECT DISTINCT dependency.parent_id AS parent_id FROM dependency JOIN job ON job.id = dependency.job_id
+WHERE job.blocked AND job.status IN ('queued', 'paused', 'failed') AND dependency.parent_id IN ({ids})"""
+_NEEDED_OF = Statement(_NEEDED.format(ids=_SQLITE_IDS), postgres=_NEEDED.format(ids=_POSTGRES_IDS))
+
+
+async def needed_by_others(reader: BaseDBAsyncClient, ids: Collection[int]) -> set[int]:
+    """Those of these jobs that another one still has to look at: it waits for them, or is to be filled in."""
+    return {int(row["parent_id"]) for row in await _NEEDED_OF.run(reader, [json.dumps(list(ids))])}

@@ -154,6 +154,8 @@ async def insert_jobs(writer: BaseDBAsyncClient, jobs: Sequence[NewJob]) -> list
     without = iter(sorted(int(row["id"]) for row in rows if row["idempotency_key"] is None))
     ids = [with_key.pop(job.idempotency_key, None) if job.idempotency_key else next(without) for job in jobs]
     stored = [(job_id, job) for job_id, job in zip(ids, jobs, strict=True) if job_id]
+    if len(stored) < len(jobs) and any(parent.ref for job in jobs for parent in job.parents):
+        return ids  # a parent may be among those whose key is taken: whoever asked stores none of them
     refs = {job.ref: job_id for job_id, job in stored if job.ref}
     await insert_dependencies({job_id: job.parents for job_id, job in stored if job.parents}, refs)
     return ids

@@ -43,7 +43,7 @@ _TROUBLES = {  # SQLite's result codes (sqlite.org/rescode.html), and what they 
 }
 
 
-_READS = re.compile(r"\s*(SELECT\b|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.IGNORECASE | re.DOTALL)
+_READS = re.compile(r"\s*(SELECT\b|WITH\b(?!.*\b(INSERT|UPDATE|DELETE|REPLACE)\b))", re.IGNORECASE | re.DOTALL)
 
 
 class _Client(SqliteClient):

@@ -1,6 +1,7 @@
 // The command palette. What is known here is matched at once; jobs and articles are asked for a moment after the last
 // key, and an answer to an earlier text is dropped.
 (() => {
+  const CLOSING_MS = 500;
   const WAIT_MS = 120;
   const MOST_RECENT = 6;
   const { fold, rank, ranked, grouped, recent, remember } = window.matching;
@@ -249,14 +250,19 @@
     else ask("run", { id: line.id });
   };
 
+  // A dialog that was just closed is still seen while it fades; one that stays keeps the palette away.
+  const openWhenFree = (until) => {
+    if (!document.querySelector(".q-dialog, dialog[open]")) open();
+    else if (performance.now() < until) setTimeout(openWhenFree, 30, until);
+  };
+
   // -- the doors -------------------------------------------------------------------------------------------------
 
   document.addEventListener("keydown", (event) => {
     const isWanted = event.key?.toLowerCase() === "k" && (event.metaKey || (event.ctrlKey && !isMac)) && !event.shiftKey && !event.altKey;
     if (!isWanted || !document.getElementById("palette")) return;
     if (parts?.dialog.open) parts.dialog.close();
-    else if (document.querySelector(".q-dialog, dialog[open]")) return;
-    else open();
+    else openWhenFree(performance.now() + CLOSING_MS);
     event.preventDefault();
     event.stopPropagation();
   }, true);

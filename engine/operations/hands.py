@@ -91,7 +91,7 @@ class Hands:
         """Only what it was when the approval was asked for; of its hash the item holds the beginning."""
         job = await Job.get_or_none(id=item.job_id).only("id", "content_hash")
         shown = job.content_hash if job else None
-        if shown and item.before and not shown.startswith(item.before):
+        if shown and not (item.before and shown.startswith(item.before)):
             raise Superseded("it would do something else by now than was shown: look at it, then decide")
         await self._reviews.approve(actor, item.job_id, shown=shown)
         return item.before

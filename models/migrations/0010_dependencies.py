@@ -44,6 +44,10 @@ class Migration(migrations.Migration):
         ),
         ops.RunSQL("CREATE INDEX idx_job_blocked ON job (id) WHERE blocked", reverse_sql="DROP INDEX idx_job_blocked"),
         ops.RunSQL(
+            "CREATE INDEX idx_dependency_open ON dependency (parent_id) WHERE met_at IS NULL",
+            reverse_sql="DROP INDEX idx_dependency_open",
+        ),
+        ops.RunSQL(
             "CREATE INDEX idx_dependency_parent ON dependency (parent_id)",
             reverse_sql="DROP INDEX idx_dependency_parent",
         ),

@@ -33,9 +33,9 @@ def test_a_job_comes_after_others_and_has_what_they_made_in_its_payload(runner: 
     [
         ({"after": [{"id": 10**9}]}, "after.0", "after must name jobs that exist, not 1000000000"),
         (
-            {"payload": {**NOTE["payload"], "body": "{{ jobs.a.id }}"}},
+            {"payload": {**NOTE["payload"], "body": "{{ jobs.b.id }}"}, "after": [{"id": 1, "name": "a"}]},
             "payload.body",
-            "uses the job a, which is not among",
+            "uses the job b, which is not among",
         ),
         (
             {
@@ -110,3 +110,16 @@ def test_a_graph_that_could_never_end_is_refused_whole(
     assert error["field"].startswith(field)
     assert error["message"].startswith(said)
     assert runner.http.get("/api/v1/jobs").json()["total"] == before
+
+
+def test_a_batch_that_is_sent_again_whole_or_in_part_gives_the_first_jobs(runner: JobRunner) -> None:
+    first = {**NOTE, "ref": "a", "idempotency_key": "graph-a"}
+    second = {**NOTE, "after": [{"ref": "a"}], "idempotency_key": "graph-b"}
+    answers = [
+        runner.http.post("/api/v1/jobs:batch", json={"jobs": jobs})
+        for jobs in ([first], [first, second], [first, second])
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201, 201], answers[-1].text
+    one, two, three = ([item["id"] for item in answer.json()["items"]] for answer in answers)
+    assert two == three
+    assert two[0] == one[0]

@@ -138,9 +138,17 @@ def toast(page: Page, text: str | re.Pattern[str]) -> Locator:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Pick the option, whose text begins so, in a combobox."""
-    page.get_by_role("combobox", name=label).click()
+    """Pick the option, whose text begins so, in a combobox, and wait until that has the keyboard again.
+
+    It takes it when its list is gone, and whatever is typed just then.
+    """
+    combobox = page.get_by_role("combobox", name=label)
+    combobox.click()
+    stays = page.get_by_role("listbox").get_attribute("aria-multiselectable") == "true"  # for more to be picked
     page.get_by_role("option", name=re.compile(f"^{re.escape(option)}")).click()
+    if not stays:
+        expect(page.get_by_role("listbox")).to_have_count(0)
+        expect(combobox).to_be_focused()
 
 
 def execute(runner: JobRunner, sql: str) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import InvalidInput
 from engine.filling import filled, template_faults, templated
+from engine.templates import render
 
 RENDER = {
     "id": 7,
@@ -34,23 +35,55 @@ def test_a_template_among_words_becomes_words() -> None:
 
 
 def test_what_speaks_of_no_job_is_left_as_it_is() -> None:
-    payload = {"body": "{{ secrets.KEY }} and {{ job.id }}", "number": 5, "none": None}
+    texts = [
+        "{{ secrets.KEY }} /jobs and {{ job.id }}",
+        "{% for x in jobs %}{{ x }}{% endfor %}",
+        "{{ 'x' }} jobs }}",
+        "{{ jobs.",
+    ]
+    payload = {"texts": texts, "number": 5, "none": None}
     assert templated(payload) == []
     assert filled(payload, {"render": RENDER}) == payload
+
+
+def test_templates_of_the_type_itself_stay_beside_those_of_jobs_and_no_parent_can_make_one() -> None:
+    made = {**RENDER, "result": {"text": "{{ secrets.KEY }} {% raw %} {", "list": ["{{ secrets.KEY }}"]}}
+    payload = {"body": "{{ secrets.TOKEN }}: {{ jobs.render.result.text }}", "values": "{{ jobs.render.result.list }}"}
+    done = filled(payload, {"render": made}, has_own_templates=True)
+    rendered = render(done["body"], {"secrets": {"TOKEN": "t", "KEY": "stolen"}})
+    assert rendered == "t: {{ secrets.KEY }} {% raw %} {"
+    assert [render(text, {"secrets": {"KEY": "stolen"}}) for text in done["values"]] == ["{{ secrets.KEY }}"]
+
+
+def test_looking_for_templates_takes_time_in_proportion_to_the_text() -> None:
+    """A text of braces alone: by looking on from each of them to the end it would take hours."""
+    assert templated({"body": "{{" * 1_000_000}) == []
+    assert templated({"body": "{{ x }}" * 100_000}) == []
+
+
+def test_an_outside_type_gets_numbers_as_they_are() -> None:
+    assert filled({"n": "{{ jobs.render.result.n }}"}, {"render": RENDER}, keeps_numbers=True) == {"n": 3}
+
+
+def test_more_templates_than_anybody_writes_are_refused() -> None:
+    (fault,) = template_faults({"body": "{{ jobs.render.id }}" * 501}, ["render"])
+    assert "more than 500" in fault.message
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("{{ jobs.other.result }}", "uses the job other, which is not among those that this one waits for (render)"),
-        ("{{ jobs.render", "is no template"),
+        ("{{ jobs.render. }}", "is no template"),
+        ("{{ jobs | tojson }}", "must name a job"),
         ("{{ jobs.render.__class__ }}", "may not use '__class__'"),
         ("{{ jobs['render']['__class__'].x }} {{ jobs.render.result.format() }}", "not call"),
         ("{{ jobs.render.result.url * 100000000 }}", "not mul"),
-        ("{% for each in jobs.render.result %}{{ jobs }}{% endfor %}", "not for"),
-        ("{{ jobs }}{% include '/etc/passwd' %}", "not include"),
+        ("{{ jobs.render.result if jobs.render.id else 1 }}", "not condexpr"),
+        ("{{ jobs.render.result[" + "9" * 5000 + "] }}", "is no template"),
         ("{{ jobs.render.result | attr('keys') }}", "may use the filters"),
-        ("{{ jobs.render.result.url }}{{ secrets.KEY }}", "may use jobs, not 'secrets'"),
+        ("{{ jobs.render.result.url ~ secrets.KEY }}", "not concat"),
+        ("{{ jobs[secrets.KEY] }}", "may use jobs, not 'secrets'"),
     ],
 )
 def test_a_template_that_reaches_for_more_is_refused_when_it_is_submitted(text: str, said: str) -> None:
@@ -65,6 +98,7 @@ def test_a_template_that_reaches_for_more_is_refused_when_it_is_submitted(text: 
     [
         ("{{ jobs.render.result.missing }}", "has no value"),
         ("and {{ jobs.render.result.missing.more }}", "cannot be filled in"),
+        ("{{ jobs.render.id }}{{ jobs.render.result.none }}", "has no value"),
         ("{{ jobs.render.result.url.upper }}", "has no value"),
     ],
 )
@@ -81,5 +115,5 @@ def test_an_expansion_of_ten_megabytes_is_refused() -> None:
     payload = {f"field_{number}": "{{ jobs.render.result.text }}" for number in range(20)}
     with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
         filled(payload, {"render": big})
-    with pytest.raises(InvalidInput, match="at most 1,000,000 characters"):
+    with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
         filled({"body": "-{{ jobs.render.result.text }}" * 20}, {"render": big})

@@ -15,6 +15,7 @@ from engine.events import JobChanged
 from engine.jobs.base import Context
 from engine.settings import Settings
 from engine.submission import After
+from models.database import storable
 from models.dependency import Dependency
 from models.job import Job
 from models.states import Status
@@ -31,6 +32,7 @@ class World:
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     begun: list[int] = field(default_factory=list)
     failing: bool = False
+    made: dict[str, Any] = field(default_factory=lambda: MADE)
 
     async def parent(self) -> int:
         """A job that runs until it is let go."""
@@ -57,7 +59,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
             await world.go_on.wait()
             if world.failing:
                 raise PermanentError("The footage is missing")
-        return MADE
+        return world.made
 
     async with running(settings, scripted(work)) as atlas:
         made.append(World(atlas))
@@ -145,7 +147,6 @@ async def test_a_paused_child_stays_paused_and_goes_when_it_is_resumed(world: Wo
         ((After(1, "a b"),), "", "after.0.name", "not 'a b'"),
         ((After(1, "a"), After(1, "a")), "", "after.1.name", "another one for each job, not 'a' again"),
         ((After(1, "a"),), "{{ jobs.b.id }}", "payload.note", "note uses the job b, which is not among"),
-        ((), "{{ jobs.b.id }}", "payload.note", "none: give the jobs to wait for in after"),
     ],
 )
 async def test_what_cannot_be_waited_for_or_filled_in_is_refused_at_once(
@@ -183,3 +184,46 @@ async def test_a_template_that_nobody_can_read_keeps_no_other_job_waiting(world:
     world.go_on.set()
     await until_status(world.atlas, child, Status.COMPLETED)
     assert "could not be filled in" in ((await world.atlas.queries.job(broken)).error or "")
+
+
+async def test_without_parents_a_text_about_jobs_is_a_text_and_the_policy_is_asked(world: World) -> None:
+    note = "{{ jobs.render.id }} x {{ jobs }}"
+    job_id = await world.child(note=note, requires_approval=True)
+    job = await world.atlas.queries.job(job_id)
+    assert (job.approval, job.blocked, job.payload["note"]) == ("pending", False, note)
+    assert world.begun == []
+
+
+@pytest.mark.parametrize("said", ["{{ jobs }}", "{{ jobs.other.id }}", "\ud800 \x00"])
+async def test_whatever_a_parent_made_the_filled_job_is_judged_by_the_policy(world: World, said: str) -> None:
+    world.made = {"said": said}
+    parent = await world.parent()
+    child = await world.child(After(parent, "film"), note="Seen: {{ jobs.film.result.said }}", requires_approval=True)
+    world.go_on.set()
+
+    async def is_filled() -> bool:
+        return not (await world.atlas.queries.job(child)).blocked
+
+    await until(world.atlas, is_filled)
+    job = await world.atlas.queries.job(child)
+    assert (job.approval, job.payload["note"]) == ("pending", f"Seen: {storable(said)}")
+    assert child not in world.begun
+
+
+async def test_what_is_still_to_come_of_a_job_waits_for_its_time_after_its_filling_in_was_tried_again(
+    world: World,
+) -> None:
+    parent = await world.parent()
+    soon = clock.now() + timedelta(hours=1)
+    child = await world.child(After(parent, "film"), note="{{ jobs.film.result.missing }}", run_at=soon)
+    world.go_on.set()
+    await until_status(world.atlas, child, Status.FAILED)
+    await Job.filter(id=parent).update(result={"missing": "found"})
+    await world.atlas.commands.retry(child)
+
+    async def is_filled() -> bool:
+        return not (await world.atlas.queries.job(child)).blocked
+
+    await until(world.atlas, is_filled)
+    assert (await world.atlas.queries.job(child)).due_at == soon
+    assert child not in world.begun
