@@ -16,6 +16,7 @@ from engine.pruner import STEP, Pruner
 from engine.settings import Settings
 from engine.storage import open_storage
 from models.attempt import Attempt, LogLine
+from models.dependency import Dependency
 from models.effect import Effect
 from models.job import Job
 from models.job_event import START, JobEvent, events_after, is_kept
@@ -136,3 +137,14 @@ async def test_what_happened_more_than_a_week_ago_is_forgotten_but_for_the_newes
         assert await prune.forget_events() == 1
         assert [event.kind for event in await events_after(START, 10)] == ["job.needs_approval"]
         assert not await is_kept(START)
+
+
+async def test_a_job_that_another_one_still_has_to_look_at_stays(settings: Settings) -> None:
+    async with pruner(keeping(settings, 30)) as prune:
+        needed, unneeded = await ended(Status.COMPLETED, 31 * DAY), await ended(Status.COMPLETED, 31 * DAY)
+        for parent, blocked in ((needed, True), (unneeded, False)):
+            child = await stored_job(blocked=blocked)
+            await Dependency.create(job_id=child.id, parent_id=parent, name="a", met_at=clock.now())
+        await prune.step()
+        assert await Job.exists(id=needed)
+        assert not await Job.exists(id=unneeded)

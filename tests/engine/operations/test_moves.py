@@ -98,6 +98,21 @@ async def test_an_approval_holds_only_for_what_was_there_when_it_was_asked_for(a
     assert refusal.reason == "it would do something else by now than was shown: look at it, then decide"
 
 
+async def test_nothing_is_approved_that_was_not_there_yet_when_the_approval_was_asked_for(atlas: Atlas) -> None:
+    job_id = (await atlas.commands.submit("EMAIL_SEND", MAIL, requires_approval=True)).id
+    shown = await Job.get(id=job_id)
+    await Job.filter(id=job_id).update(
+        approval=None, content_hash=None, approval_terms=None
+    )  # as before its filling in
+    begun = await desk(atlas).begin_operation("approve", ids=[job_id])
+    await Job.filter(id=job_id).update(
+        approval=shown.approval, content_hash=shown.content_hash, approval_terms=shown.approval_terms
+    )
+    operation = await carried_out(atlas, begun)
+    assert (operation.done, operation.refused) == (0, 1)
+    assert (await Job.get(id=job_id)).approval == Approval.PENDING
+
+
 @pytest.mark.either
 @pytest.mark.parametrize(
     ("move", "more", "told"),
