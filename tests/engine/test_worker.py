@@ -78,7 +78,7 @@ async def test_a_job_is_executed_by_the_worker_and_its_message_is_gone(settings:
 
 
 async def test_without_a_worker_the_engine_executes_jobs_itself(settings: Settings) -> None:
-    job_type = scripted(nothing)
+    job_type, settings = scripted(nothing), changed(settings, lease_seconds=1.0)  # a look may have seen it just yet
     async with running(settings, job_type) as atlas:
         async with working(settings, job_type):
             pass
