@@ -86,6 +86,10 @@ class Dispatcher:
         """Wait for what runs, as long as is allowed, then put the rest back."""
         await self._executor.drain(self._drain_until - asyncio.get_running_loop().time())
 
+    def look_now(self) -> None:
+        """Something became due that nobody has to wait for."""
+        self._slot_freed.set()
+
     async def _look(self) -> None:
         jobs: list[Claimed] = []
         self._backlog = True

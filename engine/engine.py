@@ -91,7 +91,15 @@ class Atlas:
         self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)
         self._pruner = Pruner(settings, self._ledger, health, self._cluster)
         self._releaser = Releaser(
-            settings, self.registry, self._policy, self.bus, self.audit, self._ledger, health, self._cluster
+            settings,
+            self.registry,
+            self._policy,
+            self.bus,
+            self.audit,
+            self._ledger,
+            health,
+            self._cluster,
+            self._dispatcher.look_now,
         )
         self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)
         tools = Tools(settings, self.registry, self.bus, self.audit, self.queries, self._policy)

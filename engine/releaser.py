@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -50,6 +50,7 @@ class Releaser:
         ledger: Ledger,
         health: Health,
         cluster: Cluster,
+        look_now: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -59,6 +60,7 @@ class Releaser:
         self._ledger = ledger
         self._health = health
         self._cluster = cluster
+        self._look_now = look_now
         self._changed: set[int] = set()
         self._wake = asyncio.Event()
         bus.subscribe(self._on_event)
@@ -105,6 +107,8 @@ class Releaser:
             self._bus.publish(JobChanged(job_id))
         for job_id in found.to_fill:
             await self._fill(job_id)
+        if found.released or found.to_fill:
+            self._look_now()  # a chain of a hundred steps waits for no look between them
         for job_id in found.waiting:  # they tell why they wait, which may have changed; it concerns no job after them
             is_known = job_id in self._changed
             self._bus.publish(JobChanged(job_id))

@@ -12,6 +12,7 @@ from engine import clock
 from engine.engine import Atlas
 from engine.errors import InvalidInput, PermanentError
 from engine.events import JobChanged
+from engine.jobs import Registry
 from engine.jobs.base import Context
 from engine.settings import Settings
 from engine.submission import After
@@ -19,7 +20,7 @@ from models.database import storable
 from models.dependency import Dependency
 from models.job import Job
 from models.states import Status
-from tests.support.engine import running, scripted, submitted, until, until_status
+from tests.support.engine import changed, opened, running, scripted, submitted, until, until_status
 
 MADE = {"url": "https://films.test/7", "files": ["a.png", "b.png"], "length": 3}
 
@@ -227,3 +228,19 @@ async def test_what_is_still_to_come_of_a_job_waits_for_its_time_after_its_filli
     await until(world.atlas, is_filled)
     assert (await world.atlas.queries.job(child)).due_at == soon
     assert child not in world.begun
+
+
+async def test_what_is_let_go_starts_at_once_and_not_at_the_next_look(settings: Settings) -> None:
+    async def work(_: Context) -> dict[str, Any]:
+        return MADE
+
+    atlas = Atlas(changed(settings, poll_seconds=60), Registry([scripted(work)]))
+    async with opened(settings):
+        last = await submitted(atlas)
+        for _ in range(3):
+            last = await submitted(atlas, after=(After(last),))
+        await atlas.start()  # which looks once
+        try:
+            await until_status(atlas, last, Status.COMPLETED)
+        finally:
+            await atlas.stop()
