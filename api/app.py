@@ -25,6 +25,7 @@ from api.sign_in import SignIn, sign_in_routes
 from api.types import engine_routes
 from api.views import view_routes
 from api.webhooks import webhook_routes
+from api.workflows import workflow_routes
 from engine.engine import Atlas
 
 REFUSALS = (401, 403, 404, 409, 413, 422, 429, 503)
@@ -36,7 +37,7 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
     own = (job_routes, approval_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes)
-    more = (secret_routes, dashboard_routes, operation_routes, view_routes)
+    more = (secret_routes, dashboard_routes, operation_routes, view_routes, workflow_routes)
     for router in (*(routes(atlas) for routes in (export_routes, *own, *more)), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)
     plain = (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in), review_link_routes(atlas))

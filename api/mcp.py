@@ -14,7 +14,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from api.mcp_tools import Caller, Toolbox
+from api.mcp_tool import Caller
+from api.mcp_tools import Toolbox
 from api.problems import problem
 from api.sign_in import SignIn
 from engine.engine import Atlas

@@ -5,13 +5,13 @@ import base64
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
 from time import monotonic
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
+from api.mcp_tool import Arguments, Caller, JobId, Tool, made_tool, parsed, plain_schema, told_job
+from api.mcp_workflows import workflow_tools
 from api.schemas import agents as agent_schemas
 from api.schemas import jobs as job_schemas
 from api.schemas.approvals import Review
@@ -20,7 +20,6 @@ from engine.desk import Desk
 from engine.engine import Atlas
 from engine.errors import FieldError, InvalidInput, LeaseGone, TooMany
 from engine.events import AccessChanged, AttemptEnded, Event, JobChanged
-from engine.faults import field_errors
 from engine.finding import Criteria
 from engine.jobs import AnyJobType
 from engine.jobs.base import EffectKind
@@ -35,41 +34,6 @@ LOOK_AGAIN_SECONDS = 5.0
 MAX_WAITING = 100  # of one person or program
 OPTIONS = "job_options"
 SUBMIT = "submit_"
-M = TypeVar("M", bound=BaseModel)
-JobId = Annotated[int, Field(ge=1, le=2**63 - 1, description="the job's id")]
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who calls, at which address they know us, whether they have hung up, and who they still are."""
-
-    actor: Actor
-    base: str
-    is_gone: Callable[[], Awaitable[bool]]
-    still: Callable[[], Awaitable[Actor]]
-
-
-Run = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Tool:
-    """What an agent may call; `is_final` if nothing undoes it."""
-
-    name: str
-    title: str
-    description: str
-    schema: dict[str, Any]
-    right: Right
-    run: Run
-    only_looks: bool = False
-    is_final: bool = False
-
-
-class Arguments(BaseModel):
-    """What a tool is called with; its docstring is what agents read."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class JobOptions(Arguments):
@@ -181,7 +145,7 @@ class ReportJob(Arguments):
     job_id: JobId
     lease_token: str = Field(max_length=64)
     progress: float | None = Field(None, description="0 to 100")
-    log: list[str] = []
+    log: list[str] = Field(default_factory=list)
     status: str | None = Field(None, description="completed, failed, unknown or released; left out, the work goes on")
     result: dict[str, Any] | None = None
     error: str = ""
@@ -207,20 +171,21 @@ class Toolbox:
         self._waiting: Counter[str] = Counter()
         look, operate, work = Right.LOOK, Right.OPERATE, Right.WORK
         self._own = [
-            self._tool(ListJobs, look, self._list_jobs),
-            self._tool(GetJob, look, self._get_job),
-            self._tool(WaitForJob, look, self._wait_for_job),
-            self._tool(WhatNeedsAPerson, look, self._what_needs_a_person),
-            self._tool(GetReview, look, self._get_review),
-            self._tool(ReviseJob, operate, self._revise),
-            self._tool(CancelJob, operate, self._mover(Move.CANCEL), is_final=True),
-            self._tool(RetryJob, operate, self._mover(Move.RETRY)),
-            self._tool(PauseJob, operate, self._mover(Move.PAUSE)),
-            self._tool(ResumeJob, operate, self._mover(Move.RESUME)),
-            self._tool(RegisterAgent, work, self._register),
-            self._tool(ClaimJobs, work, self._claim),
-            self._tool(ReportJob, work, self._report),
-            self._tool(UploadArtifact, work, self._upload),
+            made_tool(atlas, ListJobs, look, self._list_jobs),
+            made_tool(atlas, GetJob, look, self._get_job),
+            made_tool(atlas, WaitForJob, look, self._wait_for_job),
+            made_tool(atlas, WhatNeedsAPerson, look, self._what_needs_a_person),
+            made_tool(atlas, GetReview, look, self._get_review),
+            made_tool(atlas, ReviseJob, operate, self._revise),
+            made_tool(atlas, CancelJob, operate, self._mover(Move.CANCEL), is_final=True),
+            made_tool(atlas, RetryJob, operate, self._mover(Move.RETRY)),
+            made_tool(atlas, PauseJob, operate, self._mover(Move.PAUSE)),
+            made_tool(atlas, ResumeJob, operate, self._mover(Move.RESUME)),
+            made_tool(atlas, RegisterAgent, work, self._register),
+            made_tool(atlas, ClaimJobs, work, self._claim),
+            made_tool(atlas, ReportJob, work, self._report),
+            made_tool(atlas, UploadArtifact, work, self._upload),
+            *workflow_tools(atlas),
         ]
 
     def tools(self, actor: Actor) -> list[Tool]:
@@ -240,28 +205,11 @@ class Toolbox:
         for job_type in self._atlas.queries.job_types():
             yield self._submitter(job_type)
 
-    def _tool(
-        self,
-        arguments: type[M],
-        right: Right,
-        do: Callable[[Desk, M, Caller], Awaitable[dict[str, Any]]],
-        *,
-        is_final: bool = False,
-    ) -> Tool:
-        async def run(caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
-            return await do(self._atlas.office.desk_of(caller.actor), _parsed(arguments, given), caller)
-
-        name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in arguments.__name__).strip("_")
-        title = name.replace("_", " ").capitalize()
-        description = " ".join((arguments.__doc__ or "").split())
-        only_looks = right is Right.LOOK
-        return Tool(name, title, description, _plain(arguments), right, run, only_looks, is_final)
-
     # -- submitting ------------------------------------------------------------------------------------------
 
     def _submitter(self, job_type: AnyJobType) -> Tool:
         async def run(caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
-            options = _parsed(JobOptions, given.get(OPTIONS) or {}, OPTIONS)
+            options = parsed(JobOptions, given.get(OPTIONS) or {}, OPTIONS)
             payload = {name: value for name, value in given.items() if name != OPTIONS}
             more = options.model_dump() | {"after": job_schemas.awaited(options.after)}
             if caller.actor.kind is Kind.LOCAL:
@@ -269,10 +217,10 @@ class Toolbox:
             desk = self._atlas.office.desk_of(caller.actor)
             made = await desk.submit(job_type.key, payload, with_view=True, **more)
             view = made.view or await self._atlas.queries.job(made.id)
-            return {"created": made.is_new, "job": _told(view, caller.base)}
+            return {"created": made.is_new, "job": told_job(view, caller.base)}
 
         schema = dict(job_type.schema())
-        schema["properties"] = {**schema.get("properties", {}), OPTIONS: _plain(JobOptions)}
+        schema["properties"] = {**schema.get("properties", {}), OPTIONS: plain_schema(JobOptions)}
         final = job_type.effect is EffectKind.IRREVERSIBLE
         told = "What it does cannot be taken back." if final else "It may simply be done again."
         description = f"{job_type.description}. Creates a {job_type.key} job, which runs on its own. {told}"
@@ -291,10 +239,10 @@ class Toolbox:
         finder = self._atlas.queries.finder
         jobs, _more = await finder.behind(criteria, Sort.NEWEST, asked.before_id, limit=asked.limit)
         total = await finder.count(criteria)
-        return {"jobs": [_told(job, caller.base) for job in jobs], "total": total}
+        return {"jobs": [told_job(job, caller.base) for job in jobs], "total": total}
 
     async def _get_job(self, _: Desk, asked: GetJob, caller: Caller) -> dict[str, Any]:
-        job = _told(await self._atlas.queries.job(asked.job_id), caller.base)
+        job = told_job(await self._atlas.queries.job(asked.job_id), caller.base)
         attempts = await self._atlas.queries.attempts(asked.job_id)
         effects = await self._atlas.queries.effects(asked.job_id)
         told = [job_schemas.Attempt.of(attempt, effects).model_dump(mode="json") for attempt in attempts]
@@ -320,7 +268,7 @@ class Toolbox:
                 job = await self._atlas.queries.job(asked.job_id)
                 left = give_up_at - monotonic()
                 if not _goes_on(job) or left <= 0 or await caller.is_gone():
-                    return {"done": not _goes_on(job), "job": _told(job, caller.base)}
+                    return {"done": not _goes_on(job), "job": told_job(job, caller.base)}
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, LOOK_AGAIN_SECONDS)):
                         await changed.wait()
@@ -332,8 +280,8 @@ class Toolbox:
         waiting = await self._atlas.queries.awaiting_approval()
         unknown = await self._atlas.queries.outcome_unknown()
         return {
-            "awaiting_approval": [_told(job, caller.base) for job in waiting],
-            "outcome_unknown": [_told(job, caller.base) for job in unknown],
+            "awaiting_approval": [told_job(job, caller.base) for job in waiting],
+            "outcome_unknown": [told_job(job, caller.base) for job in unknown],
         }
 
     async def _get_review(self, _: Desk, asked: GetReview, __: Caller) -> dict[str, Any]:
@@ -341,12 +289,12 @@ class Toolbox:
 
     async def _revise(self, desk: Desk, asked: ReviseJob, caller: Caller) -> dict[str, Any]:
         await desk.revise(asked.job_id, asked.payload, comment=asked.comment)
-        return {"job": _told(await self._atlas.queries.job(asked.job_id), caller.base)}
+        return {"job": told_job(await self._atlas.queries.job(asked.job_id), caller.base)}
 
     def _mover(self, move: Move) -> Callable[[Desk, Any, Caller], Awaitable[dict[str, Any]]]:
         async def moved(desk: Desk, asked: Any, caller: Caller) -> dict[str, Any]:
             await desk.move(asked.job_id, move)
-            return {"job": _told(await self._atlas.queries.job(asked.job_id), caller.base)}
+            return {"job": told_job(await self._atlas.queries.job(asked.job_id), caller.base)}
 
         return moved
 
@@ -386,25 +334,3 @@ def _goes_on(job: JobView) -> bool:
     if job.status is Status.RUNNING:
         return True
     return job.status is Status.QUEUED and job.approval != Approval.PENDING
-
-
-def _told(job: JobView, base: str) -> dict[str, Any]:
-    """A job with the page where a person sees it."""
-    told = job_schemas.Job.of(job).model_dump(mode="json")
-    return {**told, "url": f"{base.rstrip('/')}/app/jobs/{job.id}"}
-
-
-def _parsed(arguments: type[M], given: dict[str, Any], under: str = "") -> M:
-    try:
-        return arguments.model_validate(given)
-    except ValidationError as error:
-        faults = field_errors(error, arguments)
-        raise InvalidInput([FieldError(f"{under}.{f.field}".strip("."), f.message) for f in faults]) from None
-
-
-@cache
-def _plain(arguments: type[BaseModel]) -> dict[str, Any]:
-    """The schema without what only Python has a use for."""
-    schema = arguments.model_json_schema()
-    schema.pop("title", None)
-    return schema

@@ -22,6 +22,7 @@ from engine.events import (
     StopAsked,
     TypesChanged,
     WebhooksChanged,
+    WorkflowsChanged,
 )
 from engine.settings import Settings
 from models.states import Move
@@ -144,6 +145,8 @@ def _told(event: Event) -> list[Any]:
             return ["secrets", 0]
         case PolicyChanged():
             return ["policy", 0]
+        case WorkflowsChanged():
+            return ["workflows", 0]
         case OperationChanged(operation_id):
             return ["operation", operation_id]
         case AccessChanged():
@@ -175,6 +178,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield SecretsChanged()
             case "policy":
                 yield PolicyChanged()
+            case "workflows":
+                yield WorkflowsChanged()
             case "operation":
                 yield OperationChanged(job_id)
             case "access":

@@ -47,6 +47,8 @@ from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
 from engine.webhooks import Webhooks
+from engine.workflows.catalog import Workflows
+from engine.workflows.runs import Runs
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,8 @@ class Atlas:
         self.reports = Reports(settings, self.registry, self.bus, self._ledger, self.agents)
         self.operations = Operations(settings, self.bus, self.audit, self.queries.finder)
         self.saved_views = SavedViews()
+        self.workflows = Workflows(self.registry, self.bus)
+        self.runs = Runs(self.workflows, self.commands, self.queries, self.bus)
         self.office = Office(self)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger, self.commands.submit)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
@@ -113,6 +117,7 @@ class Atlas:
         await settle_restored_dump(self.settings, self.registry)
         self._ledger.open()
         await self.administration.ensure_feed()
+        await self.workflows.install()
         await self._heartbeat.register()
         await self._rescue_at_start()
         await remove_leftovers(self.settings)

@@ -74,6 +74,11 @@ class PolicyChanged:
 
 
 @dataclass(frozen=True)
+class WorkflowsChanged:
+    """A workflow was saved or removed."""
+
+
+@dataclass(frozen=True)
 class OperationChanged:
     """An operation on many jobs began, came further or ended."""
 
@@ -101,6 +106,7 @@ Event = (
     | WebhooksChanged
     | SecretsChanged
     | PolicyChanged
+    | WorkflowsChanged
     | OperationChanged
     | AccessChanged
     | EngineChanged

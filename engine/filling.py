@@ -1,7 +1,7 @@
 """Payloads with `{{ jobs.render.result.url }}` in them: checked at submission, filled in when the parents are over.
 
-Only what a job that waits for others says of `jobs` is a template here. Everything else in a payload stays to the
-letter, other `{{ … }}` too: a job's own type may have templates.
+Only what a job that waits for others says of `jobs`, or a step of a workflow of its `inputs`, is a template here.
+Everything else in a payload stays to the letter, other `{{ … }}` too: a job's own type may have templates.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,49 +13,79 @@ from engine.templates import MAX_RENDERED, TemplateFault, check, is_bare, litera
 JOBS = "jobs"
 MEMBERS = ("id", "status", "result", "error")
 """What is known of a parent."""
+MEMBERS_OF_LISTS = {"id": "ids", "status": "statuses", "result": "results", "error": "errors"}
+"""What a list of parents is known by, of what each is known by."""
 MAX_EXPRESSIONS = 500
 
 Change = Callable[[str, str], Any]
+_NO_MEMBERS: Mapping[str, Collection[str] | None] = {}
 
 
-def templated(payload: Mapping[str, Any]) -> list[str]:
-    """The fields whose texts are templates, as `body` or `images.0.url`."""
-    return [path for path, text in _texts(payload, "") if any(is_ours for _, is_ours in _pieces(text))]
+def templated(payload: Mapping[str, Any], names: Collection[str] = (JOBS,)) -> list[str]:
+    """The fields whose texts are templates that speak of these names, as `body` or `images.0.url`."""
+    return [path for path, text in texts(payload) if any(is_ours for _, is_ours in _pieces(text, names))]
 
 
-def template_faults(payload: Mapping[str, Any], jobs: Collection[str]) -> list[FieldError]:
-    """What is wrong with a payload's templates, if these are the names of the job's parents."""
+def expressions(payload: Mapping[str, Any], names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Every `{{ … }}` that speaks of these names, with the field where it stands."""
+    for path, text in texts(payload):
+        yield from ((path, piece) for piece, is_ours in _pieces(text, names) if is_ours)
+
+
+def template_faults(
+    payload: Mapping[str, Any], jobs: Collection[str], members: Mapping[str, Collection[str] | None] = _NO_MEMBERS
+) -> list[FieldError]:
+    """What is wrong with a payload's templates, if these are the names of the job's parents.
+
+    `members` are the other names that templates may use, each with what it has, or None if that may be anything.
+    """
     faults, count = [], 0
-    for path, text in _texts(payload, ""):
-        for piece, is_ours in _pieces(text):
+    names = (JOBS, *members)
+    for path, text in texts(payload):
+        for piece, is_ours in _pieces(text, names):
             count += is_ours
             if count > MAX_EXPRESSIONS:
                 return [FieldError(path, f"{path} must not bring the payload to more than {MAX_EXPRESSIONS} templates")]
             try:
                 if is_ours:
-                    _check(piece, jobs)
+                    check_expression(piece, jobs, members)
             except TemplateFault as fault:
                 faults.append(FieldError(path, f"{path} {fault}"))
     return faults
 
 
-def _check(expression: str, jobs: Collection[str]) -> None:
-    check(expression, {JOBS})
+def check_expression(
+    expression: str,
+    jobs: Collection[str],
+    members: Mapping[str, Collection[str] | None] = _NO_MEMBERS,
+    *,
+    is_condition: bool = False,
+) -> None:
+    """Refuse one `{{ … }}` that has no value if these are the names of the parents; for `members` see above.
+
+    Raises:
+        TemplateFault: what is wrong, as the end of a sentence that begins with the field.
+    """
+    check(expression, {JOBS, *members}, is_condition=is_condition)
     if is_bare(expression, JOBS):
         raise TemplateFault("must name a job, as in {{ jobs.render.result.url }}")
     if unknown := members_of(expression, JOBS) - set(jobs):
-        known = ", ".join(sorted(jobs))
+        known = ", ".join(sorted(jobs)) or "it waits for none"
         raise TemplateFault(f"uses the job {min(unknown)}, which is not among those that this one waits for ({known})")
+    for name, has in members.items():
+        if has is not None and (unknown := members_of(expression, name) - set(has)):
+            known = ", ".join(sorted(has)) or "none"
+            raise TemplateFault(f"uses {name}.{min(unknown)}, and there is no such one ({known})")
 
 
 def filled(
     payload: Mapping[str, Any],
-    jobs: Mapping[str, Mapping[str, Any]],
+    values: Mapping[str, Any],
     *,
     has_own_templates: bool = False,
     keeps_numbers: bool = False,
 ) -> dict[str, Any]:
-    """The payload with what the parents made in place of its templates; `jobs` has `MEMBERS` of each by its name.
+    """The payload with values in place of its templates: `jobs`, with `MEMBERS` of each by its name, and others.
 
     A text that is nothing but one `{{ … }}` becomes the value itself, so a list stays a list; a number becomes text,
     which most fields take for either, unless it `keeps_numbers`. Where the type `has_own_templates`, nothing that a
@@ -69,11 +99,11 @@ def filled(
 
     def fill(path: str, text: str) -> Any:
         nonlocal length
-        pieces = list(_pieces(text))
+        pieces = list(_pieces(text, values))
         if not any(is_ours for _, is_ours in pieces):
             return text
         try:
-            made = [value_of(piece, {JOBS: jobs}) if is_ours else piece for piece, is_ours in pieces]
+            made = [value_of(piece, values) if is_ours else piece for piece, is_ours in pieces]
         except TemplateFault as fault:
             faults.append(FieldError(path, f"{path} {fault}"))
             return text
@@ -102,12 +132,12 @@ def _told(value: Any, *, keeps_numbers: bool) -> Any:
     return str(value) if is_number and not keeps_numbers else value
 
 
-def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in parts, each with whether it is a `{{ … }}` that uses `jobs`."""
+def _pieces(text: str, names: Collection[str]) -> Iterator[tuple[str, bool]]:
+    """The text in parts, each with whether it is a `{{ … }}` that uses one of these names."""
     begin = 0
     while (at := text.find("{{", begin)) >= 0 and (end := text.find("}}", at)) >= 0:
         expression = text[at : end + 2]
-        if JOBS in expression and uses(expression, JOBS):
+        if uses(expression, names):
             if text[begin:at]:
                 yield text[begin:at], False
             yield expression, True
@@ -130,16 +160,17 @@ def _changed(value: Any, path: str, change: Change) -> Any:
             return value
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a value, with its path."""
     match value:
         case str():
             yield path, value
         case Mapping():
             for key, item in value.items():
-                yield from _texts(item, _under(path, key))
+                yield from texts(item, _under(path, key))
         case list():
             for index, item in enumerate(value):
-                yield from _texts(item, _under(path, index))
+                yield from texts(item, _under(path, index))
 
 
 def _under(path: str, key: object) -> str:

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
+from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
@@ -16,17 +17,18 @@ from engine.approvals.policy import Policy
 from engine.approvals.trust import note_trusted
 from engine.audit import Audit
 from engine.cluster import Cluster
-from engine.errors import InvalidInput
+from engine.errors import FieldError, InvalidInput
 from engine.events import Bus, Event, JobChanged
-from engine.filling import filled
+from engine.filling import JOBS, MEMBERS_OF_LISTS
 from engine.health import Health, trouble
 from engine.jobs import Registry
 from engine.ledger import Ledger
 from engine.settings import Settings
-from engine.submission import Submission
+from engine.submission import Submission, made_of
+from engine.templates import TemplateFault, holds
 from models.cause import cause_of
 from models.database import connection, storable, stored_json
-from models.dependency import meet, parents_of, ready, release, waiting_for_any
+from models.dependency import Parent, meet, parents_of, ready, release, waiting_for_any
 from models.job import Job, NewJob
 from models.states import Priority, Status
 
@@ -131,7 +133,9 @@ class Releaser:
         if job is None or job.template is None:
             return
         try:
-            await self._ledger.write(partial(self._become, job_id, await self._filled(job)))
+            new = await self._filled(job)
+            made = partial(self._become, job_id, new) if new else partial(_skip, job_id, job.template["when"])
+            await self._ledger.write(made)
         except InvalidInput as error:
             await self._ledger.write(partial(_fail, job_id, f"What it waited for does not fit: {error}"))
         except Exception as error:
@@ -141,21 +145,18 @@ class Releaser:
             await self._ledger.write(partial(_fail, job_id, f"It could not be filled in: {error}"))
         self._bus.publish(JobChanged(job_id))
 
-    async def _filled(self, job: Job) -> NewJob:
+    async def _filled(self, job: Job) -> NewJob | None:
+        """What it becomes; None if its condition does not hold."""
         parents = await parents_of(connection(), [job.id])
         rows = await Job.filter(id__in=[parent.id for parent in parents]).values("id", "status", "result", "error")
         told = {row["id"]: row for row in rows}
         template = job.template or {}
-        job_type = self._registry.find(job.type)
-        payload = filled(
-            template["payload"],
-            {parent.name: told.get(parent.id, {}) for parent in parents},
-            has_own_templates=job_type is not None and job_type.has_own_templates,
-            keeps_numbers=job_type is not None and job_type.is_outside,
-        )
+        values = {**template.get("values", {}), JOBS: _by_name(parents, told, template.get("lists", ()))}
+        if (when := template.get("when", "")) and not _holds(when, values):
+            return None
         asked = Submission(
             job.type,
-            payload,
+            made_of(self._registry.find(job.type), template["payload"], values),
             Priority(job.priority).word,
             job.name,
             created_by=job.created_by,
@@ -180,6 +181,40 @@ class Releaser:
         )
         if changed:
             await note_trusted(writer, self._audit, {job_id: new})
+
+
+def _by_name(
+    parents: Sequence[Parent], told: Mapping[int, Mapping[str, Any]], lists: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """What templates see of the jobs before: each by its name, and of a list of them every member as a list."""
+    found: dict[str, dict[str, Any]] = {}
+    places: dict[str, list[tuple[int, Mapping[str, Any]]]] = {name: [] for name in lists}
+    for parent in parents:
+        name, _, place = parent.name.partition(".")
+        row = told.get(parent.id, {})
+        if place:
+            places.setdefault(name, []).append((int(place), row))
+        else:
+            found[name] = dict(row)
+    for name, rows in places.items():
+        ordered = [row for _, row in sorted(rows, key=lambda each: each[0])]
+        found[name] = {plural: [row.get(member) for row in ordered] for member, plural in MEMBERS_OF_LISTS.items()}
+        found[name]["count"] = len(ordered)
+    return found
+
+
+def _holds(when: str, values: Mapping[str, Any]) -> bool:
+    try:
+        return holds(when, values)
+    except TemplateFault as fault:
+        raise InvalidInput([FieldError("when", f"when {fault}")]) from None
+
+
+async def _skip(job_id: int, when: str, _: BaseDBAsyncClient) -> None:
+    """It is over, and nothing was done: what comes after it goes on."""
+    result = {"message": f"Skipped: {storable(when)} does not hold", "skipped": True}
+    over = {"status": Status.COMPLETED, "blocked": False, "template": None, "progress": 100, "finished_at": clock.now()}
+    await Job.filter(id=job_id, blocked=True, status=Status.QUEUED).update(result=result, **over)
 
 
 async def _fail(job_id: int, error: str, _: BaseDBAsyncClient) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -16,9 +16,10 @@ from engine.approvals.terms import Terms
 from engine.channels.mail_header import header_fault
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
-from engine.filling import template_faults, templated
+from engine.filling import JOBS, check_expression, expressions, filled, template_faults, templated
 from engine.jobs import AnyJobType, Registry
 from engine.settings import Settings
+from engine.templates import TemplateFault, is_bare, members_of, uses
 from models.approval import ApprovalRule
 from models.content import content_hash
 from models.dependency import NewDependency
@@ -27,9 +28,10 @@ from models.states import Approval, Priority
 
 MAX_NAME = 200
 MAX_PARENTS = 1000
+MAX_DEPENDENCIES = 20_000  # of a batch
 MAX_SUMMARY = 300
 EARLIEST_START = datetime(1970, 1, 1, tzinfo=UTC)
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _PRIORITIES = frozenset(priority.word for priority in Priority)
 LATEST_START = timedelta(days=366)
 
@@ -46,15 +48,22 @@ class After:
     name: str | None = None
     any_outcome: bool = False
     ref: str = ""
+    place: int | None = None
+    """In a list of jobs that have one name together, from 0 on."""
 
     @property
     def called(self) -> str:
         """Its name in templates."""
         return self.name or self.ref or f"job_{self.job_id}"
 
+    @property
+    def full_name(self) -> str:
+        """Its name among those that are waited for."""
+        return self.called if self.place is None else f"{self.called}.{self.place}"
+
     def dependency(self) -> NewDependency:
         """As it is stored."""
-        return NewDependency(self.job_id, self.called, self.any_outcome, self.ref)
+        return NewDependency(self.job_id, self.full_name, self.any_outcome, self.ref)
 
 
 @dataclass(frozen=True)
@@ -71,13 +80,20 @@ class Submission:
     agent: str | None = None
     after: tuple[After, ...] = ()
     ref: str = ""
+    step: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What templates may speak of besides the jobs before it: `inputs`, and the `item` of a list."""
+    lists: tuple[str, ...] = ()
+    """Names of lists of jobs before it, which may be empty."""
+    when: str = ""
+    """A condition, looked at when the jobs before it are over: if it does not hold, this one is skipped."""
 
     def fingerprint(self) -> str:
         """The same for the same request, so that an idempotency key can tell a repetition from a mistake."""
         asked = {**vars(self), "run_at": self.run_at and self.run_at.isoformat()}
         del asked["agent"]  # whoever asks once more with the same key is who they were
         asked["after"] = [vars(after) for after in self.after]
-        for name in ("after", "ref"):
+        for name in ("after", "ref", "step", "values", "lists", "when"):
             if not asked[name]:  # as earlier versions told it
                 del asked[name]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -104,32 +120,74 @@ class Submission:
             raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(self.type)}")])
         faults = [*self._priority_faults(), *self._text_faults(), *self._time_faults()]
         faults += await after_faults(self.after)
-        paths = templated(self.payload) if self.after else []
-        if paths:
-            faults += under_payload(template_faults(self.payload, [after.called for after in self.after]))
+        paths = self._paths()
+        faults += self._template_faults()
         payload: Any = None
         try:
-            payload = await accepted(job_type, self.payload, settings)
+            asked, paths = self._filled(job_type, paths) if not faults else (self.payload, paths)
+            payload = await accepted(job_type, asked, settings)
         except InvalidInput as error:
             faults += under_payload([fault for fault in error.errors if not _is_within(fault.field, paths)])
         if faults:
             raise InvalidInput(faults)
-        if paths:
+        if paths or self.when:
             return self._unfilled(job_type, idempotency_key)
         verdict = await policy.verdict(
             job_type,
             payload,
             created_by=self.created_by,
             agent=self.agent,
-            is_asked=self.requires_approval,
+            is_asked=self.requires_approval or job_type.always_asks,
         )
         job = self._job(job_type, payload, idempotency_key)
         return await _in_review(job, verdict.terms, verdict.trusted_by) if verdict.terms else job
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What templates may speak of."""
+        return (*((JOBS,) if self.after or self.lists else ()), *self.values)
+
+    def _paths(self) -> list[str]:
+        return templated(self.payload, self._names) if self._names else []
+
+    def _template_faults(self) -> list[FieldError]:
+        jobs = [*(after.called for after in self.after), *self.lists]
+        members = {name: list(value) if name == "inputs" else None for name, value in self.values.items()}
+        faults = under_payload(template_faults(self.payload, jobs, members)) if self._names else []
+        if self.when:
+            try:
+                check_expression(self.when, jobs, members, is_condition=True)
+            except TemplateFault as fault:
+                faults.append(FieldError("when", f"when {fault}"))
+        return faults
+
+    def _filled(self, job_type: AnyJobType, paths: list[str]) -> tuple[dict[str, Any], list[str]]:
+        """The payload, filled in already if no job has to be over for that, and the fields that are templates yet."""
+        if not paths or any(expressions(self.payload, (JOBS,))):
+            return self.payload, paths
+        return made_of(job_type, self.payload, self.values), []
+
     def _unfilled(self, job_type: AnyJobType, idempotency_key: str | None) -> NewJob:
         """The job before its parents are over; the policy looks at what it becomes then."""
-        template = {"payload": self.payload, "requires_approval": self.requires_approval, "agent": self.agent}
-        return replace(self._new(job_type, "", self.payload, idempotency_key), template=template)
+        template = {
+            "payload": self.payload,
+            "requires_approval": self.requires_approval,
+            "agent": self.agent,
+            "values": self._used(),
+            "lists": self.lists,
+            "when": self.when,
+        }
+        kept = {name: value for name, value in template.items() if value or name not in ("values", "lists", "when")}
+        return replace(self._new(job_type, "", self.payload, idempotency_key), template=kept, blocked=True)
+
+    def _used(self) -> dict[str, Any]:
+        """Of the values, those that templates speak of: a thousand steps need not keep a long text each."""
+        said = [piece for _, piece in expressions(self.payload, self._names)] + ([self.when] if self.when else [])
+        used = {name: value for name, value in self.values.items() if any(uses(piece, (name,)) for piece in said)}
+        if "inputs" in used and not any(is_bare(piece, "inputs") for piece in said):
+            members = set().union(*(members_of(piece, "inputs") for piece in said))
+            used["inputs"] = {name: value for name, value in used["inputs"].items() if name in members}
+        return used
 
     def _job(self, job_type: AnyJobType, payload: Any, idempotency_key: str | None) -> NewJob:
         return self._new(job_type, job_type.summary(payload)[:MAX_SUMMARY], job_type.dump(payload), idempotency_key)
@@ -151,6 +209,7 @@ class Submission:
             request_hash=self.fingerprint() if idempotency_key else None,
             blocked=bool(self.after),
             parents=tuple(after.dependency() for after in self.after),
+            step=self.step,
             ref=self.ref,
         )
 
@@ -161,12 +220,12 @@ class Submission:
 
     def _text_faults(self) -> list[FieldError]:
         faults = []
-        for field, value in (("name", self.name or ""), ("created_by", self.created_by)):
+        for name, value in (("name", self.name or ""), ("created_by", self.created_by)):
             if fault := header_fault(value):
-                faults.append(FieldError(field, f"{field} {fault}"))
+                faults.append(FieldError(name, f"{name} {fault}"))
             elif len(value) > MAX_NAME:
-                rule = f"{field} must have at most {MAX_NAME} characters, not {len(value):,}"
-                faults.append(FieldError(field, rule))
+                rule = f"{name} must have at most {MAX_NAME} characters, not {len(value):,}"
+                faults.append(FieldError(name, rule))
         return faults
 
     def _time_faults(self) -> list[FieldError]:
@@ -178,6 +237,20 @@ class Submission:
         if not EARLIEST_START < self.run_at < clock.now() + LATEST_START:
             return [FieldError("run_at", f"run_at must be within a year from now, not {told}")]
         return []
+
+
+def made_of(job_type: AnyJobType | None, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template of a payload becomes with these values.
+
+    Raises:
+        InvalidInput: naming every field whose template has no value.
+    """
+    return filled(
+        template,
+        values,
+        has_own_templates=job_type is not None and job_type.has_own_templates,
+        keeps_numbers=job_type is not None and job_type.is_outside,
+    )
 
 
 async def accepted(job_type: AnyJobType, payload: dict[str, Any], settings: Settings) -> Any:
@@ -208,7 +281,7 @@ def ref_faults(batch: Sequence[Submission]) -> list[FieldError]:
     faults: list[FieldError] = []
     named: dict[str, int] = {}
     for index, asked in enumerate(batch):
-        if asked.ref and not _NAME.fullmatch(asked.ref):
+        if asked.ref and not NAME.fullmatch(asked.ref):
             rule = f"ref must be a letter, then at most 63 letters, digits or underscores, not {shown(asked.ref)}"
             faults.append(FieldError(f"jobs.{index}.ref", rule))
         elif asked.ref in named:
@@ -221,6 +294,9 @@ def ref_faults(batch: Sequence[Submission]) -> list[FieldError]:
             if after.ref and after.ref not in named:
                 rule = f"ref must name a job of this batch, not {shown(after.ref)}"
                 faults.append(FieldError(f"jobs.{index}.after.{place}.ref", rule))
+    if (count := sum(len(asked.after) for asked in batch)) > MAX_DEPENDENCIES:
+        rule = f"jobs must wait for each other {MAX_DEPENDENCIES:,} times at most, all together, not {count:,}"
+        faults.append(FieldError("jobs", rule))
     return faults or _cycle_faults(batch, named)
 
 
@@ -246,13 +322,13 @@ async def after_faults(parents: Sequence[After]) -> list[FieldError]:
     for index, after in enumerate(parents):
         if not after.ref and after.job_id not in known:
             faults.append(FieldError(f"after.{index}", f"after must name jobs that exist, not {after.job_id}"))
-        if not _NAME.fullmatch(after.called):
+        if not NAME.fullmatch(after.called):
             rule = "a letter, then at most 63 letters, digits or underscores"
             faults.append(FieldError(f"after.{index}.name", f"name must be {rule}, not {shown(after.called)}"))
-        elif after.called in seen:
+        elif after.full_name in seen:
             rule = f"name must be another one for each job, not {shown(after.called)} again"
             faults.append(FieldError(f"after.{index}.name", rule))
-        seen.add(after.called)
+        seen.add(after.full_name)
     return faults
 
 

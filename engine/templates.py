@@ -5,10 +5,10 @@ So a template ends at once, whatever it says, and reads nothing but the values t
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2 import ChainableUndefined, StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -27,6 +27,17 @@ _ALLOWED = (
     nodes.Getitem,
     nodes.Const,
     nodes.Filter,
+)
+_IN_CONDITIONS = (
+    *_ALLOWED,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Neg,
+    nodes.List,
+    nodes.Tuple,
 )
 
 Values = Mapping[str, Any]
@@ -47,23 +58,24 @@ class _Environment(ImmutableSandboxedEnvironment):
             return self.undefined(obj=obj, name=argument)
 
 
-def _environment() -> _Environment:
-    environment = _Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)
+def _environment(undefined: type[Undefined]) -> _Environment:
+    environment = _Environment(autoescape=False, undefined=undefined, keep_trailing_newline=True)
     own = {name: environment.filters[name] for name in FILTERS}
     environment.filters = {**own, "tojson": lambda value: json.dumps(value, ensure_ascii=False)}
     environment.globals = {}
     return environment
 
 
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = _environment(StrictUndefined)
+_OF_CONDITIONS = _environment(ChainableUndefined)
 
 
 class TemplateFault(ValueError):
     """The template breaks a rule, or has no value for a name; says which."""
 
 
-def check(text: str, names: set[str]) -> None:
-    """Refuse a template that could not be rendered with values of these names.
+def check(text: str, names: Collection[str], *, is_condition: bool = False) -> None:
+    """Refuse a template that could not be rendered with values of these names; a condition may also compare.
 
     Raises:
         TemplateFault: what is wrong, as the end of a sentence that begins with the field.
@@ -71,7 +83,7 @@ def check(text: str, names: set[str]) -> None:
     for node, depth in _walk(_parsed(text)):
         if depth > MAX_DEPTH:
             raise TemplateFault("is too deeply nested")
-        if not isinstance(node, _ALLOWED):
+        if not isinstance(node, _IN_CONDITIONS if is_condition else _ALLOWED):
             what = type(node).__name__.lower()
             raise TemplateFault(f"may have names and filters in {{{{ … }}}} only, not {what}")
         if isinstance(node, nodes.Filter):
@@ -127,7 +139,7 @@ def value_of(expression: str, values: Values) -> Any:
         TemplateFault: a value is missing, or cannot be used so.
     """
     check(expression, set(values))
-    inner = expression.removeprefix("{{").removesuffix("}}").strip("-+ \n")
+    inner = _inside(expression)
     try:
         value = _ENVIRONMENT.compile_expression(inner, undefined_to_none=False)(values)
     except (UndefinedError, SecurityError, TemplateSyntaxError, TypeError, ValueError) as error:
@@ -137,12 +149,28 @@ def value_of(expression: str, values: Values) -> Any:
     return value
 
 
-def uses(expression: str, name: str) -> bool:
-    """Whether one `{{ … }}` speaks of this name; one that cannot be read does if it has the word."""
+def holds(condition: str, values: Values) -> bool:
+    """Whether one `{{ … }}` is true, as in {{ jobs.check.result.score > 3 }}; what is not there is not true.
+
+    Raises:
+        TemplateFault: values of these kinds cannot be compared.
+    """
+    check(condition, set(values), is_condition=True)
     try:
-        return any(isinstance(node, nodes.Name) and node.name == name for node, _ in _walk(_parsed(expression)))
+        value = _OF_CONDITIONS.compile_expression(_inside(condition), undefined_to_none=False)(values)
+        return bool(value) and value not in ("false", "0")
+    except (UndefinedError, SecurityError, TemplateSyntaxError, TypeError, ValueError) as error:
+        raise TemplateFault(f"cannot be decided: {error}") from None
+
+
+def uses(expression: str, names: Collection[str]) -> bool:
+    """Whether one `{{ … }}` speaks of one of these names; one that cannot be read does if it has the word."""
+    if not any(name in expression for name in names):
+        return False
+    try:
+        return any(isinstance(node, nodes.Name) and node.name in names for node, _ in _walk(_parsed(expression)))
     except TemplateFault:
-        return re.search(rf"\b{name}\b", expression) is not None
+        return any(re.search(rf"\b{name}\b", expression) for name in names)
 
 
 def is_bare(expression: str, name: str) -> bool:
@@ -156,6 +184,10 @@ def is_bare(expression: str, name: str) -> bool:
 def literal(text: str) -> str:
     """A template that renders to just this text, whatever stands in it."""
     return text.replace("{", "{{ '{' }}")
+
+
+def _inside(expression: str) -> str:
+    return expression.strip().removeprefix("{{").removesuffix("}}").strip("-+ \n")
 
 
 def _joined(pieces: Iterator[str]) -> str:

@@ -39,6 +39,8 @@ class JobView:
     waiting_for: str | None
     pause_requested: bool
     blocked: bool
+    run_id: int | None
+    step: str | None
     created_by: str
     created_at: datetime
     run_at: datetime | None

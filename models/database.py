@@ -39,6 +39,7 @@ MODELS = (
     "models.artifact",
     "models.approval",
     "models.article",
+    "models.workflow",
     "models.operation",
     "models.saved_view",
     "models.dependency",

@@ -22,6 +22,7 @@ class Job(Model):
     none. `approval_terms` say why it needs one and what that takes. An approval may be undone until `undo_until`.
     `cause` is what a failed job has in common with others that failed alike.
     While it waits for other jobs it is `blocked`, and `template` says what it is to be filled in with their results.
+    A job of a workflow tells its run, and which `step` of it it is: `cards.2` is the third one of a list.
     `due_at` is the moment to wait for, none once it has come. `deaths` counts the engines that died in a row while
     they ran it.
     """
@@ -50,7 +51,8 @@ class Job(Model):
     pause_requested = fields.BooleanField(default=False)
     blocked = fields.BooleanField(default=False, db_default=False)
     template = fields.JSONField[dict[str, Any] | None](null=True)
-
+    run_id = fields.BigIntField(null=True)
+    step = fields.CharField(max_length=80, null=True)
     created_by = fields.CharField(max_length=200)
     created_at = fields.DatetimeField()
     run_at = fields.DatetimeField(null=True)
@@ -96,6 +98,8 @@ class NewJob:
     approved_hash: str | None = None
     blocked: bool = False
     template: dict[str, Any] | None = None
+    run_id: int | None = None
+    step: str | None = None
     parents: tuple[NewDependency, ...] = ()
     ref: str = ""
     """What other jobs that are stored together with it call it."""
@@ -122,6 +126,8 @@ _COLUMNS = {
     "request_hash": "text",
     "blocked": "boolean",
     "template": "jsonb",
+    "run_id": "bigint",
+    "step": "text",
 }
 _NAMES = ", ".join(_COLUMNS)
 _JSON = frozenset(name for name, kind in _COLUMNS.items() if kind == "jsonb")

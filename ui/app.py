@@ -21,7 +21,10 @@ from ui.pages.dashboard import DashboardPage
 from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
 from ui.pages.knowledge import ArticlePage, KnowledgePage
+from ui.pages.run import RunPage
 from ui.pages.settings import SettingsPage
+from ui.pages.workflow import EditWorkflowPage, WorkflowPage
+from ui.pages.workflows import WorkflowsPage
 from ui.sockets import PageOwner, bind_sockets, notice_silence
 from ui.tab import Still, View
 from ui.theme import FAVICON, HEAD, STATIC_FILES
@@ -39,6 +42,10 @@ PAGES: dict[str, MakeView] = {
     "/jobs": JobsPage,
     "/jobs/{id}": JobPage,
     "/approvals": ApprovalsPage,
+    "/workflows": WorkflowsPage,
+    "/workflows/{name}": WorkflowPage,
+    "/workflows/{name}/edit": EditWorkflowPage,
+    "/runs/{id}": RunPage,
     "/kb": KnowledgePage,
     "/kb/{slug}": ArticlePage,
     "/agents": AgentsPage,

@@ -28,6 +28,7 @@ from engine.events import (
     SecretsChanged,
     TypesChanged,
     WebhooksChanged,
+    WorkflowsChanged,
 )
 from engine.health import trouble
 from engine.views import OFFLINE_AFTER, EngineState, JobView
@@ -155,6 +156,7 @@ class Live:
                 | WebhooksChanged()
                 | SecretsChanged()
                 | PolicyChanged()
+                | WorkflowsChanged()
                 | EngineChanged()
             ):
                 self._stale = True

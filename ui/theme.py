@@ -78,6 +78,7 @@ NAVIGATION = (
     ("Dashboard", "/app", "space_dashboard"),
     ("Jobs", "/app/jobs", "work_outline"),
     ("Approvals", "/app/approvals", "front_hand"),
+    ("Workflows", "/app/workflows", "account_tree"),
     ("Knowledge", "/app/kb", "menu_book"),
     ("Agents", "/app/agents", "smart_toy"),
     ("Settings", "/app/settings", "settings"),
@@ -89,6 +90,7 @@ GO_KEYS = {
     "/app/approvals": "g a",
     "/app/agents": "g w",
     "/app/settings": "g s",
+    "/app/workflows": "g f",
     "/app/kb": "g k",
 }
 """What is typed to go to a page."""

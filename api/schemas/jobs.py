@@ -149,6 +149,8 @@ class Job(BaseModel):
     )
     outcome: str | None
     blocked: bool = Field(description="whether it waits for other jobs")
+    run_id: int | None = Field(description="the run of a workflow that it is a step of")
+    step: str | None = Field(examples=["cards.2"], description="which step; of a list, with its place from 0 on")
     allowed: list[str]
 
     @classmethod

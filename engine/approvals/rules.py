@@ -16,6 +16,7 @@ from engine.jobs import Registry
 from models.approval import ApprovalRule, Creators, Review, ReviewKind, RuleKind
 from models.channel import Channel
 from models.content import channels_in
+from models.database import storable
 from models.job import Job
 from models.states import Approval
 
@@ -185,7 +186,7 @@ class Rules:
 
 
 async def _unknown_channels(new: NewRule) -> list[FieldError]:
-    rows = await Channel.filter(name__in=list(new.channels))
+    rows = await Channel.filter(name__in=[storable(name) for name in new.channels])
     known = {row.name for row in rows}
     return [
         FieldError("channels", f"channels must be connected in Settings first; there is no channel {shown(name)}")

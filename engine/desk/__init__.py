@@ -9,12 +9,13 @@ from engine.desk.people import PeopleDesk
 from engine.desk.reviews import ReviewDesk
 from engine.desk.views import ViewDesk
 from engine.desk.work import WorkDesk
+from engine.desk.workflows import WorkflowDesk
 from engine.pace import Pace
 
 __all__ = ["BaseDesk", "Desk", "Office", "Services", "Who"]
 
 
-class Desk(JobDesk, ReviewDesk, AgentDesk, WorkDesk, PeopleDesk, OperationDesk, ViewDesk):
+class Desk(JobDesk, ReviewDesk, AgentDesk, WorkDesk, PeopleDesk, OperationDesk, ViewDesk, WorkflowDesk):
     """Every wish raises `NotAllowed` for whoever has not the right, and what the command itself raises.
 
     A wish that was begun is carried out and recorded also when whoever asked hangs up.

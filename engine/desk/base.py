@@ -25,6 +25,8 @@ from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
 from engine.webhooks import Webhooks
+from engine.workflows.catalog import Workflows
+from engine.workflows.runs import Runs
 from models.rights import Right
 
 T = TypeVar("T")
@@ -52,6 +54,8 @@ class Services(Protocol):
     audit: Audit
     operations: Operations
     saved_views: SavedViews
+    workflows: Workflows
+    runs: Runs
 
 
 class BaseDesk:

@@ -31,13 +31,13 @@ class JobDesk(BaseDesk):
             self._submissions.count(actor.key)
 
         async def submitted() -> Submitted:
-            created_by = _creator(actor, more.pop("created_by", None))
+            created_by = creator(actor, more.pop("created_by", None))
             after = {"type": type_key, "name": more.get("name"), "created_by": created_by}
             return await self._services.commands.submit(
                 type_key,
                 payload,
                 created_by=created_by,
-                agent=_agent(actor),
+                agent=agent_of(actor),
                 told=lambda ids: deed(actor, "job.submit", f"job {ids[0]}", None, after),
                 **more,
             )
@@ -56,7 +56,7 @@ class JobDesk(BaseDesk):
 
         async def submitted() -> list[tuple[int, bool]]:
             named = [
-                (replace(asked, created_by=_creator(actor, asked.created_by), agent=_agent(actor)), key)
+                (replace(asked, created_by=creator(actor, asked.created_by), agent=agent_of(actor)), key)
                 for asked, key in batch
             ]
             types = sorted({asked.type for asked, _ in batch})
@@ -109,15 +109,12 @@ class JobDesk(BaseDesk):
         await whole(changed())
 
 
-def _asked_by(actor: Actor, asked: Submission) -> Submission:
-    return replace(asked, created_by=_creator(actor, asked.created_by), agent=_agent(actor))
-
-
-def _agent(actor: Actor) -> str | None:
+def agent_of(actor: Actor) -> str | None:
+    """The program that asks, if one does; the approval policy may treat it in its own way."""
     return actor.name if actor.is_agent else None
 
 
-def _creator(actor: Actor, told: str | None) -> str:
+def creator(actor: Actor, told: str | None) -> str:
     """Who is told as a job's creator: a program may name somebody, and is named with them."""
     if not told or told == actor.name:
         return actor.name

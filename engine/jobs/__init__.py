@@ -6,8 +6,10 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from engine.errors import NotFound
+from engine.jobs.activity_report import ActivityReport
 from engine.jobs.agent_task import AgentTask
 from engine.jobs.animation_render import AnimationRender
+from engine.jobs.approval import Approval
 from engine.jobs.base import JobType
 from engine.jobs.blog_post import BlogPost
 from engine.jobs.email_send import EmailSend
@@ -33,9 +35,11 @@ BUILT_IN: tuple[type[AnyJobType], ...] = (
     AnimationRender,
     BlogPost,
     Report,
+    ActivityReport,
     KbDocument,
     WebhookCall,
     AgentTask,
+    Approval,
 )
 
 

@@ -149,6 +149,8 @@ class JobType(ABC, Generic[P]):
     time_limit_seconds: float = 3600
     by_hand: bool = True
     is_outside: bool = False
+    always_asks: bool = False
+    """Whether each job waits for approval, whatever the policy says."""
     has_own_templates: bool = False
     """Whether it fills in texts of its payload itself."""
     agent: str = "Operator"

@@ -1,6 +1,7 @@
 """A job type that an administrator defined: a JSON Schema instead of Python, and outside agents for its work."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
@@ -37,12 +38,7 @@ class DefinedJob(JobType[dict[str, Any]]):
 
     def fields(self) -> dict[str, FieldInfo]:
         """A form field for each property; what has no field of its own is entered as JSON."""
-        properties = self._schema.get("properties", {})
-        required = self._schema.get("required", [])
-        return {
-            name: _field(part if isinstance(part, dict) else {}, is_required=name in required)
-            for name, part in properties.items()
-        }
+        return form_fields(self._schema)
 
     def parse(self, payload: Any) -> dict[str, Any]:
         """The payload as it is, if it fits the schema."""
@@ -68,6 +64,15 @@ class DefinedJob(JobType[dict[str, Any]]):
         raise PermanentError(f"{self.key} jobs are done by outside agents")
 
 
+def form_fields(schema: Mapping[str, Any]) -> dict[str, FieldInfo]:
+    """A form field for each property of an object's schema."""
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    return {
+        name: _field(part if isinstance(part, dict) else {}, is_required=name in required)
+        for name, part in properties.items()
+    }
+
+
 def _field(part: dict[str, Any], *, is_required: bool) -> FieldInfo:
     kind: Any = _KINDS.get(str(part.get("type")), Any)
     choices = part.get("enum")
@@ -75,12 +80,13 @@ def _field(part: dict[str, Any], *, is_required: bool) -> FieldInfo:
         kind = Literal[tuple(choices)]
     elif part.get("type") == "array" and isinstance(part.get("items"), dict) and part["items"].get("type") == "string":
         kind = list[str]
+    extra: Any = {"choices": "channels"} if kind == list[str] and part.get("format") == "channels" else None
     more: dict[str, Any] = {} if is_required and "default" not in part else {"default": part.get("default")}
     is_long = kind is str and (part.get("maxLength", 0) > 200 or part.get("format") == "multiline")
     return FieldInfo(
         annotation=kind,
         title=part.get("title") if isinstance(part.get("title"), str) else None,
         description=part.get("description") if isinstance(part.get("description"), str) else None,
-        json_schema_extra={"multiline": True} if is_long else None,
+        json_schema_extra={"multiline": True} if is_long else extra,
         **more,
     )

@@ -25,6 +25,7 @@ from engine.events import (
     StopAsked,
     TypesChanged,
     WebhooksChanged,
+    WorkflowsChanged,
 )
 from engine.settings import Settings
 from models.states import Move
@@ -41,6 +42,7 @@ ALL: list[Event] = [
     WebhooksChanged(),
     SecretsChanged(),
     PolicyChanged(),
+    WorkflowsChanged(),
     OperationChanged(7),
     AccessChanged(),
     EngineChanged(),

@@ -20,7 +20,7 @@ def test_a_text_that_is_one_template_becomes_the_value_itself_and_a_number_text_
     None
 ):
     payload = {"images": "{{ jobs.render.result.files }}", "width": "{{jobs.render.result.n}}"}
-    assert filled(payload, {"render": RENDER}) == {"images": ["a", "b"], "width": "3"}
+    assert filled(payload, {"jobs": {"render": RENDER}}) == {"images": ["a", "b"], "width": "3"}
 
 
 def test_a_template_among_words_becomes_words() -> None:
@@ -28,7 +28,7 @@ def test_a_template_among_words_becomes_words() -> None:
         "text": "See {{ jobs.render.result.url | upper }} ({{ jobs.render.status }})",
         "deep": [{"x": "{{ jobs.render.id }}!"}],
     }
-    assert filled(payload, {"render": RENDER}) == {
+    assert filled(payload, {"jobs": {"render": RENDER}}) == {
         "text": "See HTTPS://X.TEST/7 (completed)",
         "deep": [{"x": "7!"}],
     }
@@ -43,13 +43,13 @@ def test_what_speaks_of_no_job_is_left_as_it_is() -> None:
     ]
     payload = {"texts": texts, "number": 5, "none": None}
     assert templated(payload) == []
-    assert filled(payload, {"render": RENDER}) == payload
+    assert filled(payload, {"jobs": {"render": RENDER}}) == payload
 
 
 def test_templates_of_the_type_itself_stay_beside_those_of_jobs_and_no_parent_can_make_one() -> None:
     made = {**RENDER, "result": {"text": "{{ secrets.KEY }} {% raw %} {", "list": ["{{ secrets.KEY }}"]}}
     payload = {"body": "{{ secrets.TOKEN }}: {{ jobs.render.result.text }}", "values": "{{ jobs.render.result.list }}"}
-    done = filled(payload, {"render": made}, has_own_templates=True)
+    done = filled(payload, {"jobs": {"render": made}}, has_own_templates=True)
     rendered = render(done["body"], {"secrets": {"TOKEN": "t", "KEY": "stolen"}})
     assert rendered == "t: {{ secrets.KEY }} {% raw %} {"
     assert [render(text, {"secrets": {"KEY": "stolen"}}) for text in done["values"]] == ["{{ secrets.KEY }}"]
@@ -62,7 +62,7 @@ def test_looking_for_templates_takes_time_in_proportion_to_the_text() -> None:
 
 
 def test_an_outside_type_gets_numbers_as_they_are() -> None:
-    assert filled({"n": "{{ jobs.render.result.n }}"}, {"render": RENDER}, keeps_numbers=True) == {"n": 3}
+    assert filled({"n": "{{ jobs.render.result.n }}"}, {"jobs": {"render": RENDER}}, keeps_numbers=True) == {"n": 3}
 
 
 def test_more_templates_than_anybody_writes_are_refused() -> None:
@@ -104,7 +104,7 @@ def test_a_template_that_reaches_for_more_is_refused_when_it_is_submitted(text: 
 )
 def test_a_value_that_is_not_there_is_told_with_its_field(text: str, said: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        filled({"url": text}, {"render": RENDER})
+        filled({"url": text}, {"jobs": {"render": RENDER}})
     (fault,) = refused.value.errors
     assert fault.field == "url"
     assert said in fault.message
@@ -114,6 +114,6 @@ def test_an_expansion_of_ten_megabytes_is_refused() -> None:
     big: dict[str, Any] = {**RENDER, "result": {"text": "x" * 500_000}}
     payload = {f"field_{number}": "{{ jobs.render.result.text }}" for number in range(20)}
     with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
-        filled(payload, {"render": big})
+        filled(payload, {"jobs": {"render": big}})
     with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
-        filled({"body": "-{{ jobs.render.result.text }}" * 20}, {"render": big})
+        filled({"body": "-{{ jobs.render.result.text }}" * 20}, {"jobs": {"render": big}})

@@ -34,6 +34,7 @@ from models.stored_secret import StoredSecret
 from models.token import Token
 from models.type_policy import TypePolicy
 from models.webhook import Delivery, Webhook
+from models.workflow import Workflow, WorkflowRun
 from tests.support.engine import stored_job
 from tests.support.other_program import OtherProgram
 from tests.support.postgres import Postgres
@@ -43,7 +44,7 @@ ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
 OUTSIDE = (Webhook, Delivery, DefinedType, Agent)
 MADE = (StoredSecret, Article, ArticleVersion, Artifact)
 REVIEWED = (ApprovalRule, Review, JobVersion, ReviewLink, KnownDomain)
-MANY = (Operation, OperationItem, SavedView, Dependency)
+MANY = (Operation, OperationItem, SavedView, Dependency, Workflow, WorkflowRun)
 USUAL = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
 MODELS = (*USUAL, *ACCESS, *OUTSIDE, *MADE, *REVIEWED, *MANY)
 EVERYTHING: dict[str, Any] = {
@@ -178,6 +179,10 @@ async def _fill_operations() -> None:
     await OperationItem.create(operation_id=operation.id, job_id=2, **refused)
     view: dict[str, Any] = {"query": "q=%C3%A4&status=failed", "created_at": LONG_AGO}
     await SavedView.create(name=EVERYTHING["words"], owner="ä", shared=True, **view)
+    told = {"name": "weekly", "title": EVERYTHING["words"], "source": EVERYTHING["words"], "created_by": "ä"}
+    await Workflow.create(version=2, current=True, description="", created_at=LONG_AGO, **told)
+    asked = {"inputs": EVERYTHING, "created_by": "ä", "created_at": LONG_AGO, "cancelled_at": LONG_AGO}
+    await WorkflowRun.create(workflow_id=1, idempotency_key="ä", request_hash="f" * 64, **asked)
     await Dependency.create(job_id=1, parent_id=2, name="render", any_outcome=True, met_at=LONG_AGO)
 
 

@@ -32,7 +32,7 @@ def field_for(name: str, info: FieldInfo, drafter: Drafter) -> Field:
     field = _field(info, title, drafter, {"optional": not info.is_required(), "help_text": info.description or ""})
     if isinstance(info.default, str | int | float) and not isinstance(field, JsonField | LinesField):
         field.fill(info.default)
-    if isinstance(field, ChoicesField) and isinstance(info.default, list):
+    if isinstance(field, ChoicesField | LinesField | ChannelsField) and isinstance(info.default, list):
         field.fill(list(info.default))
     return field
 

@@ -1,10 +1,11 @@
 """The form of one job type's payload: its fields, what is entered in them, and the faults beside each."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
+
+from pydantic.fields import FieldInfo
 
 from engine import llm
-from engine.jobs import AnyJobType
 from ui.components.draft_field import Drafter
 from ui.components.fields import Field
 from ui.components.form import by_hand, field_for
@@ -12,10 +13,22 @@ from ui.components.node import Node
 from ui.layout import Shell
 
 
+class Fillable(Protocol):
+    """What has fields: a job type, say."""
+
+    def fields(self) -> dict[str, FieldInfo]:
+        """The fields, by name."""
+        ...
+
+    def editable(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """What was stored, as somebody would enter it."""
+        ...
+
+
 class PayloadForm:
     """Drawn where it is made. What the form has no field for is kept as `fill` gave it."""
 
-    def __init__(self, shell: Shell, job_type: AnyJobType) -> None:
+    def __init__(self, shell: Shell, job_type: Fillable) -> None:
         self._atlas = shell.atlas
         self._job_type = job_type
         self._kept: dict[str, Any] = {}
@@ -47,7 +60,7 @@ class PayloadForm:
         """Write each fault beside its field and go to the first; returns those that belong to none."""
         left = dict(faults)
         for name, field in self.fields.items():
-            own = [key for key in left if key.removeprefix("payload.").split(".")[0] == name]
+            own = [key for key in left if key.removeprefix("payload.").removeprefix("inputs.").split(".")[0] == name]
             field.show_fault("; ".join(left.pop(key) for key in own))
         if first := next((field for field in self.fields.values() if field.is_faulty), None):
             first.focus()

@@ -51,6 +51,7 @@ async def faults_of(atlas: Atlas, new: NewRule) -> dict[str, str]:
         ({"title": "two\nlines"}, "title", "title must have 1 to 200 printable characters"),
         ({"types": ("SMOKE_SIGNAL",)}, "types", "not 'SMOKE_SIGNAL'"),
         ({"channels": ("nowhere",)}, "channels", "there is no channel 'nowhere'"),
+        ({"channels": ("no\0where",)}, "channels", "there is no channel 'no\\x00where'"),
         ({"domains": ("a b",)}, "domains", "domains must be domains, as example.org, not 'a b'"),
         ({"outside_domains": ("-x-",)}, "outside_domains", "outside_domains must be domains, as example.org"),
         ({"names": tuple(f"agent {n}" for n in range(101))}, "names", "names must have at most 100 entries"),

@@ -1,0 +1,1 @@
+"""Workflows: named, versioned templates of jobs that come after each other."""
