@@ -56,6 +56,12 @@ def _add_revisions(router: APIRouter, atlas: Atlas) -> None:
         await desk.revise(job_id, body.payload, version=body.version, comment=body.comment)
         return Job.of(await atlas.queries.job(job_id))
 
+    @router.post("/jobs/{job_id}/correct")
+    async def correct_job(job_id: JobId, body: schemas.Revision, desk: Asked) -> Job:
+        """Let a failed job try again with another payload; it stays the same job, and what waits for it goes on."""
+        await desk.correct(job_id, body.payload, version=body.version, comment=body.comment)
+        return Job.of(await atlas.queries.job(job_id))
+
     @router.post("/jobs/{job_id}/comments", status_code=204)
     async def comment_on_job(job_id: JobId, body: schemas.Comment, desk: Asked) -> None:
         """Say something about a job; it stays with it."""

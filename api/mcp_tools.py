@@ -108,6 +108,14 @@ class ReviseJob(Arguments):
     comment: str | None = Field(None, max_length=2000, description="what was changed, for whoever reviews it")
 
 
+class CorrectJob(Arguments):
+    """Let a failed job try again with another payload; it stays the same job, and what waits for it goes on."""
+
+    job_id: JobId
+    payload: dict[str, Any] = Field(description="all of it, as for submitting such a job")
+    comment: str | None = Field(None, max_length=2000, description="what was wrong")
+
+
 class GetReview(Arguments):
     """What people decided and said about a job: why it was rejected, say; and its versions."""
 
@@ -177,6 +185,7 @@ class Toolbox:
             made_tool(atlas, WhatNeedsAPerson, look, self._what_needs_a_person),
             made_tool(atlas, GetReview, look, self._get_review),
             made_tool(atlas, ReviseJob, operate, self._revise),
+            made_tool(atlas, CorrectJob, operate, self._correct),
             made_tool(atlas, CancelJob, operate, self._mover(Move.CANCEL), is_final=True),
             made_tool(atlas, RetryJob, operate, self._mover(Move.RETRY)),
             made_tool(atlas, PauseJob, operate, self._mover(Move.PAUSE)),
@@ -289,6 +298,10 @@ class Toolbox:
 
     async def _revise(self, desk: Desk, asked: ReviseJob, caller: Caller) -> dict[str, Any]:
         await desk.revise(asked.job_id, asked.payload, comment=asked.comment)
+        return {"job": told_job(await self._atlas.queries.job(asked.job_id), caller.base)}
+
+    async def _correct(self, desk: Desk, asked: CorrectJob, caller: Caller) -> dict[str, Any]:
+        await desk.correct(asked.job_id, asked.payload, comment=asked.comment)
         return {"job": told_job(await self._atlas.queries.job(asked.job_id), caller.base)}
 
     def _mover(self, move: Move) -> Callable[[Desk, Any, Caller], Awaitable[dict[str, Any]]]:

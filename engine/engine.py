@@ -10,6 +10,7 @@ from engine.access import Access
 from engine.activity import Activity
 from engine.administration import Administration
 from engine.agents import Agents
+from engine.approvals.corrections import Corrections
 from engine.approvals.links import Links
 from engine.approvals.policy import Policy
 from engine.approvals.reminders import Reminders
@@ -69,6 +70,7 @@ class Atlas:
         self.commands = Commands(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self.reviews = Reviews(settings, self.registry, self.bus, self.audit)
         self.revisions = Revisions(settings, self.registry, self._policy, self.bus, self.audit)
+        self.corrections = Corrections(settings, self.registry, self._policy, self.bus, self.audit)
         self.rules = Rules(self.registry, self._policy)
         self.links = Links(settings, self.registry, self.bus, self.audit, self._ledger, self.queries)
         self.downloads = Downloads(settings)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,16 +19,16 @@ from engine.audit import Audit
 from engine.cluster import Cluster
 from engine.errors import FieldError, InvalidInput
 from engine.events import Bus, Event, JobChanged
-from engine.filling import JOBS, MEMBERS_OF_LISTS
 from engine.health import Health, trouble
 from engine.jobs import Registry
 from engine.ledger import Ledger
+from engine.parents import known_to
 from engine.settings import Settings
 from engine.submission import Submission, made_of
 from engine.templates import TemplateFault, holds
 from models.cause import cause_of
-from models.database import connection, storable, stored_json
-from models.dependency import Parent, meet, parents_of, ready, release, waiting_for_any
+from models.database import storable, stored_json
+from models.dependency import meet, ready, release, waiting_for_any
 from models.job import Job, NewJob
 from models.states import Priority, Status
 
@@ -147,11 +147,8 @@ class Releaser:
 
     async def _filled(self, job: Job) -> NewJob | None:
         """What it becomes; None if its condition does not hold."""
-        parents = await parents_of(connection(), [job.id])
-        rows = await Job.filter(id__in=[parent.id for parent in parents]).values("id", "status", "result", "error")
-        told = {row["id"]: row for row in rows}
         template = job.template or {}
-        values = {**template.get("values", {}), JOBS: _by_name(parents, told, template.get("lists", ()))}
+        values = await known_to(job)
         if (when := template.get("when", "")) and not _holds(when, values):
             return None
         asked = Submission(
@@ -181,26 +178,6 @@ class Releaser:
         )
         if changed:
             await note_trusted(writer, self._audit, {job_id: new})
-
-
-def _by_name(
-    parents: Sequence[Parent], told: Mapping[int, Mapping[str, Any]], lists: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """What templates see of the jobs before: each by its name, and of a list of them every member as a list."""
-    found: dict[str, dict[str, Any]] = {}
-    places: dict[str, list[tuple[int, Mapping[str, Any]]]] = {name: [] for name in lists}
-    for parent in parents:
-        name, _, place = parent.name.partition(".")
-        row = told.get(parent.id, {})
-        if place:
-            places.setdefault(name, []).append((int(place), row))
-        else:
-            found[name] = dict(row)
-    for name, rows in places.items():
-        ordered = [row for _, row in sorted(rows, key=lambda each: each[0])]
-        found[name] = {plural: [row.get(member) for row in ordered] for member, plural in MEMBERS_OF_LISTS.items()}
-        found[name]["count"] = len(ordered)
-    return found
 
 
 def _holds(when: str, values: Mapping[str, Any]) -> bool:

@@ -95,7 +95,7 @@ class Revisions:
         }
         async with transaction() as writer:
             await self._put(before, changes)
-            await _keep_versions(before, actor, changes, now)
+            await keep_versions(before, actor, changes, now, before.content_hash)
             await Review.create(
                 job_id=job_id,
                 version=before.version + 1,
@@ -133,13 +133,16 @@ def _refuse_unless_revisable(job: Job) -> None:
     raise MoveNotAllowed(Move.REVISE, job.status, allowed - {Move.REVISE}, reason)
 
 
-async def _keep_versions(before: Job, actor: Actor, changes: dict[str, Any], now: datetime) -> None:
+async def keep_versions(
+    before: Job, actor: Actor, changes: dict[str, Any], now: datetime, was_hash: str | None
+) -> None:
+    """Store what the job is to do now and, at its first change, what it was to do before."""
     if not await JobVersion.exists(job_id=before.id):
         await JobVersion.create(
             job_id=before.id,
             number=before.version,
             payload=before.payload,
-            content_hash=before.content_hash,
+            content_hash=was_hash,
             created_by=before.created_by,
             created_at=before.created_at,
         )

@@ -9,6 +9,7 @@ from engine.access import Access
 from engine.actors import Actor
 from engine.administration import Administration
 from engine.agents import Agents
+from engine.approvals.corrections import Corrections
 from engine.approvals.links import Links
 from engine.approvals.reviews import Reviews
 from engine.approvals.revisions import Revisions
@@ -40,6 +41,7 @@ class Services(Protocol):
     commands: Commands
     reviews: Reviews
     revisions: Revisions
+    corrections: Corrections
     links: Links
     rules: Rules
     queries: Queries

@@ -33,6 +33,11 @@ class ReviewDesk(BaseDesk):
         actor = await self._allowed(Right.OPERATE)
         return await self._services.revisions.revise(actor, job_id, payload, **more)
 
+    async def correct(self, job_id: int, payload: dict[str, Any], **more: Any) -> Revised:
+        """See `Corrections.correct`."""
+        actor = await self._allowed(Right.OPERATE)
+        return await self._services.corrections.correct(actor, job_id, payload, **more)
+
     async def comment(self, job_id: int, text: str) -> None:
         """See `Reviews.comment`."""
         actor = await self._allowed(Right.OPERATE)

@@ -53,7 +53,7 @@ ROUTES = {
         f"/api/v1/jobs/{{job_id}}/{move}": {"post"}
         for move in ("cancel", "pause", "resume", "retry", "approve", "reject", "resolve", "run-now", "prioritize")
     },
-    **{f"/api/v1/jobs/{{job_id}}/{what}": {"post"} for what in ("revise", "undo-approval", "comments")},
+    **{f"/api/v1/jobs/{{job_id}}/{what}": {"post"} for what in ("revise", "correct", "undo-approval", "comments")},
     "/api/v1/jobs/{job_id}/review": {"get"},
     "/api/v1/jobs/{job_id}/review-links": {"post"},
     "/api/v1/approval-rules": {"get", "post"},

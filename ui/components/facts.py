@@ -31,6 +31,10 @@ def draw_facts(job: JobView, rule: str | None, life: Life, registry: Registry) -
             _agent(job, life, registry)
             _spans(job, life)
             _moments(job)
+            if job.run_id:
+                Node("dt", "Part of")
+                with Node("dd"):
+                    Node("a", f"workflow run {job.run_id}", "", href=f"/app/runs/{job.run_id}")
             _family("Comes after", life.parents)
             _family("Then", life.children)
             _rules(job, rule)

@@ -6,10 +6,11 @@ from functools import partial
 from engine import clock
 from engine.views import JobView
 from models.rights import Right
-from models.states import Move
+from models.states import Move, Status
 from ui.components.marks import FacetBadge, badge_node, show_badge
 from ui.components.moves import ask_reject, move, press
 from ui.components.node import Node, button
+from ui.components.revise import open_revise
 from ui.components.run_again import OVER
 from ui.layout import Shell
 from ui.present import actions, facet_badge, may, status_badge
@@ -28,6 +29,8 @@ def draw_head(shell: Shell, job: JobView, on_again: Callable[[], object], on_edi
                 Node("p", job.summary, "muted job-summary", dir="auto")
         with Node("div", "", "job-actions"):
             _draw_moves(shell, job)
+            if job.status is Status.FAILED and job.outcome is None and Right.OPERATE in shell.rights:
+                button("Correct and retry", "", "build").on_press(partial(open_revise, shell, job), single=True)
             if job.status in OVER and Right.OPERATE in shell.rights:
                 button("Run again", "", "restart_alt").on_press(on_again, single=True)
                 button("Edit and run again", "", "edit").on_press(on_edit, single=True)

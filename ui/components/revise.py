@@ -7,6 +7,7 @@ from nicegui import ui
 from engine.approvals.revisions import Revised
 from engine.jobs import AnyJobType
 from engine.views import JobView
+from models.states import Status
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import labelled
 from ui.components.form_faults import wished
@@ -19,7 +20,7 @@ OnRevised = Callable[[Revised], Awaitable[object]]
 
 
 async def open_revise(shell: Shell, job: JobView, on_revised: OnRevised | None = None) -> None:
-    """Show the form; `on_revised` is called when there is a new version."""
+    """Show the form of a job in review, or of a failed one; `on_revised` is called when there is a new version."""
     job_type = shell.atlas.queries.job_type(job.type)
     if job_type is None:
         say(f"{job.name}: its type {job.type} is not installed here", is_good=False)
@@ -34,16 +35,20 @@ class _Dialog:
 
     def __init__(self, shell: Shell, job: JobView, job_type: AnyJobType, on_revised: OnRevised | None) -> None:
         self._shell, self._job, self._on_revised = shell, job, on_revised
+        self._is_failed = job.status is Status.FAILED
         with dialog_frame(f"Edit {job.name}") as (self._dialog, body):
             with body:
                 Node("p", f"{job.type} — {job_type.description}", "muted")
+                if self._is_failed and job.error:
+                    Node("p", f"It failed: {job.error}", "fault-text")
                 self._form = PayloadForm(shell, job_type)
                 with labelled("What changed, and why", optional=True, help_text="Stays with the job") as label:
                     self._why = ui.input().props(f"outlined dense maxlength=2000 for={label.target}")
                 self._fault = Node("p", "", "fault-text", role="alert")
             with Node("div", "", "dialog-actions"):
                 button("Close").on_press(self._dialog.close)
-                button("Save new version", "primary").on_press(self._submit)
+                verb = "Try again with this" if self._is_failed else "Save new version"
+                button(verb, "primary").on_press(self._submit)
         self._dialog.on("hide", self._dialog.delete)
 
     async def open(self) -> None:
@@ -57,11 +62,14 @@ class _Dialog:
         if revised is None:
             return
         self._dialog.close()
-        say(f"{self._job.name}: version {revised.version} waits for approval")
+        what = "is queued" if self._is_failed else "waits for approval"
+        say(f"{self._job.name}: version {revised.version} {what}")
         if self._on_revised:
             await self._on_revised(revised)
 
     async def _revise(self) -> Revised:
         comment = (self._why.value or "").strip() or None
         payload = self._form.payload()
-        return await self._shell.desk.revise(self._job.id, payload, version=self._job.version, comment=comment)
+        desk = self._shell.desk
+        change = desk.correct if self._is_failed else desk.revise
+        return await change(self._job.id, payload, version=self._job.version, comment=comment)

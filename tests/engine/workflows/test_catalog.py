@@ -1,0 +1,75 @@
+"""Workflows are kept by name and version, and those that come along are there without being asked for."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from engine.engine import Atlas
+from engine.errors import InvalidInput, NotFound
+from engine.settings import Settings
+from engine.workflows import catalog
+from models.workflow import Workflow
+from tests.support.engine import running
+
+ASK = "name: ask\ntitle: Ask\nsteps:\n  ask: {type: APPROVAL, payload: {question: May I ask}}\n"
+
+
+@pytest.fixture
+async def atlas(settings: Settings) -> AsyncIterator[Atlas]:
+    async with running(settings) as atlas:
+        yield atlas
+
+
+async def test_what_is_saved_again_is_the_next_version_unless_nothing_changed(atlas: Atlas) -> None:
+    assert (await atlas.workflows.save(ASK, "ada")).version == 1
+    assert (await atlas.workflows.save(ASK, "bob")).version == 1
+    later = await atlas.workflows.save(ASK.replace("May I ask", "May we ask"), "bob")
+    assert (later.version, later.created_by, later.steps) == (2, "bob", 1)
+    assert [view.version for view in await atlas.workflows.versions("ask")] == [2, 1]
+    assert (await atlas.workflows.workflow("ask")).version == 2
+
+
+async def test_a_workflow_keeps_its_name(atlas: Atlas) -> None:
+    with pytest.raises(InvalidInput, match="name must stay other"):
+        await atlas.workflows.save(ASK, "ada", name="other")
+
+
+async def test_one_that_was_removed_is_gone_until_it_is_saved_again(atlas: Atlas) -> None:
+    await atlas.workflows.save(ASK, "ada")
+    await atlas.workflows.remove("ask")
+    with pytest.raises(NotFound, match="there is no workflow ask"):
+        await atlas.workflows.workflow("ask")
+    with pytest.raises(NotFound):
+        await atlas.workflows.remove("ask")
+    assert (await atlas.workflows.save(ASK, "ada")).version == 2
+
+
+async def test_three_workflows_come_along_and_none_comes_back_that_somebody_removed(atlas: Atlas) -> None:
+    shipped = {"article-to-post", "script-to-video", "weekly-report"}
+    assert {view.name: view.fault for view in await atlas.workflows.all()} == dict.fromkeys(shipped)
+    await atlas.workflows.remove("weekly-report")
+    await atlas.workflows.install()
+    assert {view.name for view in await atlas.workflows.all()} == shipped - {"weekly-report"}
+
+
+async def test_a_newer_text_of_one_that_came_along_is_its_next_version_unless_somebody_changed_it(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [(catalog.SHIPPED_BY, ASK)]
+    monkeypatch.setattr(catalog, "_shipped", lambda: texts)
+    await atlas.workflows.install()
+    texts[:] = [(catalog.SHIPPED_BY, ASK.replace("May I ask", "May we ask"))]
+    await atlas.workflows.install()
+    await atlas.workflows.install()
+    assert (await atlas.workflows.workflow("ask")).version == 2
+    await atlas.workflows.save(ASK.replace("May I ask", "Mine"), "ada")
+    texts[:] = [(catalog.SHIPPED_BY, ASK)]
+    await atlas.workflows.install()
+    assert "Mine" in (await atlas.workflows.workflow("ask")).source
+
+
+async def test_a_workflow_whose_type_is_gone_says_so(atlas: Atlas) -> None:
+    saved = await atlas.workflows.save(ASK, "ada")
+    await Workflow.filter(name="ask").update(source=ASK.replace("APPROVAL", "GONE"))
+    atlas.workflows = catalog.Workflows(atlas.registry, atlas.bus)
+    assert "type must be one of" in str((await atlas.workflows.workflow(saved.name)).fault)
