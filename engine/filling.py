@@ -87,6 +87,7 @@ def filled(
 ) -> dict[str, Any]:
     """The payload with values in place of its templates: `jobs`, with `MEMBERS` of each by its name, and others.
 
+    Without `jobs` among the values, texts that speak of jobs stay as they are.
     A text that is nothing but one `{{ … }}` becomes the value itself, so a list stays a list; a number becomes text,
     which most fields take for either, unless it `keeps_numbers`. Where the type `has_own_templates`, nothing that a
     parent made becomes one of them.
@@ -100,7 +101,7 @@ def filled(
     def fill(path: str, text: str) -> Any:
         nonlocal length
         pieces = list(_pieces(text, values))
-        if not any(is_ours for _, is_ours in pieces):
+        if not any(is_ours for _, is_ours in pieces) or (JOBS not in values and templated({"": text})):
             return text
         try:
             made = [value_of(piece, values) if is_ours else piece for piece, is_ours in pieces]

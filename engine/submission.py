@@ -163,9 +163,9 @@ class Submission:
 
     def _filled(self, job_type: AnyJobType, paths: list[str]) -> tuple[dict[str, Any], list[str]]:
         """The payload, filled in already if no job has to be over for that, and the fields that are templates yet."""
-        if not paths or any(expressions(self.payload, (JOBS,))):
+        if not paths or not self.values:
             return self.payload, paths
-        return made_of(job_type, self.payload, self.values), []
+        return made_of(job_type, self.payload, self.values), templated(self.payload, (JOBS,))
 
     def _unfilled(self, job_type: AnyJobType, idempotency_key: str | None) -> NewJob:
         """The job before its parents are over; the policy looks at what it becomes then."""
