@@ -105,3 +105,21 @@ def test_from_a_rejection_to_a_revision_and_rules_that_hold(runner: JobRunner, t
     assert submitted("ada@partner.example") == ("pending", "First mail to an outside domain")
     assert submitted(*(f"p{number}@example.com" for number in range(20))) == ("pending", "Mail to many")
     assert submitted("ada@example.com", agent=True) == ("approved", "Mail from agents")
+
+
+def test_the_workflow_of_the_guide_runs_as_it_is_written(runner: JobRunner) -> None:
+    (source,) = blocks("yaml", "workflows.md")
+    saved = runner.http.post("/api/v1/workflows", json={"source": source})
+    assert saved.status_code == 201, saved.text
+    inputs = {"quarter": "Third quarter", "figures": ["41 films", "3 posts"], "ask_first": False}
+    run_id = runner.http.post("/api/v1/workflows/quarterly-film/runs", json={"inputs": inputs}).json()["id"]
+    steps = runner.http.get(f"/api/v1/runs/{run_id}").json()["steps"]
+    for step in steps:
+        for job in step["jobs"]:
+            assert runner.until(job["id"], "completed", "failed")["error"] is None
+    sent = "".join(mail.read_text() for mail in (runner.data_dir / "outbox").glob("*.eml"))
+    assert "film.mp4" in sent
+    (start,) = blocks("sh", "workflows.md")
+    command = start.replace("http://127.0.0.1:8080", runner.url)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    assert '"workflow":"weekly-report"' in done.stdout

@@ -1,6 +1,6 @@
 """Workflows are kept by name and version, and those that come along are there without being asked for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -73,3 +73,26 @@ async def test_a_workflow_whose_type_is_gone_says_so(atlas: Atlas) -> None:
     await Workflow.filter(name="ask").update(source=ASK.replace("APPROVAL", "GONE"))
     atlas.workflows = catalog.Workflows(atlas.registry, atlas.bus)
     assert "type must be one of" in str((await atlas.workflows.workflow(saved.name)).fault)
+
+
+async def test_workflows_come_with_installed_packages_and_one_that_cannot_be_loaded_hides_no_other(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Entry:
+        """What a package tells."""
+
+        dist = None
+
+        def __init__(self, name: str, *texts: str) -> None:
+            self.name, self._texts = name, texts
+
+        def load(self) -> Callable[[], tuple[str, ...]]:
+            """The function that it names."""
+            if not self._texts:
+                raise ImportError("broken")
+            return lambda: self._texts
+
+    entries = [Entry("broken"), Entry("wrong", "name: ["), Entry("good", ASK)]
+    monkeypatch.setattr(catalog, "entry_points", lambda group: entries if group == catalog.ENTRY_POINT else [])
+    await atlas.workflows.install()
+    assert (await atlas.workflows.workflow("ask")).created_by == "good"
