@@ -32,6 +32,7 @@ from models.operation import prune_operations
 from models.person import Person
 from models.states import TERMINAL
 from models.webhook import Delivery
+from models.workflow import prune_runs
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Pruner:
 
     async def _look(self) -> float:
         removed = await self.step() + await self.forget_events() + await self.forget_operations()
+        removed += await self.forget_runs()
         return PAUSE_SECONDS if removed else LOOK_SECONDS
 
     async def _sweep_now(self) -> float:
@@ -149,6 +151,13 @@ class Pruner:
         """Forget at most a thousand rows of operations that ended long ago; returns how many."""
         too_old = clock.now() - OPERATIONS_KEPT
         return await self._ledger.write(lambda writer: prune_operations(writer, too_old, EVENTS_STEP))
+
+    async def forget_runs(self) -> int:
+        """Forget runs of workflows of which no job is left, if the setting lets any go; returns how many."""
+        if not self._settings.retention_days:
+            return 0
+        too_old = clock.now() - timedelta(days=self._settings.retention_days)
+        return await self._ledger.write(lambda writer: prune_runs(writer, too_old))
 
 
 async def _forget_events(writer: BaseDBAsyncClient) -> int:

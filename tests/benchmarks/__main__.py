@@ -1,11 +1,11 @@
-"""Every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine agents renders …]`."""
+"""Every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine …]`."""
 
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import agents, engine, live, pages, renders, start, workers
+from tests.benchmarks import agents, engine, live, pages, renders, start, workers, workflows
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "start": start.run,
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "agents": agents.run,
     "renders": renders.run,
     "workers": workers.run,
+    "workflows": workflows.run,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from models.effect import Effect
 from models.job import Job
 from models.job_event import START, JobEvent, events_after, is_kept
 from models.states import Phase, Status
+from models.workflow import WorkflowRun
 from tests.support.engine import opened, running, stored_job, until
 
 DAY = timedelta(days=1)
@@ -148,3 +150,14 @@ async def test_a_job_that_another_one_still_has_to_look_at_stays(settings: Setti
         await prune.step()
         assert await Job.exists(id=needed)
         assert not await Job.exists(id=unneeded)
+
+
+async def test_a_run_is_forgotten_once_none_of_its_jobs_is_left(settings: Settings) -> None:
+    async with pruner(keeping(settings, 30)) as prune:
+        usual: dict[str, Any] = {"workflow_id": 1, "inputs": {}, "created_by": "ada"}
+        gone, young, kept = [
+            await WorkflowRun.create(created_at=clock.now() - age * DAY, **usual) for age in (31, 29, 31)
+        ]
+        await stored_job(run_id=kept.id)
+        assert await prune.forget_runs() == 1
+        assert {run.id for run in await WorkflowRun.all()} == {young.id, kept.id}, f"{gone.id} is gone"

@@ -7,6 +7,7 @@ from engine.finding import Criteria
 from engine.jobs import AnyJobType
 from engine.knowledge import ArticleView
 from engine.views import AgentView, SavedViewView, TypeView
+from engine.workflows.views import WorkflowView
 from engine.workforce import BuiltIn
 from models.agent import PREFIX
 from models.finding import MOST_COUNTED
@@ -15,6 +16,7 @@ from ui.components.export import FORMS, export_address
 from ui.theme import GO_KEYS, NAVIGATION
 
 PAGES, ACTIONS, VIEWS, AGENTS, SETTINGS, ARTICLES = "Pages", "Actions", "Views", "Agents", "Settings", "Knowledge"
+WORKFLOWS = "Workflows"
 PAUSE, RESUME = "pause", "resume"
 SECTIONS = {
     "channels": "Channels",
@@ -36,6 +38,7 @@ _PAGE_WORDS = {
     "Jobs": "queue list runner",
     "Approvals": "inbox review decide",
     "Knowledge": "articles documents kb",
+    "Workflows": "graph pipeline flow run steps",
     "Agents": "watcher workers engines",
     "Settings": "preferences options configuration",
 }
@@ -85,6 +88,23 @@ def agents(built_in: Sequence[BuiltIn], outside: Sequence[AgentView]) -> list[Co
     return [
         Command(f"agent:{key}", AGENTS, name, "smart_toy", " ".join(types), href=f"/app/agents/{key}")
         for key, name, types in keys
+    ]
+
+
+def workflows(found: Sequence[WorkflowView], rights: frozenset[Right]) -> list[Command]:
+    """Run each workflow, or look at it."""
+    verb, query = ("Run", "?run=yes") if Right.OPERATE in rights else ("Workflow", "")
+    return [
+        Command(
+            f"workflow:{view.name}",
+            WORKFLOWS,
+            f"{verb}: {view.title}",
+            "account_tree",
+            f"workflow start {view.name}",
+            href=f"/app/workflows/{view.name}{query}",
+        )
+        for view in found
+        if not view.fault
     ]
 
 

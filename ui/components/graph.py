@@ -26,22 +26,22 @@ class WorkflowGraph:
     """Drawn once for the same steps and lines, then only patched; what is wider than the page scrolls sideways."""
 
     def __init__(self, label: str) -> None:
-        self._shape: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] | None = None
+        self._shape: object = None
         self._steps: dict[str, _Step] = {}
-        self._lines: dict[tuple[str, str], Node] = {}
+        self._ways: dict[tuple[str, str], str] = {}
         self._root = Node("div", "", "graph", tabindex="0", role="group", aria_label=label)
 
     def show(self, steps: Sequence[GraphStep], edges: Iterable[tuple[str, str]]) -> None:
         """`steps` in an order in which each comes after those before it."""
-        shape = (tuple(step.name for step in steps), tuple(edges))
+        shape = (tuple((step.name, step.badge is not None or step.note) for step in steps), tuple(edges))
         if shape != self._shape:
             self._shape = shape
-            self._draw(layout(*shape), steps)
+            self._draw(layout([step.name for step in steps], shape[1]), steps)
         for step in steps:
             self._steps[step.name].show(step)
         done = {step.name for step in steps if step.is_done}
-        for (first, _), line in self._lines.items():
-            line.change(classes="graph-line done" if first in done else "graph-line")
+        self._line.change(d=" ".join(way for (first, _), way in self._ways.items() if first not in done))
+        self._done.change(d=" ".join(way for (first, _), way in self._ways.items() if first in done))
 
     def _draw(self, made: Layout, steps: Sequence[GraphStep]) -> None:
         self._root.clear()
@@ -49,7 +49,8 @@ class WorkflowGraph:
         with self._root, Node("div", "", "graph-area", style=f"width: {width}px; height: {height}px"):
             with Node("svg", "", "graph-lines", viewBox=f"0 0 {width} {height}", width=width, height=height) as lines:
                 lines.change(aria_hidden="true")
-                self._lines = {edge: Node("path", "", "graph-line", d=path_of(way)) for edge, way in made.lines.items()}
+                self._line, self._done = Node("path", "", "graph-line"), Node("path", "", "graph-line done")
+            self._ways = {edge: path_of(way) for edge, way in made.lines.items()}
             self._steps = {step.name: _Step(step, *made.steps[step.name]) for step in steps}
 
 
@@ -58,9 +59,10 @@ class _Step:
         style = f"left: {x:.0f}px; top: {y:.0f}px; width: {WIDTH}px; height: {HEIGHT}px"
         self._root = Node("a" if step.href else "div", "", "graph-step", style=style, data_icon=step.icon)
         with self._root:
-            self._title = Node("span", "", "graph-title")
-            self._badge = badge_node()
-            self._note = Node("span", "", "graph-note")
+            self._title = Node("span", step.title, "graph-title")
+            self._badge = badge_node() if step.badge else None
+            if not step.badge:
+                Node("span", step.note, "graph-note")
 
     def show(self, step: GraphStep) -> None:
         kind = f" tone-{step.badge.kind}" if step.badge else ""
@@ -68,5 +70,5 @@ class _Step:
         href = {"href": step.href} if step.href else {}
         self._root.change(classes=f"graph-step{kind}", title=said, data_step=step.name, **href)
         self._title.change(text=step.title)
-        show_badge(self._badge, step.badge)
-        self._note.change(text="" if step.badge else step.note)
+        if self._badge:
+            show_badge(self._badge, step.badge)

@@ -38,6 +38,7 @@ class Palette:
         self._client = client
         self._registry = atlas.registry
         self._queries = atlas.queries
+        self._workflows = atlas.workflows
         self._desk = desk
         self._actor = actor
         self._asked = 0  # the latest question's number
@@ -110,9 +111,10 @@ class Palette:
         return [own.get(command.id, command) for command in commands]
 
     async def _passing(self) -> list[Command]:
-        """What comes and goes: views, agents, and which types can be paused or resumed."""
+        """What comes and goes: views, workflows, agents, and which types can be paused or resumed."""
         built_in = built_in_agents(self._registry)
         found = commands_list.views(await self._desk.saved_views())
+        found += commands_list.workflows(await self._workflows.all(), self._actor.rights)
         found += commands_list.agents(built_in, await self._queries.agents())
         if Right.ADMINISTER in self._actor.rights:
             found += commands_list.pauses(await self._queries.types())

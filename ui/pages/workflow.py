@@ -35,6 +35,7 @@ class WorkflowPage(StillView):
     def __init__(self, shell: Shell, arguments: PageArguments) -> None:
         self._shell = shell
         self._name = arguments.path_parameters["name"]
+        self._is_asked = arguments.query_parameters.get("run") == "yes" and Right.OPERATE in shell.rights
         Node("a", "All workflows", "button plain back", href=PATH, data_icon="arrow_back")
         self._missing = Redrawn()
         with Node("div", "", "stack") as self._body:
@@ -77,6 +78,9 @@ class WorkflowPage(StillView):
             self._graph.show(*drawn(self._shell, definition))
         self._runs.show(runs)
         self._source.show(workflow.source, partial(_draw_source, workflow))
+        if self._is_asked and not workflow.fault:
+            self._is_asked = False
+            ui.timer(0, partial(self._run, workflow), once=True)
 
     def _draw_head(self, workflow: WorkflowView) -> None:
         with Node("section", "", "panel workflow-head", aria_label=workflow.title):
