@@ -43,6 +43,10 @@ from engine.releaser import Releaser
 from engine.reports import Reports
 from engine.rescuer import Rescuer
 from engine.saved_views import SavedViews
+from engine.schedules.reading import ScheduleQueries
+from engine.schedules.scheduler import Scheduler
+from engine.schedules.schedules import Schedules
+from engine.schedules.starter import JOB, JobStarter, Starters
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
@@ -84,6 +88,9 @@ class Atlas:
         self.reports = Reports(settings, self.registry, self.bus, self._ledger, self.agents)
         self.operations = Operations(settings, self.bus, self.audit, self.queries.finder)
         self.saved_views = SavedViews()
+        starters = Starters({JOB: JobStarter(settings, self.registry, self._policy, self.audit, self.bus)})
+        self.schedules = Schedules(starters, self.bus)
+        self.schedule_queries = ScheduleQueries(starters)
         self.office = Office(self)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger, self.commands.submit)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
@@ -93,6 +100,7 @@ class Atlas:
         self._releaser = Releaser(
             settings, self.registry, self._policy, self.bus, self.audit, self._ledger, health, self._cluster
         )
+        self._scheduler = Scheduler(settings, self.bus, self.audit, self._ledger, starters, health, self._cluster)
         self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)
         tools = Tools(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self._carrier = Carrier(self.id, tools, Whose(settings, self.access, self.tokens), health)
@@ -109,7 +117,7 @@ class Atlas:
         await self._rescue_at_start()
         await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
-        duties += [self.defined_types, self._policy, self._deliverer, self._reminders, self._releaser]
+        duties += [self.defined_types, self._policy, self._deliverer, self._reminders, self._releaser, self._scheduler]
         duties += [self.queries.statistics, self.activity]
         duties.append(self._carrier)
         if self.settings.is_shared:

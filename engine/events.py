@@ -81,6 +81,11 @@ class OperationChanged:
 
 
 @dataclass(frozen=True)
+class SchedulesChanged:
+    """A schedule was made, changed or removed, or one of its times came."""
+
+
+@dataclass(frozen=True)
 class AccessChanged:
     """Somebody's session, role or token ended or changed."""
 
@@ -102,6 +107,7 @@ Event = (
     | SecretsChanged
     | PolicyChanged
     | OperationChanged
+    | SchedulesChanged
     | AccessChanged
     | EngineChanged
 )

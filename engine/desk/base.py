@@ -21,6 +21,8 @@ from engine.pace import Pace
 from engine.queries import Queries
 from engine.reports import Reports
 from engine.saved_views import SavedViews
+from engine.schedules.reading import ScheduleQueries
+from engine.schedules.schedules import Schedules
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
@@ -52,6 +54,8 @@ class Services(Protocol):
     audit: Audit
     operations: Operations
     saved_views: SavedViews
+    schedules: Schedules
+    schedule_queries: ScheduleQueries
 
 
 class BaseDesk:

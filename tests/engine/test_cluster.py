@@ -21,6 +21,7 @@ from engine.events import (
     JobProgressed,
     OperationChanged,
     PolicyChanged,
+    SchedulesChanged,
     SecretsChanged,
     StopAsked,
     TypesChanged,
@@ -42,6 +43,7 @@ ALL: list[Event] = [
     SecretsChanged(),
     PolicyChanged(),
     OperationChanged(7),
+    SchedulesChanged(),
     AccessChanged(),
     EngineChanged(),
 ]
