@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from api import mcp_schedules as schedules
 from api.schemas import agents as agent_schemas
 from api.schemas import jobs as job_schemas
 from api.schemas.approvals import Review
@@ -221,6 +222,11 @@ class Toolbox:
             self._tool(ClaimJobs, work, self._claim),
             self._tool(ReportJob, work, self._report),
             self._tool(UploadArtifact, work, self._upload),
+            self._tool(schedules.ListSchedules, look, schedules.list_schedules),
+            self._tool(schedules.GetSchedule, look, schedules.get_schedule),
+            self._tool(schedules.RunSchedule, operate, schedules.run_schedule),
+            self._tool(schedules.PauseSchedule, operate, schedules.pause_schedule),
+            self._tool(schedules.ResumeSchedule, operate, schedules.resume_schedule),
         ]
 
     def tools(self, actor: Actor) -> list[Tool]:

@@ -46,31 +46,33 @@ def _times(minute: str, hour: str) -> list[str]:
 
 def _every(minute: str, hour: str) -> str | None:
     """What comes once an hour, or more often."""
-    within = "" if hour == "*" else _hours(hour)
-    if within is None:
-        return None
-    if minute == "*":
-        return f"Every minute{within}"
-    star, _, step = minute.partition("/")
-    if star == "*" and step.isdigit() and 60 % int(step) == 0:
-        return f"Every {step} minutes{within}" if step != "1" else f"Every minute{within}"
+    if (step := _step(minute, 60)) is not None:
+        within = "" if hour == "*" else _within(hour, 0, 60 - step)
+        told = "minute" if step == 1 else f"{step} minutes"
+        return None if within is None else f"Every {told}{within}"
     if len(_numbers(minute, 59)) != 1:
         return None
-    past = "" if int(minute) == 0 else f", {int(minute)} minute{'s' * (int(minute) != 1)} past"
-    star, _, step = hour.partition("/")
-    if star == "*" and step.isdigit() and 24 % int(step) == 0:
-        return f"Every {step} hours{past}" if step != "1" else f"Every hour{past}"
-    return f"Every hour{within}{past}"
+    past = int(minute)
+    if (step := _step(hour, 24)) is None:
+        within = _within(hour, past, past)
+        return None if within is None else f"Every hour{within}"
+    told = "hour" if step == 1 else f"{step} hours"
+    return f"Every {told}" if past == 0 else f"Every {told}, {past} minute{'s' * (past != 1)} past"
 
 
-def _hours(hour: str) -> str | None:
-    """The part of the day that a range of hours, or one, is; a step of all of them is told by the caller."""
-    low, dash, high = hour.partition("-")
-    if dash and low.isdigit() and high.isdigit():
-        return f" from {int(low):02} to {int(high):02} o'clock"
-    if hour.isdigit():
-        return f" from {int(hour):02}:00 to {int(hour):02}:59"
-    return "" if hour.startswith("*/") and hour[2:].isdigit() else None
+def _step(field: str, whole: int) -> int | None:
+    """That of a star, if it comes out even."""
+    star, _, told = field.partition("/")
+    step = int(told) if told.isdigit() else 0 if told else 1
+    return step if star == "*" and step and whole % step == 0 else None
+
+
+def _within(hour: str, first: int, last: int) -> str | None:
+    """The part of the day that an hour, or a range of hours, is, from a minute of the first to one of the last."""
+    low, _, high = hour.partition("-")
+    if not low.isdigit() or not (high or low).isdigit():
+        return None
+    return f" from {int(low):02}:{first:02} to {int(high or low):02}:{last:02}"
 
 
 def _days(day: str, month: str, weekday: str) -> str | None:
@@ -92,7 +94,7 @@ def _days(day: str, month: str, weekday: str) -> str | None:
         return None
     if months and (one := _numbers(month, 12, _MONTH_KEYS, 1)) and len(one) == 1 and day != "L":
         return f"Every year on {_listed([f'{number} {_MONTHS[one[0] - 1]}' for number in numbers])}"
-    return f"On {told} of every month" if not months else f"On {told} of the month{months}"
+    return f"On {told} of {months.removeprefix(' in ')}" if months else f"On {told} of every month"
 
 
 def _weekdays(weekday: str) -> str | None:

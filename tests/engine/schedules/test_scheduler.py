@@ -209,6 +209,20 @@ async def test_what_was_prepared_is_not_started_if_something_came_first(wound: W
     assert await Job.all().count() == before
 
 
+async def test_of_two_that_take_themselves_for_the_leader_one_starts_each_time(wound: Wound) -> None:
+    """As for a moment when the lead passes on."""
+    for number in range(30):
+        await wound.schedule(f"Number {number}")
+    other = Atlas(wound.atlas.settings, wound.atlas.registry)
+    other._ledger.open()
+    wound.now = datetime(2026, 3, 27, 9, tzinfo=UTC)
+    await asyncio.gather(wound.atlas._scheduler.look(), other._scheduler.look())
+    await other._ledger.close()
+    names = sorted(job.created_by for job in await Job.all())
+    assert names == sorted(f"Number {number} (schedule)" for number in range(30))
+    assert await ScheduleRun.filter(outcome="started").count() == 30
+
+
 async def test_the_engine_wakes_for_the_next_time_and_for_a_change(settings: Settings) -> None:
     """Its looks are an hour apart."""
 
