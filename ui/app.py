@@ -21,6 +21,7 @@ from ui.pages.dashboard import DashboardPage
 from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
 from ui.pages.knowledge import ArticlePage, KnowledgePage
+from ui.pages.schedules import SchedulesPage
 from ui.pages.settings import SettingsPage
 from ui.sockets import PageOwner, bind_sockets, notice_silence
 from ui.tab import Still, View
@@ -39,6 +40,7 @@ PAGES: dict[str, MakeView] = {
     "/jobs": JobsPage,
     "/jobs/{id}": JobPage,
     "/approvals": ApprovalsPage,
+    "/schedules": SchedulesPage,
     "/kb": KnowledgePage,
     "/kb/{slug}": ArticlePage,
     "/agents": AgentsPage,

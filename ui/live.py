@@ -25,6 +25,7 @@ from engine.events import (
     JobProgressed,
     OperationChanged,
     PolicyChanged,
+    SchedulesChanged,
     SecretsChanged,
     TypesChanged,
     WebhooksChanged,
@@ -155,6 +156,7 @@ class Live:
                 | WebhooksChanged()
                 | SecretsChanged()
                 | PolicyChanged()
+                | SchedulesChanged()
                 | EngineChanged()
             ):
                 self._stale = True

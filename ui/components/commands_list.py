@@ -35,6 +35,7 @@ _PAGE_WORDS = {
     "Dashboard": "home start overview",
     "Jobs": "queue list runner",
     "Approvals": "inbox review decide",
+    "Schedules": "cron timer timetable recurring repeat calendar",
     "Knowledge": "articles documents kb",
     "Agents": "watcher workers engines",
     "Settings": "preferences options configuration",
