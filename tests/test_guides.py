@@ -1,4 +1,4 @@
-"""The guides for agents and on approvals: every block can be pasted as it stands, and does what is said beside it."""
+"""The guides for agents, on approvals and on schedules: every block can be pasted as it stands, and does what is said beside it."""
 
 import json
 import os
@@ -105,3 +105,14 @@ def test_from_a_rejection_to_a_revision_and_rules_that_hold(runner: JobRunner, t
     assert submitted("ada@partner.example") == ("pending", "First mail to an outside domain")
     assert submitted(*(f"p{number}@example.com" for number in range(20))) == ("pending", "Mail to many")
     assert submitted("ada@example.com", agent=True) == ("approved", "Mail from agents")
+
+
+def test_from_an_expression_to_a_schedule_that_runs(runner: JobRunner, tmp_path: Path) -> None:
+    preview, make, rest = blocks("sh", "schedules.md")
+    script = "\n".join([preview.replace("http://127.0.0.1:8080", runner.url), make, rest])
+    done = subprocess.run(["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"words":"Every weekday at 09:00, Europe/Berlin"' in done.stdout
+    (made,) = runner.http.get("/api/v1/schedules").json()["items"]
+    assert (made["name"], made["paused"]) == ("Weekday report", False)
+    assert runner.until(made["last_run"]["job_id"], "completed")["name"] == "Report"
