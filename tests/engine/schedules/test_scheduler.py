@@ -9,14 +9,19 @@ from typing import Any
 import pytest
 
 from engine import clock
+from engine.actors import Actor, Kind
+from engine.approvals.rules import NewRule
 from engine.engine import Atlas
+from engine.errors import OwnWork
 from engine.jobs.base import Context
 from engine.schedules.cron import Cron
 from engine.schedules.terms import Wish
 from engine.settings import Settings
+from models.approval import RuleKind
 from models.audit import AuditEntry
 from models.job import Job
-from models.schedule import Schedule, ScheduleRun
+from models.rights import Right
+from models.schedule import Schedule, ScheduleRun, authors_of
 from models.states import Approval, Status
 from tests.support.engine import changed, opened, running, scripted, until, until_status
 
@@ -148,6 +153,64 @@ async def test_a_moment_comes_once(wound: Wound) -> None:
     assert await wound.at("27T08:00:00") == ["27 08:00"]
     assert (await Schedule.get(id=made)).next_at is None
     assert await wound.at("28T08:00:00") == ["27 08:00"]
+
+
+async def test_a_moment_may_be_told_in_any_zone(wound: Wound) -> None:
+    made = await wound.schedule(at=datetime.fromisoformat("2026-03-27T13:45:00+05:45"))
+    assert (await wound.atlas.schedule_queries.schedule(made)).words == "Once, 27 March 2026 at 08:00, UTC"
+    assert await wound.at("27T07:59:59") == []
+    assert await wound.at("27T08:00:00") == ["27 08:00"]
+
+
+async def test_what_passes_while_one_is_paused_is_not_made_up_for_but_a_moment_is(wound: Wound) -> None:
+    again, once = await wound.schedule(), await wound.schedule("Once", at=START + timedelta(hours=1))
+    for made in (again, once):
+        await wound.atlas.schedules.pause(made)
+    assert await wound.at("27T12:00:00") == []
+    for made in (again, once, again):
+        await wound.atlas.schedules.resume(made)
+    assert await wound.at("27T12:00:01") == ["27 08:00"]
+    assert await wound.at("28T09:00:01") == ["27 08:00", "28 09:00"]
+
+
+async def test_one_that_was_changed_starts_what_it_is_now(wound: Wound) -> None:
+    made = await wound.schedule()
+    other = {"job": {"type": "SCRIPTED", "payload": {}, "name": "Another"}}
+    await wound.atlas.schedules.change(made, Wish("Report", other, "0 10 * * *"), "bob")
+    assert await wound.at("27T09:00:00") == []
+    assert await wound.at("27T10:00:00") == ["27 10:00"]
+    assert (await Job.all())[0].name == "Another"
+    assert (await authors_of((await Job.all())[0].id)) == ["bob"]
+
+
+async def test_a_moment_that_has_come_does_not_come_again_by_a_change_of_the_name(wound: Wound) -> None:
+    at = START + timedelta(hours=1)
+    made = await wound.schedule(at=at)
+    await wound.at("27T08:00:00")
+    await wound.atlas.schedules.change(made, Wish("Other", NOTHING, at=at), "ada")
+    assert await wound.at("27T09:00:00") == ["27 08:00"]
+
+
+async def test_who_made_a_schedule_made_its_jobs_where_nobody_approves_their_own(wound: Wound) -> None:
+    rule = NewRule(RuleKind.REQUIRE, "Four eyes", types=("SCRIPTED",), own=False)
+    await wound.atlas.rules.add(rule, "root")
+    await wound.atlas._policy.load()
+    await wound.schedule()
+    await wound.at("27T09:00:00")
+    (job,) = await Job.all()
+    rights = frozenset(Right)
+    with pytest.raises(OwnWork):
+        await wound.atlas.reviews.approve(Actor("ada", Kind.PERSON, rights), job.id)
+    await wound.atlas.reviews.approve(Actor("bob", Kind.PERSON, rights), job.id)
+
+
+async def test_only_the_newest_runs_are_kept(wound: Wound, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.schedule.RUNS_KEPT", 3)
+    made = await wound.schedule(cron="* * * * *", overlap="queue")
+    for minute in range(1, 8):
+        last = await wound.at(f"27T07:{minute:02}:00")
+    assert last == ["27 07:05", "27 07:06", "27 07:07"]
+    assert len(await wound.atlas.schedule_queries.runs(made)) == 3
 
 
 async def test_what_cannot_start_is_told_on_the_schedule_and_goes_on_with_its_next_time(wound: Wound) -> None:
