@@ -1,4 +1,4 @@
-"""The guides for agents, on approvals and on schedules: every block can be pasted as it stands, and does what is said beside it."""
+"""The guides with blocks to paste: each can be pasted as it stands, and does what is said beside it."""
 
 import json
 import os
