@@ -89,7 +89,7 @@ class SchedulesPage(StillView):
         if not is_empty:
             return
         with Node("div", "", "empty"):
-            Node("strong", "Nothing starts by itself yet")
+            Node("h2", "Nothing starts by itself yet")
             Node("span", WHAT_FOR)
             if Right.ADMINISTER in self._shell.rights:
                 button("New schedule", "primary", "add").on_press(self._new)
