@@ -19,6 +19,7 @@ from api.openapi import describe
 from api.operations import operation_routes
 from api.rest import job_routes
 from api.review_links import review_link_routes
+from api.schedules import schedule_routes
 from api.schemas.problems import Problem
 from api.secrets import secret_routes
 from api.sign_in import SignIn, sign_in_routes
@@ -37,7 +38,7 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
     own = (job_routes, approval_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes)
-    more = (secret_routes, dashboard_routes, operation_routes, view_routes, workflow_routes)
+    more = (secret_routes, dashboard_routes, operation_routes, view_routes, workflow_routes, schedule_routes)
     for router in (*(routes(atlas) for routes in (export_routes, *own, *more)), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)
     plain = (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in), review_link_routes(atlas))

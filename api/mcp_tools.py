@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from api.mcp_schedules import schedule_tools
 from api.mcp_tool import Arguments, Caller, JobId, Tool, made_tool, parsed, plain_schema, told_job
 from api.mcp_workflows import workflow_tools
 from api.schemas import agents as agent_schemas
@@ -195,6 +196,7 @@ class Toolbox:
             made_tool(atlas, ReportJob, work, self._report),
             made_tool(atlas, UploadArtifact, work, self._upload),
             *workflow_tools(atlas),
+            *schedule_tools(atlas),
         ]
 
     def tools(self, actor: Actor) -> list[Tool]:

@@ -18,6 +18,7 @@ from engine.events import (
     JobProgressed,
     OperationChanged,
     PolicyChanged,
+    SchedulesChanged,
     SecretsChanged,
     StopAsked,
     TypesChanged,
@@ -149,6 +150,8 @@ def _told(event: Event) -> list[Any]:
             return ["workflows", 0]
         case OperationChanged(operation_id):
             return ["operation", operation_id]
+        case SchedulesChanged():
+            return ["schedules", 0]
         case AccessChanged():
             return ["access", 0]
         case EngineChanged():
@@ -182,6 +185,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield WorkflowsChanged()
             case "operation":
                 yield OperationChanged(job_id)
+            case "schedules":
+                yield SchedulesChanged()
             case "access":
                 yield AccessChanged()
             case "engine":

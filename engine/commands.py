@@ -49,7 +49,6 @@ from models.states import (
     Status,
     allowed_moves,
 )
-from models.workflow import NewRun, insert_run
 
 CONFIRMED = {"message": "A person said that it went out"}
 DENIED = "A person said that it did not go out"
@@ -159,28 +158,28 @@ class Commands:
             raise _NotSeen from error
 
     async def submit_batch(
-        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None = None, *, run: NewRun | None = None
+        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None = None
     ) -> list[tuple[int, bool]]:
         """Create queued jobs, each with its idempotency key or None: all of them or none.
 
         Returns for each, in order, its id and whether it is new. What is `told` of the new ones, if there are any, is
-        stored in the same transaction, and so is the `run` of a workflow that they are the steps of.
+        stored in the same transaction.
 
         Raises:
             InvalidInput: with every fault of every job; fields are named `jobs.<index>.…`.
             IdempotencyConflict: a key was used for another body.
             KeyInFlight: a request with one of the keys is being carried out.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._carry_out_batch(batch, told, run)))
+        return await asyncio.shield(asyncio.ensure_future(self._carry_out_batch(batch, told)))
 
     async def _carry_out_batch(
-        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None, run: NewRun | None
+        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None
     ) -> list[tuple[int, bool]]:
         with self._carrying_out([key for _, key in batch]):  # whoever hangs up
-            return await self._submit_batch(batch, told, run)
+            return await self._submit_batch(batch, told)
 
     async def _submit_batch(
-        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None, run: NewRun | None
+        self, batch: Sequence[tuple[Submission, str | None]], told: Told | None
     ) -> list[tuple[int, bool]]:
         known = await self._known(batch)
         faults = ref_faults([asked for asked, _ in batch])
@@ -202,19 +201,16 @@ class Commands:
         if faults:
             raise InvalidInput(faults)
         try:
-            stored = await self._store_all(list(new.values()), told, run)
+            stored = await self._store_all(list(new.values()), told)
         except _KeyTaken:  # by another process, just now
-            return await self._submit_batch(batch, told, run)
+            return await self._submit_batch(batch, told)
         for job_id in stored:
             self._bus.publish(JobChanged(job_id))
         ids = dict(zip(new, stored, strict=True))
         return [(ids[index], True) if index in ids else (known[index], False) for index in range(len(batch))]
 
-    async def _store_all(self, new: Sequence[NewJob], told: Told | None, run: NewRun | None) -> list[int]:
+    async def _store_all(self, new: Sequence[NewJob], told: Told | None) -> list[int]:
         async with transaction() as writer:
-            if run:
-                run_id = await insert_run(run)
-                new = [replace(job, run_id=run_id) for job in new]
             ids = [job_id for job_id in await insert_jobs(writer, new) if job_id is not None]
             if len(ids) < len(new):
                 raise _KeyTaken

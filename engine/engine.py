@@ -44,6 +44,11 @@ from engine.releaser import Releaser
 from engine.reports import Reports
 from engine.rescuer import Rescuer
 from engine.saved_views import SavedViews
+from engine.schedules.reading import ScheduleQueries
+from engine.schedules.scheduler import Scheduler
+from engine.schedules.schedules import Schedules
+from engine.schedules.starter import JOB, JobStarter, Starters
+from engine.schedules.workflow_starter import WORKFLOW, WorkflowStarter
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
@@ -89,7 +94,20 @@ class Atlas:
         self.operations = Operations(settings, self.bus, self.audit, self.queries.finder)
         self.saved_views = SavedViews()
         self.workflows = Workflows(self.registry, self.bus)
-        self.runs = Runs(self.workflows, self.commands, self.queries, self.bus)
+        self.runs = Runs(
+            settings,
+            self.registry,
+            self._policy,
+            self.audit,
+            self.bus,
+            self.workflows,
+            self.commands,
+            self.queries,
+        )
+        jobs = JobStarter(settings, self.registry, self._policy, self.audit, self.bus)
+        starters = Starters({JOB: jobs, WORKFLOW: WorkflowStarter(self.workflows, self.runs, self.audit, self.bus)})
+        self.schedules = Schedules(starters, self.bus)
+        self.schedule_queries = ScheduleQueries(starters)
         self.office = Office(self)
         self._executor = Executor(settings, self.registry, self.bus, self._ledger, self.commands.submit)
         self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
@@ -107,6 +125,7 @@ class Atlas:
             self._cluster,
             self._dispatcher.look_now,
         )
+        self._scheduler = Scheduler(settings, self.bus, self.audit, self._ledger, starters, health, self._cluster)
         self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)
         tools = Tools(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self._carrier = Carrier(self.id, tools, Whose(settings, self.access, self.tokens), health)
@@ -124,7 +143,7 @@ class Atlas:
         await self._rescue_at_start()
         await remove_leftovers(self.settings)
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
-        duties += [self.defined_types, self._policy, self._deliverer, self._reminders, self._releaser]
+        duties += [self.defined_types, self._policy, self._deliverer, self._reminders, self._releaser, self._scheduler]
         duties += [self.queries.statistics, self.activity]
         duties.append(self._carrier)
         if self.settings.is_shared:

@@ -86,6 +86,11 @@ class OperationChanged:
 
 
 @dataclass(frozen=True)
+class SchedulesChanged:
+    """A schedule was made, changed or removed, or one of its times came."""
+
+
+@dataclass(frozen=True)
 class AccessChanged:
     """Somebody's session, role or token ended or changed."""
 
@@ -108,6 +113,7 @@ Event = (
     | PolicyChanged
     | WorkflowsChanged
     | OperationChanged
+    | SchedulesChanged
     | AccessChanged
     | EngineChanged
 )

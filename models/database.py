@@ -43,6 +43,7 @@ MODELS = (
     "models.operation",
     "models.saved_view",
     "models.dependency",
+    "models.schedule",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

@@ -23,6 +23,8 @@ _NOBODY_IS_AT_WORK = (
     WHERE outcome IS NULL""",
     "UPDATE engine SET stopped_at = :now, running = 0 WHERE stopped_at IS NULL",
 )
+_SCHEDULES_WAIT = """UPDATE schedule SET paused = TRUE, fault = :doubt || ' Resume it to go on.'
+    WHERE NOT paused AND next_at <= :now"""  # what was due since may have started then
 _UNDER_ONE_CAUSE = "UPDATE job SET cause = :cause WHERE status = 'failed' AND substr(error, 1, length(:doubt)) = :doubt"
 _NAME = re.compile(r":(doubt|cause|now)\b")
 
@@ -32,13 +34,14 @@ def doubt_since(at: datetime) -> str:
     return f"Restored from the backup of {at:%Y-%m-%d %H:%M:%S} UTC: it may have gone out since. Did it?"
 
 
-def steps(*, has_causes: bool = True) -> Iterator[tuple[str, list[str], bool]]:
+def steps(*, has_causes: bool = True, has_schedules: bool = True) -> Iterator[tuple[str, list[str], bool]]:
     """Statements with `?` for each value, the values' names, and whether the rows that it gives wait.
 
     The names are `doubt`, `cause` (the doubt's) and `now`. The types whose jobs may simply be done again stand in a
-    table `repeatable (type)`. A database of a former version has no causes.
+    table `repeatable (type)`. A database of a former version has no causes, or no schedules.
     """
-    causes = (_UNDER_ONE_CAUSE,) if has_causes else ()
-    for waits, statements in ((True, _LEFT_TO_A_PERSON), (False, (*causes, *_NOBODY_IS_AT_WORK))):
+    more: tuple[str, ...] = (_UNDER_ONE_CAUSE,) if has_causes else ()
+    more += (_SCHEDULES_WAIT,) if has_schedules else ()
+    for waits, statements in ((True, _LEFT_TO_A_PERSON), (False, (*more, *_NOBODY_IS_AT_WORK))):
         for statement in statements:
             yield _NAME.sub("?", statement), _NAME.findall(statement), waits

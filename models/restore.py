@@ -119,7 +119,7 @@ def _prepare(
         if "session" in tables:
             writer.execute("DELETE FROM session")  # one that was ended since must not open anything again
         columns = {row[1] for row in writer.execute("PRAGMA table_info(job)")}
-        for statement, names, waits in steps(has_causes="cause" in columns):
+        for statement, names, waits in steps(has_causes="cause" in columns, has_schedules="schedule" in tables):
             rows = writer.execute(statement, [values[name] for name in names]).fetchall()
             waiting += len(rows) if waits else 0
         _continue_ids(writer, "job", last_job_id)

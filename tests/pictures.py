@@ -109,6 +109,28 @@ def _take(runner: JobRunner, browser: Browser, failed: int) -> None:
     take("settings", "/app/settings", 900)
     take("approvals", "/app/approvals", 720)
     take("palette", "/app/jobs", 620, _palette)
+    _schedule(runner)
+    take("schedules", "/app/schedules", 620)
+
+
+def _schedule(runner: JobRunner) -> None:
+    """What starts by itself: one has run, one waits for its time, one is paused."""
+    mail = {"type": "EMAIL_SEND", "name": "Numbers of the week", "payload": _mail("Numbers of the week", "ada")}
+    post = {"type": "SOCIAL_POST", "payload": {"text": "Office hours today at 15:00.", "channels": ["feed"]}}
+    card = {"type": "IMAGE_RENDER", "name": "Card of the month", "payload": {"headline": "The month in numbers"}}
+    times: dict[str, dict[str, Any]] = {
+        "Weekly numbers": {"target": {"job": mail}, "cron": "0 9 * * MON"},
+        "Office hours": {"target": {"job": post}, "cron": "0 8 * * TUE,THU"},
+        "Card of the month": {"target": {"job": card}, "cron": "0 7 1 * *"},
+        "Greetings of the season": {"target": {"job": mail}, "at": "2027-12-20T08:00:00Z"},
+    }
+    made = {}
+    for name, times_of in times.items():
+        body = {"name": name, "time_zone": "Europe/Berlin", **times_of}
+        answer = runner.http.post("/api/v1/schedules", json=body).raise_for_status()
+        made[name] = answer.json()["id"]
+    for name, act in (("Card of the month", "run-now"), ("Office hours", "pause")):
+        runner.http.post(f"/api/v1/schedules/{made[name]}/{act}").raise_for_status()
 
 
 def _filters(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""The guides for agents and on approvals: every block can be pasted as it stands, and does what is said beside it."""
+"""The guides with blocks to paste: each can be pasted as it stands, and does what is said beside it."""
 
 import json
 import os
@@ -123,3 +123,14 @@ def test_the_workflow_of_the_guide_runs_as_it_is_written(runner: JobRunner) -> N
     command = start.replace("http://127.0.0.1:8080", runner.url)
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=True)
     assert '"workflow":"weekly-report"' in done.stdout
+
+
+def test_from_an_expression_to_a_schedule_that_runs(runner: JobRunner, tmp_path: Path) -> None:
+    preview, make, rest = blocks("sh", "schedules.md")
+    script = "\n".join([preview.replace("http://127.0.0.1:8080", runner.url), make, rest])
+    done = subprocess.run(["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"words":"Every weekday at 09:00, Europe/Berlin"' in done.stdout
+    (made,) = runner.http.get("/api/v1/schedules").json()["items"]
+    assert (made["name"], made["paused"]) == ("Weekday report", False)
+    assert runner.until(made["last_run"]["job_id"], "completed")["name"] == "Report"

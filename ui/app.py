@@ -22,6 +22,7 @@ from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
 from ui.pages.knowledge import ArticlePage, KnowledgePage
 from ui.pages.run import RunPage
+from ui.pages.schedules import SchedulesPage
 from ui.pages.settings import SettingsPage
 from ui.pages.workflow import EditWorkflowPage, WorkflowPage
 from ui.pages.workflows import WorkflowsPage
@@ -46,6 +47,7 @@ PAGES: dict[str, MakeView] = {
     "/workflows/{name}": WorkflowPage,
     "/workflows/{name}/edit": EditWorkflowPage,
     "/runs/{id}": RunPage,
+    "/schedules": SchedulesPage,
     "/kb": KnowledgePage,
     "/kb/{slug}": ArticlePage,
     "/agents": AgentsPage,

@@ -25,6 +25,7 @@ from engine.events import (
     JobProgressed,
     OperationChanged,
     PolicyChanged,
+    SchedulesChanged,
     SecretsChanged,
     TypesChanged,
     WebhooksChanged,
@@ -157,6 +158,7 @@ class Live:
                 | SecretsChanged()
                 | PolicyChanged()
                 | WorkflowsChanged()
+                | SchedulesChanged()
                 | EngineChanged()
             ):
                 self._stale = True

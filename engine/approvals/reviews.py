@@ -23,6 +23,7 @@ from models.approval import JobVersion, Review, ReviewKind
 from models.content import content_hash
 from models.database import transaction
 from models.job import Job
+from models.schedule import authors_of
 from models.states import ALLOWED_FROM, Approval, Move, Status, allowed_moves
 
 MAX_COMMENT = 2000
@@ -218,7 +219,7 @@ def _changed(job: Job) -> Superseded:
 
 async def _authors(job: Job) -> set[str]:
     latest = await JobVersion.filter(job_id=job.id).order_by("-number").first()
-    return {job.created_by, *([latest.created_by] if latest else [])}
+    return {job.created_by, *([latest.created_by] if latest else []), *await authors_of(job.id, job.run_id)}
 
 
 def approvers_of(reviews: Sequence[Review], approved: str | None) -> list[Approver]:

@@ -7,6 +7,7 @@ from engine.desk.jobs import JobDesk
 from engine.desk.operations import OperationDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.reviews import ReviewDesk
+from engine.desk.schedules import ScheduleDesk
 from engine.desk.views import ViewDesk
 from engine.desk.work import WorkDesk
 from engine.desk.workflows import WorkflowDesk
@@ -15,7 +16,7 @@ from engine.pace import Pace
 __all__ = ["BaseDesk", "Desk", "Office", "Services", "Who"]
 
 
-class Desk(JobDesk, ReviewDesk, AgentDesk, WorkDesk, PeopleDesk, OperationDesk, ViewDesk, WorkflowDesk):
+class Desk(JobDesk, ReviewDesk, AgentDesk, WorkDesk, PeopleDesk, OperationDesk, ViewDesk, WorkflowDesk, ScheduleDesk):
     """Every wish raises `NotAllowed` for whoever has not the right, and what the command itself raises.
 
     A wish that was begun is carried out and recorded also when whoever asked hangs up.

@@ -22,6 +22,8 @@ from engine.pace import Pace
 from engine.queries import Queries
 from engine.reports import Reports
 from engine.saved_views import SavedViews
+from engine.schedules.reading import ScheduleQueries
+from engine.schedules.schedules import Schedules
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.tokens import Tokens
@@ -58,6 +60,8 @@ class Services(Protocol):
     saved_views: SavedViews
     workflows: Workflows
     runs: Runs
+    schedules: Schedules
+    schedule_queries: ScheduleQueries
 
 
 class BaseDesk:

@@ -19,6 +19,7 @@ from models.channel import FeedEntry
 from models.database import connection, storable
 from models.ending import Lease
 from models.job import Job
+from models.schedule import Schedule
 from models.statement import Statement
 from models.states import Status
 
@@ -141,6 +142,7 @@ class _Place:
 # What is copied from one to another is copied downwards, and so is met whenever that happens. No place is forgotten:
 # whoever names a file here has made sure of it just before (`Storage.ensure`), and a sweep leaves what is new.
 _PLACES = (
+    _Place(Schedule, "target"),
     _Place(Job, "payload"),
     _Place(JobVersion, "payload"),
     _Place(FeedEntry, "images", ""),

@@ -4,30 +4,37 @@ import asyncio
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
+from engine.approvals.policy import Policy
+from engine.approvals.trust import note_trusted
+from engine.audit import Audit
 from engine.commands import Commands, Told
 from engine.errors import FieldError, IdempotencyConflict, InvalidInput, MoveNotAllowed, NotFound, Superseded
 from engine.events import Bus, JobChanged
+from engine.jobs import Registry
 from engine.queries import Queries
+from engine.settings import Settings
 from engine.shielded import shielded
-from engine.submission import Submission
+from engine.submission import Submission, ref_faults
 from engine.workflows.catalog import Workflows
 from engine.workflows.definition import Definition
 from engine.workflows.expand import completed_inputs, expanded
 from engine.workflows.views import Graph, RunStatus, RunView, StepView, status_of
 from models.database import connection, storable, stored_json, transaction
-from models.job import Job
+from models.job import Job, NewJob, insert_jobs
 from models.states import Status
-from models.workflow import NewRun, Standing, Workflow, WorkflowRun, cancel_waiting, edges, standings
+from models.workflow import NewRun, Standing, Workflow, WorkflowRun, cancel_waiting, edges, insert_run, standings
 
 MOST_SHOWN = 1000
+BREATH = 50  # jobs that are checked in one go
 
 
 @dataclass(frozen=True)
@@ -38,14 +45,37 @@ class Started:
     is_new: bool
 
 
-class Runs:
-    """All the jobs of a run are submitted together, or none."""
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is checked, and not stored yet; its jobs do not know its id."""
 
-    def __init__(self, workflows: Workflows, commands: Commands, queries: Queries, bus: Bus) -> None:
+    workflow: str
+    run: NewRun
+    jobs: tuple[NewJob, ...]
+
+
+class Runs:
+    """All the jobs of a run are stored together with it, or none."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        policy: Policy,
+        audit: Audit,
+        bus: Bus,
+        workflows: Workflows,
+        commands: Commands,
+        queries: Queries,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._policy = policy
+        self._audit = audit
+        self._bus = bus
         self._workflows = workflows
         self._commands = commands
         self._queries = queries
-        self._bus = bus
 
     @shielded
     async def start(
@@ -60,30 +90,75 @@ class Runs:
     ) -> Started:
         """Start the current version of a workflow; with a key that was used for the same before, find that run.
 
+        What is `told` of its jobs is stored in the same transaction.
+
         Raises:
             NotFound: there is no such workflow.
             InvalidInput: naming every input and every step at fault.
             IdempotencyConflict: the key was used for another run.
         """
-        asked = hashlib.sha256(stored_json([name, dict(inputs), created_by]).encode()).hexdigest()
+        asked = _fingerprint(name, inputs, created_by)
         if idempotency_key and (first := await _first(idempotency_key, asked)):
             return Started(first, is_new=False)
-        workflow_id, definition = await self._workflows.found(name)
-        given = json.loads(stored_json(dict(inputs)))
-        jobs = await asyncio.to_thread(_jobs, definition, given, created_by, agent)
-        run = NewRun(workflow_id, jobs.inputs, created_by, clock.now(), idempotency_key, asked)
-        if not jobs.batch:
-            raise InvalidInput([FieldError("inputs", "inputs must make at least one step, and every list is empty")])
+        prepared = await self.prepare(name, inputs, created_by=created_by, agent=agent, idempotency_key=idempotency_key)
         try:
-            made = await self._commands.submit_batch([(job, None) for job in jobs.batch], told, run=run)
-        except InvalidInput as error:
-            raise InvalidInput([_of_step(jobs.batch, fault) for fault in error.errors]) from None
+            async with transaction() as writer:
+                run_id, ids = await self.store(writer, prepared)
+                await self._audit.append(writer, [told(ids)] if told else [])
         except IntegrityError:  # another process with this key came first
             if idempotency_key and (first := await _first(idempotency_key, asked)):
                 return Started(first, is_new=False)
             raise
-        job = await Job.get(id=made[0][0])
-        return Started(int(job.run_id), is_new=True)
+        for job_id in ids:
+            self._bus.publish(JobChanged(job_id))
+        return Started(run_id, is_new=True)
+
+    async def prepare(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        *,
+        created_by: str,
+        agent: str | None,
+        idempotency_key: str | None = None,
+    ) -> Prepared:
+        """Check everything, and store nothing.
+
+        Raises:
+            NotFound: there is no such workflow.
+            InvalidInput: naming every input and every step at fault.
+        """
+        workflow_id, definition = await self._workflows.found(name)
+        given = json.loads(stored_json(dict(inputs)))
+        jobs = await asyncio.to_thread(_jobs, definition, given, created_by, agent)
+        faults = ref_faults(jobs.batch)
+        if not jobs.batch:
+            faults.append(FieldError("inputs", "inputs must make at least one step, and every list is empty"))
+        new: list[NewJob] = []
+        for place, asked in enumerate(jobs.batch):
+            try:
+                new.append(await asked.accept(self._registry, self._settings, self._policy))
+            except InvalidInput as error:
+                faults += [FieldError(f"steps.{asked.step}.{each.field}", each.message) for each in error.errors]
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)  # pages have their turn too
+        if faults:
+            raise InvalidInput(faults)
+        run_hash = _fingerprint(name, inputs, created_by)
+        run = NewRun(workflow_id, jobs.inputs, created_by, clock.now(), idempotency_key, run_hash)
+        return Prepared(name, run, tuple(new))
+
+    async def store(self, writer: BaseDBAsyncClient, prepared: Prepared) -> tuple[int, list[int]]:
+        """Store it in the transaction of the writer; returns the run's id and its jobs'.
+
+        Raises:
+            IntegrityError: there is a run with this key.
+        """
+        run_id = await insert_run(prepared.run)
+        jobs = [replace(job, run_id=run_id) for job in prepared.jobs]
+        ids = [job_id for job_id in await insert_jobs(writer, jobs) if job_id is not None]
+        await note_trusted(writer, self._audit, dict(zip(ids, jobs, strict=True)))
+        return run_id, ids
 
     @shielded
     async def cancel(self, run_id: int) -> None:
@@ -116,6 +191,10 @@ class Runs:
         if row is None:
             raise NotFound("run", run_id)
         return (await self._views([row]))[0]
+
+    async def some(self, ids: Collection[int]) -> list[RunView]:
+        """These runs; those that there are none of are left out."""
+        return await self._views(await WorkflowRun.filter(id__in=sorted(ids)))
 
     async def latest(self, name: str | None = None, before: int | None = None, limit: int = 20) -> list[RunView]:
         """The newest first, of one workflow or of all; with `before`, those that began before this one."""
@@ -164,13 +243,8 @@ def _jobs(definition: Definition, given: Mapping[str, Any], created_by: str, age
     return _Jobs(inputs, [replace(job, agent=agent) for job in expanded(definition, inputs, created_by)])
 
 
-def _of_step(batch: Sequence[Submission], fault: FieldError) -> FieldError:
-    """The fault of a job in the words of the workflow."""
-    _, _, rest = fault.field.partition(".")
-    index, _, field = rest.partition(".")
-    if not index.isdecimal():
-        return fault
-    return FieldError(f"steps.{batch[int(index)].step}.{field}".rstrip("."), fault.message)
+def _fingerprint(name: str, inputs: Mapping[str, Any], created_by: str) -> str:
+    return hashlib.sha256(stored_json([name, dict(inputs), created_by]).encode()).hexdigest()
 
 
 async def _ids(run_id: int, *statuses: Status) -> list[int]:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import agents, engine, live, pages, renders, start, workers, workflows
+from tests.benchmarks import agents, engine, live, pages, renders, schedules, start, workers, workflows
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "start": start.run,
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "engine": engine.run,
     "agents": agents.run,
     "renders": renders.run,
+    "schedules": schedules.run,
     "workers": workers.run,
     "workflows": workflows.run,
 }

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.either]
 LINKS = [
     ("Jobs", "Job Runner", "/app/jobs"),
     ("Approvals", "Approvals", "/app/approvals"),
+    ("Schedules", "Schedules", "/app/schedules"),
     ("Agents", "Agent Watcher", "/app/agents"),
     ("Settings", "Settings", "/app/settings"),
     ("Dashboard", "Dashboard", "/app"),

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.either]
 GOES = {
     "j": ("Job Runner", "/app/jobs"),
     "a": ("Approvals", "/app/approvals"),
+    "t": ("Schedules", "/app/schedules"),
     "w": ("Agent Watcher", "/app/agents"),
     "s": ("Settings", "/app/settings"),
     "k": ("Knowledge", "/app/kb"),

@@ -2,6 +2,7 @@
 
 import base64
 from io import BytesIO
+from uuid import uuid4
 
 import pytest
 from PIL import Image
@@ -58,6 +59,8 @@ def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, ru
                 expect(rows).to_have_count(len(TEXTS))
             elif path == "/app/settings/audit":
                 expect(page.get_by_role("region", name="Audit log")).to_contain_text(text[:40])
+            elif path == "/app/schedules":
+                expect(page.get_by_role("region", name="Schedules")).to_contain_text(text[:40])
             elif path not in ("/app/agents", "/app/agents/operator", "/app/settings", "/app/kb"):
                 says_text(page, text, made[0])
         unharmed(page)
@@ -73,6 +76,9 @@ def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, ru
 def submitted(runner: JobRunner, text: str) -> list[int]:
     """A job that fails, one that is done, one that waits for approval, and a post, all of this text."""
     more = {"name": text, "created_by": text}
+    film = {"job": {"type": "TEST_RENDER", "payload": {"title": text}, "name": text}}
+    body = {"name": f"Film {uuid4().hex[:8]}", "target": film, "cron": "@daily"}
+    assert runner.http.post("/api/v1/schedules", json=body).status_code == 201
     mail = {"to": "a@b.example", "subject": text, "body": text}
     return [
         runner.submit("TEST_RENDER", {"title": text, "fail": text}, **more),

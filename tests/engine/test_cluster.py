@@ -21,6 +21,7 @@ from engine.events import (
     JobProgressed,
     OperationChanged,
     PolicyChanged,
+    SchedulesChanged,
     SecretsChanged,
     StopAsked,
     TypesChanged,
@@ -44,6 +45,7 @@ ALL: list[Event] = [
     PolicyChanged(),
     WorkflowsChanged(),
     OperationChanged(7),
+    SchedulesChanged(),
     AccessChanged(),
     EngineChanged(),
 ]

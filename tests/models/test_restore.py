@@ -20,6 +20,7 @@ from models.engine_record import EngineRecord
 from models.errors import DatabaseError
 from models.job import Job
 from models.restore import Restored, restore
+from models.schedule import Schedule
 from models.sqlite import read_only
 from models.states import UNKNOWN, Approval, AttemptOutcome, Category, Phase, Status
 from tests.models.test_backup import make_unfit
@@ -440,3 +441,19 @@ def put_back(files: dict[Path, bytes]) -> None:
 
 def _beside(target: Path) -> set[str]:
     return set(os.listdir(target.parent))
+
+
+async def test_a_schedule_that_was_due_since_the_backup_waits_for_a_person(settings: Settings, file: Path) -> None:
+    """It may have started then; one that comes later goes on."""
+    usual: dict[str, Any] = {"target": {}, "cron": "@daily", "author": "ada", "created_by": "ada", "created_at": AT}
+    database = settings.data_dir / "job-runner.db"
+    async with opened(settings):
+        await Schedule.create(name="due", next_at=NOW - timedelta(hours=1), **usual)
+        await Schedule.create(name="later", next_at=NOW + timedelta(hours=1), **usual)
+    save(database, file, at=AT)
+    restored(file, database)
+    async with opened(settings):
+        due, later = await Schedule.all().order_by("name")
+    assert (due.paused, due.fault) == (True, f"{DOUBT} Resume it to go on.")
+    assert not later.paused
+    assert later.fault is None

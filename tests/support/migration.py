@@ -28,6 +28,7 @@ from models.job import Job
 from models.operation import Operation, OperationItem
 from models.person import Identity, Person, Session
 from models.saved_view import SavedView
+from models.schedule import Missed, Overlap, RunOutcome, Schedule, ScheduleRun
 from models.statement import stored_time
 from models.states import AttemptOutcome, Category, Phase, Priority, Status
 from models.stored_secret import StoredSecret
@@ -44,7 +45,7 @@ ACCESS = (Session, Identity, Token, AuditEntry, AuditHead)
 OUTSIDE = (Webhook, Delivery, DefinedType, Agent)
 MADE = (StoredSecret, Article, ArticleVersion, Artifact)
 REVIEWED = (ApprovalRule, Review, JobVersion, ReviewLink, KnownDomain)
-MANY = (Operation, OperationItem, SavedView, Dependency, Workflow, WorkflowRun)
+MANY = (Operation, OperationItem, SavedView, Dependency, Workflow, WorkflowRun, Schedule, ScheduleRun)
 USUAL = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
 MODELS = (*USUAL, *ACCESS, *OUTSIDE, *MADE, *REVIEWED, *MANY)
 EVERYTHING: dict[str, Any] = {
@@ -184,6 +185,13 @@ async def _fill_operations() -> None:
     asked = {"inputs": EVERYTHING, "created_by": "ä", "created_at": LONG_AGO, "cancelled_at": LONG_AGO}
     await WorkflowRun.create(workflow_id=1, idempotency_key="ä", request_hash="f" * 64, **asked)
     await Dependency.create(job_id=1, parent_id=2, name="render", any_outcome=True, met_at=LONG_AGO)
+    when: dict[str, Any] = {"cron": "0 9 * * MON-FRI", "time_zone": "Europe/Berlin", "next_at": LONG_AGO}
+    what: dict[str, Any] = {"target": {"job": EVERYTHING}, "missed": Missed.ALL, "overlap": Overlap.QUEUE}
+    by: dict[str, Any] = {"author": "ä", "agent": "bot", "created_by": "ä", "created_at": LONG_AGO}
+    schedule = await Schedule.create(name="ä", paused=True, version=2, fault="Why", at=LONG_AGO, **when, **what, **by)
+    run: dict[str, Any] = {"schedule_id": schedule.id, "started_at": LONG_AGO, "author": "ä"}
+    await ScheduleRun.create(due_at=LONG_AGO, job_id=1, **run)
+    await ScheduleRun.create(outcome=RunOutcome.FAILED, reason=EVERYTHING["words"], run_id=1, **run)
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:

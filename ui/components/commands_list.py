@@ -37,6 +37,7 @@ _PAGE_WORDS = {
     "Dashboard": "home start overview",
     "Jobs": "queue list runner",
     "Approvals": "inbox review decide",
+    "Schedules": "cron timer timetable recurring repeat calendar",
     "Knowledge": "articles documents kb",
     "Workflows": "graph pipeline flow run steps",
     "Agents": "watcher workers engines",

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from urllib.parse import quote
 
 from engine import clock
 from engine.approvals.terms import ASKED
 from engine.jobs import Registry
 from engine.life import Life
+from engine.schedules.views import MadeBy
 from engine.views import JobView
 from engine.workforce import agent_name, key_of
 from models.agent import agent_id_of
@@ -20,14 +22,15 @@ from ui.present import duration
 RULES = "/app/settings#approvals"
 
 
-def draw_facts(job: JobView, rule: str | None, life: Life, registry: Registry) -> None:
-    """Draw the panel; `rule` is the title of the rule that approved it."""
+def draw_facts(job: JobView, rule: str | None, life: Life, registry: Registry, made_by: MadeBy | None = None) -> None:
+    """Draw the panel; `rule` is the title of the rule that approved it, `made_by` the schedule that started it."""
     with Node("section", "", "panel", aria_label="Facts"):
         Node("h2", "Facts")
         with Node("dl", "", "facts"):
             _id(job)
             for name, value in _words(job):
                 _fact(name, value)
+            _schedule(made_by)
             _agent(job, life, registry)
             _spans(job, life)
             _moments(job)
@@ -62,6 +65,19 @@ def _id(job: JobView) -> None:
     with Node("dd", "", "fact-id"):
         Node("span", str(job.id), "mono")
         copy_icon("Copy id", str(job.id))
+
+
+def _schedule(made_by: MadeBy | None) -> None:
+    if made_by is None:
+        return
+    Node("dt", "Schedule")
+    with Node("dd"):
+        if made_by.name:
+            Node("a", made_by.name, "", href=f"/app/schedules?q={quote(made_by.name)}", dir="auto")
+        else:
+            Node("span", "removed since")
+        if made_by.due_at is None:
+            Node("span", ", run by hand")
 
 
 def _agent(job: JobView, life: Life, registry: Registry) -> None:

@@ -174,7 +174,7 @@ class PriorityField:
     def __init__(self) -> None:
         self.value = Priority.MEDIUM.word
         self._buttons: dict[str, Node] = {}
-        with Node("div", "", "form-field"):
+        with Node("div", "", "form-field") as self.root:
             Node("div", "Priority", "label")
             with Node("div", "", "segmented", role="radiogroup", aria_label="Priority"):
                 for priority in reversed(Priority):

@@ -38,4 +38,4 @@ class _Row:
     def show(self, item: RunView) -> None:
         """Bring it up to date."""
         self._counts.change(run_counts(item))
-        show_badge(self._badge, run_badge(item))
+        show_badge(self._badge, run_badge(item.status))

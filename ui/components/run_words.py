@@ -20,9 +20,9 @@ _RUNS: dict[RunStatus, tuple[str, str, str]] = {
 _ORDER = (Status.FAILED, Status.RUNNING, Status.PAUSED, Status.QUEUED, Status.CANCELLED, Status.COMPLETED)
 
 
-def run_badge(run: RunView) -> Badge:
-    """Where the run stands."""
-    return Badge(*_RUNS[run.status])
+def run_badge(status: RunStatus) -> Badge:
+    """Where a run stands."""
+    return Badge(*_RUNS[status])
 
 
 def run_counts(run: RunView) -> str:

@@ -10,6 +10,7 @@ from engine import clock
 from engine.approvals.inbox import Item
 from engine.errors import NotFound
 from engine.life import Life
+from engine.schedules.views import MadeBy
 from engine.views import EffectView, JobView
 from models.rights import Right
 from ui.components.asked_for import AskedFor
@@ -85,9 +86,12 @@ class JobPage(StillView):
         changes = await version_changes(item.review)
         await self._files.read(item.job)
         await self._asked.read(item.job)
-        return partial(self._show, item, changes, life)
+        made_by = await self._atlas.schedule_queries.made(self._id, item.job.run_id)
+        return partial(self._show, item, changes, life, made_by)
 
-    def _show(self, item: Item, changes: dict[int, tuple[Change, ...]], life: Life) -> None:
+    def _show(
+        self, item: Item, changes: dict[int, tuple[Change, ...]], life: Life, made_by: MadeBy | None = None
+    ) -> None:
         job = item.job
         still = replace(job, progress=0)  # the bar is patched, not drawn
         if self._job is None or replace(self._job, progress=0) != still:
@@ -103,8 +107,8 @@ class JobPage(StillView):
         self._timeline.show(job, life)
         self._show_review(item, changes)
         spans = [(each.view.started_at, each.view.finished_at, each.agent) for each in life.tries]
-        facts = partial(draw_facts, job, item.rule, life, self._atlas.registry)
-        self._facts.show((still, item.rule, spans, life.parents, life.children), facts)
+        facts = partial(draw_facts, job, item.rule, life, self._atlas.registry, made_by)
+        self._facts.show((still, item.rule, spans, life.parents, life.children, made_by), facts)
         self._files.show()
         self._result.show(job)
         self._asked.show(job)

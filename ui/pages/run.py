@@ -91,7 +91,7 @@ class RunPage(StillView):
             with Node("div", "", "workflow-title"):
                 with Node("div", "", "run-title"):
                     Node("h2", f"{run.title}, run {run.id}")
-                    show_badge(badge_node(), run_badge(run))
+                    show_badge(badge_node(), run_badge(run.status))
                 with Node("p", "", "muted"):
                     Node("span", f"{run_counts(run)} · by {run.created_by} · ")
                     time_node(run.created_at, clock.now())

@@ -1,0 +1,1 @@
+"""Schedules: what starts by itself, again and again or once."""
