@@ -186,6 +186,8 @@ class ReportJob(Arguments):
     result: dict[str, Any] | None = None
     error: str = ""
     retry: bool = True
+    tokens: int | None = None
+    cost: float | None = None
 
 
 class UploadArtifact(Arguments):

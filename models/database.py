@@ -42,6 +42,9 @@ MODELS = (
     "models.operation",
     "models.saved_view",
     "models.dependency",
+    "models.usage",
+    "models.budget",
+    "models.rate_limit",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

@@ -115,6 +115,10 @@ class Context(Protocol):
         """
         ...
 
+    async def spend(self, *, tokens: int = 0, cost: float = 0) -> None:
+        """Note that the attempt has used so much more, whatever becomes of it; `cost` is in the prices' currency."""
+        ...
+
     async def already_done(self, target: str) -> dict[str, Any] | None:
         """What an earlier attempt's effect on this target gave, or None."""
         ...
