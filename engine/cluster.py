@@ -9,6 +9,7 @@ from typing import Any
 from engine.events import (
     AccessChanged,
     AttemptEnded,
+    BudgetsChanged,
     Bus,
     ChannelsChanged,
     EngineChanged,
@@ -144,6 +145,8 @@ def _told(event: Event) -> list[Any]:
             return ["secrets", 0]
         case PolicyChanged():
             return ["policy", 0]
+        case BudgetsChanged():
+            return ["budgets", 0]
         case OperationChanged(operation_id):
             return ["operation", operation_id]
         case AccessChanged():
@@ -175,6 +178,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield SecretsChanged()
             case "policy":
                 yield PolicyChanged()
+            case "budgets":
+                yield BudgetsChanged()
             case "operation":
                 yield OperationChanged(job_id)
             case "access":

@@ -74,6 +74,11 @@ class PolicyChanged:
 
 
 @dataclass(frozen=True)
+class BudgetsChanged:
+    """A budget or rate limit was set or removed, a budget is nearly used up or spent, or a new day has begun."""
+
+
+@dataclass(frozen=True)
 class OperationChanged:
     """An operation on many jobs began, came further or ended."""
 
@@ -101,6 +106,7 @@ Event = (
     | WebhooksChanged
     | SecretsChanged
     | PolicyChanged
+    | BudgetsChanged
     | OperationChanged
     | AccessChanged
     | EngineChanged

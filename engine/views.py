@@ -97,6 +97,8 @@ class TypeView:
     is_outside: bool = False
     agents: int | None = None
     paused_agents: int = 0
+    spent: str = ""
+    """The budget of today that keeps its jobs waiting, in words."""
 
 
 @dataclass(frozen=True)

@@ -161,8 +161,12 @@ async def take_over(writer: BaseDBAsyncClient, now: datetime, ways: Sequence[str
     return moment(rows[0]["at"]) if rows else None
 
 
+_LOCK_ALL = Statement("UPDATE rate_clock SET key = key", postgres="SELECT key FROM rate_clock ORDER BY key FOR UPDATE")
+
+
 async def start_anew(writer: BaseDBAsyncClient) -> list[int]:
     """Give back every turn: limits are others now. Returns the jobs that waited for theirs, and ask again."""
+    await _LOCK_ALL.run(writer)
     await RateClock.all().using_db(writer).update(planned=None, late=None)
     jobs = [int(row["id"]) for row in await _START_ANEW.run(writer)]
     await RateTurn.all().using_db(writer).delete()

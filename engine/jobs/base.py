@@ -199,6 +199,10 @@ class JobType(ABC, Generic[P]):
         """The effects that a completed job has had, by target; empty for repeatable work."""
         return ()
 
+    def ways_out(self, payload: P) -> frozenset[str]:
+        """The ways by which it goes out that may be limited, as `mail`, `mail:example.org` or `host:example.org`."""
+        return frozenset()
+
     def audience(self, payload: P) -> Audience:
         """Whom the job reaches."""
         return NOBODY

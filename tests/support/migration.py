@@ -19,10 +19,10 @@ from models.article import Article, ArticleVersion
 from models.artifact import Artifact
 from models.attempt import Attempt, LogLine
 from models.audit import AuditEntry, AuditHead, Deed, append
+from models.budget import Budget
 from models.channel import Channel, FeedEntry
 from models.database import close_database, open_database, transaction
 from models.defined_type import DefinedType
-from models.budget import Budget
 from models.dependency import Dependency
 from models.effect import Effect
 from models.job import Job
