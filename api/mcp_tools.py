@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from api.mcp_budgets import BUDGET_TOOLS
 from api.schemas import agents as agent_schemas
 from api.schemas import jobs as job_schemas
 from api.schemas.approvals import Review
@@ -223,6 +224,7 @@ class Toolbox:
             self._tool(ClaimJobs, work, self._claim),
             self._tool(ReportJob, work, self._report),
             self._tool(UploadArtifact, work, self._upload),
+            *(self._tool(arguments, look, do) for arguments, do in BUDGET_TOOLS),
         ]
 
     def tools(self, actor: Actor) -> list[Tool]:

@@ -14,6 +14,7 @@ from engine.approvals.history import History, history
 from engine.approvals.inbox import Inbox, pending, preview_of
 from engine.budgets.book import Budgets
 from engine.budgets.limits import turns_of_jobs
+from engine.budgets.reading import UsageQueries
 from engine.errors import NotFound
 from engine.events import Bus
 from engine.finding import Finder
@@ -73,6 +74,7 @@ class Queries:
         self.lives = Lives(registry, self.operations)
         self.statistics = Statistics(registry, bus)
         self.budgets = Budgets(registry, bus or Bus())
+        self.usage = UsageQueries(registry)
         self.watcher = Watcher(registry, self.statistics, self._views)
 
     # -- jobs ------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def job_view(
     return JobView(
         priority=row.priority.word,
         waiting_for=waits if isinstance(waits, str) else None,
+        turn=turn.reason if turn and turn.at == row.due_at else None,
         allowed=frozenset(
             allowed_moves(
                 row.status,
@@ -71,7 +72,7 @@ def job_view(
         ),
         approval_reason=Terms.of(row.approval_terms).reason if row.approval_terms else None,
         trusted_by=Terms.of(row.approval_terms).trusted_by if row.approval_terms else None,
-        **_copied(row, JobView, but=("priority", "waiting_for", "allowed", "approval_reason", "trusted_by")),
+        **_copied(row, JobView, but=("priority", "waiting_for", "turn", "allowed", "approval_reason", "trusted_by")),
     )
 
 

@@ -48,6 +48,8 @@ class JobView:
     attempt: int
     max_attempts: int
     allowed: frozenset[Move]
+    turn: str | None = None
+    """The rate limit because of which it waits until it is due, in words."""
 
     def time_left(self, now: datetime) -> timedelta | None:
         """How long the running job will still take if it goes on as it did; None when nobody can tell yet."""

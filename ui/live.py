@@ -17,6 +17,7 @@ from engine.actors import Actor
 from engine.engine import Atlas
 from engine.events import (
     AccessChanged,
+    BudgetsChanged,
     ChannelsChanged,
     EngineChanged,
     Event,
@@ -155,6 +156,7 @@ class Live:
                 | WebhooksChanged()
                 | SecretsChanged()
                 | PolicyChanged()
+                | BudgetsChanged()
                 | EngineChanged()
             ):
                 self._stale = True

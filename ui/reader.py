@@ -15,6 +15,7 @@ from engine.watcher import AgentAtWork
 from models.approval import count_inbox
 from models.finding import Sort
 from models.states import Status
+from models.usage import Sum
 
 T = TypeVar("T")
 
@@ -102,6 +103,10 @@ class Reader:
     async def agents(self) -> list[AgentView]:
         """Every outside agent."""
         return await self._once("agents", self.queries.agents)
+
+    async def used_today(self) -> dict[str, Sum]:
+        """What each agent has used today, by its key."""
+        return await self._once("used today", self.queries.usage.today_of_agents)
 
     async def workforce(self) -> list[AgentAtWork]:
         """Every agent at work."""

@@ -14,6 +14,8 @@ from engine.approvals.reviews import Reviews
 from engine.approvals.revisions import Revisions
 from engine.approvals.rules import Rules
 from engine.audit import Audit
+from engine.budgets.keeping import BudgetKeeping
+from engine.budgets.limiting import RateLimiting
 from engine.commands import Commands
 from engine.defined_types import DefinedTypes
 from engine.operations.begin import Operations
@@ -52,6 +54,8 @@ class Services(Protocol):
     audit: Audit
     operations: Operations
     saved_views: SavedViews
+    budgets: BudgetKeeping
+    limiting: RateLimiting
 
 
 class BaseDesk:

@@ -162,7 +162,8 @@ async def test_scopes_decide_which_tools_there_are_and_every_deed_is_recorded(pu
     reader, writer = public.token("reader", "jobs:read"), public.token("writer", "jobs:write")
     worker, boss = public.token("worker", "agent"), public.token("boss", "admin")
     async with agent(public, reader) as client:
-        assert set(await tools(client)) == {"list_jobs", "get_job", "wait_for_job", "what_needs_a_person", "get_review"}
+        looks = {"list_jobs", "get_job", "wait_for_job", "what_needs_a_person", "get_review"}
+        assert set(await tools(client)) == looks | {"get_usage", "list_budgets"}
         with pytest.raises(MCPError, match="there is no tool"):
             await client.call_tool("submit_email_send", MAIL)
     async with agent(public, writer) as client:

@@ -12,6 +12,7 @@ from engine.cluster import EVENTS_A_MESSAGE, Cluster
 from engine.events import (
     AccessChanged,
     AttemptEnded,
+    BudgetsChanged,
     Bus,
     ChannelsChanged,
     EngineChanged,
@@ -41,6 +42,7 @@ ALL: list[Event] = [
     WebhooksChanged(),
     SecretsChanged(),
     PolicyChanged(),
+    BudgetsChanged(),
     OperationChanged(7),
     AccessChanged(),
     EngineChanged(),

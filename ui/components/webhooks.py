@@ -29,7 +29,7 @@ KIND_LABELS = {
     "job.lapsed": "Lapsed, as nobody decided",
     "job.approval_reminder": "Still waiting for approval",
     "budget.spent": "Kept waiting by a spent budget",
-    "budget.low": "Of a budget that is nearly used up",
+    "budget.low": "Near the end of a budget",
     "job.cancelled": "Cancelled",
     "job.created": "Created",
 }

@@ -11,6 +11,7 @@ from engine.tally import Span
 from engine.views import EngineView
 from engine.watcher import AgentAtWork
 from models.rights import Right
+from models.usage import Sum
 from ui.components.activity import ActivityStream
 from ui.components.activity_words import KINDS, Kind, Wanted
 from ui.components.agent_card import AgentCard
@@ -38,6 +39,7 @@ class AgentsPage(WatchingView):
         super().__init__(shell)
         self._cards: dict[str, AgentCard] = {}
         self._agents: Sequence[AgentAtWork] = ()
+        self._used: Mapping[str, Sum] = {}
         self._span, wanted = _asked(dict(arguments.query_parameters))
         with Node("section", "", "agents", aria_label="Agents"):
             with Node("div", "", "toolbar agents-head"):
@@ -56,6 +58,7 @@ class AgentsPage(WatchingView):
         """Read agents and engines again; what happened lately only if the stream has not followed it."""
         wanted = self._stream.wanted
         lately = await self._read_lately(wanted)
+        self._used = await reader.used_today()
         return partial(self._show, await reader.workforce(), await reader.engines(), wanted, lately)
 
     def on_address(self, address: str) -> None:
@@ -103,6 +106,7 @@ class AgentsPage(WatchingView):
     def _draw_cards(self) -> None:
         for agent in self._agents:
             self._cards[agent.key].show(agent)
+            self._cards[agent.key].use(self._used.get(agent.key))
         self._show_numbers()
 
     def _show_numbers(self) -> None:

@@ -194,7 +194,7 @@ async def test_every_measure_is_told_in_units_that_people_read(
 async def test_what_makes_no_sense_is_refused(given: Any, told: str, settings: Settings) -> None:
     async with running(settings, spending()) as atlas:
         with pytest.raises(InvalidInput) as refused:
-            await atlas.budgets.put(*given, created_by="ada")
+            await atlas.budgets.put(*(*given, "ada"))
         with pytest.raises(NotFound):
             await atlas.budgets.remove(1)
     assert str(refused.value) == told
