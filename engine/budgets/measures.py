@@ -59,7 +59,7 @@ _COLUMNS = {
 
 def _span(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.1f} s" if seconds < 10 and seconds != int(seconds) else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 10:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"

@@ -21,24 +21,6 @@ from ui.layout import Shell
 ALL = f"{Scope.ALL}:"
 
 
-class SpentBudgets:
-    """A banner for each budget that is spent today."""
-
-    def __init__(self) -> None:
-        self._root = Redrawn("stack spent-budgets")
-
-    def show(self, budgets: Sequence[BudgetView]) -> None:
-        """Bring it up to date."""
-        spent = [view.words for view in budgets if view.is_spent]
-        self._root.show(spent, partial(self._draw, spent))
-
-    def _draw(self, spent: Sequence[str]) -> None:
-        for words in spent:
-            with Node("div", "", "banner budget-banner", role="status", data_icon="hourglass_disabled"):
-                told = f"{words[:1].upper()}{words[1:]}. New jobs wait until tomorrow (UTC)."
-                Node("span", told)
-
-
 class Budgets:
     """A row a budget, with how much of it is used; then the rate limits."""
 
@@ -46,7 +28,7 @@ class Budgets:
         self._shell = shell
         self._may_set = Right.ADMINISTER in shell.rights
         self._agents: dict[str, str] = {}
-        with Node("section", "", "panel", aria_label="Budgets and limits", id="budgets"):
+        with Node("section", "", "panel", aria_label="Budgets and limits"):
             with Node("div", "", "panel-head"):
                 Node("h2", "Budgets and limits")
                 if self._may_set:
@@ -91,7 +73,7 @@ class Budgets:
             aria_valuetext=words,
             style=f"--share: {min(share, 1):.1%}",
         )
-        Node("span", f"{words} · {share:.0%}" if share < 10 else words, "muted")
+        Node("span", f"{words} · {100 * share:.0f} %" if share < 10 else words, "muted")
 
     def _add(self) -> None:
         async def put(values: Values) -> None:

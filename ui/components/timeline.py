@@ -123,8 +123,6 @@ def _message(job: JobView, made: Try | None, newest: int) -> str:
 
 
 def _next_try(job: JobView, made: Try | None, newest: int) -> datetime | None:
-    if job.turn:  # the attempt itself tells
-        return None
     if made is None or made.view.number != newest or made.view.outcome != "retrying":
         return None
     return job.due_at if job.status in (Status.QUEUED, Status.PAUSED) else None

@@ -12,7 +12,7 @@ from engine.errors import InvalidInput, JobRunnerError, NotAllowed, SignedOut
 from engine.views import ChannelView, PersonView, SecretView, TokenView, TypeView, WebhookView
 from models.rights import Right
 from ui.components.approval_rules import ApprovalRules
-from ui.components.budgets import Budgets, SpentBudgets
+from ui.components.budgets import Budgets
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
 from ui.components.marks import time_node
@@ -21,6 +21,7 @@ from ui.components.notify import NotifySwitch
 from ui.components.people import People
 from ui.components.redrawn import Redrawn
 from ui.components.secrets import Secrets
+from ui.components.spent_budgets import SpentBudgets
 from ui.components.toasts import tell
 from ui.components.tokens import Tokens
 from ui.components.type_policies import TypePolicies
@@ -96,7 +97,7 @@ class SettingsPage(StillView):
         return partial(self._show_all, channels, types, access, (show_budgets, show_rules))
 
     async def _read_budgets(self, reader: Reader) -> Draw:
-        budgets, limits = await reader.queries.budgets.views(), await self._shell.atlas.limiting.all()
+        budgets, limits = await reader.budgets(), await self._shell.atlas.limiting.all()
         agents = {f"agent-{agent.id}": agent.name for agent in await reader.agents()}
 
         def show() -> None:
