@@ -9,6 +9,7 @@ from api import problems
 from api.access import access_routes
 from api.agents import agent_routes
 from api.approvals import approval_routes
+from api.budgets import budget_routes
 from api.channels import channel_routes
 from api.dashboard import dashboard_routes
 from api.events import event_routes
@@ -38,7 +39,15 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
     app.state.office = atlas.office
     refusals: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in REFUSALS}
     own = (job_routes, approval_routes, engine_routes, channel_routes, access_routes, agent_routes, webhook_routes)
-    more = (secret_routes, dashboard_routes, operation_routes, view_routes, workflow_routes, schedule_routes)
+    more = (
+        secret_routes,
+        dashboard_routes,
+        operation_routes,
+        view_routes,
+        workflow_routes,
+        schedule_routes,
+        budget_routes,
+    )
     for router in (*(routes(atlas) for routes in (export_routes, *own, *more)), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)
     plain = (feed_routes(atlas), health_routes(atlas), sign_in_routes(atlas, sign_in), review_link_routes(atlas))

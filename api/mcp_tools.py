@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from api.mcp_budgets import budget_tools
 from api.mcp_schedules import schedule_tools
 from api.mcp_tool import Arguments, Caller, JobId, Tool, made_tool, parsed, plain_schema, told_job
 from api.mcp_workflows import workflow_tools
@@ -159,6 +160,8 @@ class ReportJob(Arguments):
     result: dict[str, Any] | None = None
     error: str = ""
     retry: bool = True
+    tokens: int | None = None
+    cost: float | None = None
 
 
 class UploadArtifact(Arguments):
@@ -197,6 +200,7 @@ class Toolbox:
             made_tool(atlas, UploadArtifact, work, self._upload),
             *workflow_tools(atlas),
             *schedule_tools(atlas),
+            *budget_tools(atlas),
         ]
 
     def tools(self, actor: Actor) -> list[Tool]:

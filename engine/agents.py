@@ -16,6 +16,7 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock
 from engine.actors import Actor
+from engine.budgets.book import Budgets
 from engine.errors import FieldError, InvalidInput, NotFound, TooMany
 from engine.events import AttemptEnded, Bus, EngineChanged, Event, JobChanged, TypesChanged
 from engine.faults import shown
@@ -25,6 +26,7 @@ from engine.ledger import Ledger
 from engine.names import name_faults
 from engine.outcomes import Completed, Unknown, ending
 from engine.pace import Pace
+from engine.places import Places, within
 from engine.rows import agent_view
 from engine.settings import Settings
 from engine.views import AGENT_OFFLINE_AFTER, AgentView
@@ -72,7 +74,8 @@ class Handed:
 class Agents:
     """Registers agents, and hands jobs to them."""
 
-    def __init__(self, settings: Settings, registry: Registry, bus: Bus, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, registry: Registry, bus: Bus, ledger: Ledger, budgets: Budgets) -> None:
+        self._budgets = budgets
         self._settings = settings
         self._registry = registry
         self._bus = bus
@@ -260,6 +263,8 @@ class Agents:
             if free < 1 or not types or monotonic() > give_up_at:
                 return []
             now = clock.now()
+            allowance = await self._budgets.allowance(writer, now, agent.engine_id)
+            places = within(Places(dict.fromkeys(types, free), free), allowance)
             expires = now + timedelta(seconds=lease_seconds)
             jobs, _ = await claim_due(
                 writer,
@@ -267,8 +272,8 @@ class Agents:
                 lease_token=uuid.uuid4().hex,
                 now=now,
                 lease_expires_at=expires,
-                places=dict.fromkeys(types, free),
-                limit=free,
+                places=places.of_type,
+                limit=places.total,
             )
             return [(job, await _begun(writer, types[job.type], job, now)) for job in jobs]
 

@@ -9,6 +9,7 @@ from typing import Any
 from engine.events import (
     AccessChanged,
     AttemptEnded,
+    BudgetsChanged,
     Bus,
     ChannelsChanged,
     EngineChanged,
@@ -148,6 +149,8 @@ def _told(event: Event) -> list[Any]:
             return ["policy", 0]
         case WorkflowsChanged():
             return ["workflows", 0]
+        case BudgetsChanged():
+            return ["budgets", 0]
         case OperationChanged(operation_id):
             return ["operation", operation_id]
         case SchedulesChanged():
@@ -183,6 +186,8 @@ def _events(news: list[list[Any]]) -> Iterator[Event]:
                 yield PolicyChanged()
             case "workflows":
                 yield WorkflowsChanged()
+            case "budgets":
+                yield BudgetsChanged()
             case "operation":
                 yield OperationChanged(job_id)
             case "schedules":

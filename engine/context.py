@@ -11,17 +11,19 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.expressions import F
 
 from engine import clock
 from engine.actors import Actor, Kind
 from engine.artifacts import Artifacts
 from engine.audit import deed
+from engine.budgets.told import micros
 from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError
 from engine.events import Bus, JobLogged, JobProgressed
 from engine.ledger import Ledger, close_lost
 from engine.processes import OnLine, Processes
 from engine.settings import Settings
-from models.attempt import LogLine
+from models.attempt import Attempt, LogLine
 from models.database import storable
 from models.effect import Effect, begin_effect, settle_effect
 from models.ending import Lease
@@ -160,6 +162,12 @@ class AttemptContext:
             **more,
         )
         return int(made.id)
+
+    async def spend(self, *, tokens: int = 0, cost: float = 0) -> None:
+        """Add it to what the attempt has used; as logging, it is no safe point."""
+        more = {"tokens": F("tokens") + tokens, "micros": F("micros") + micros(cost)}
+        own = Attempt.filter(job_id=self.job_id, number=self.lease.attempt, lease_token=self.lease.token, outcome=None)
+        await _uninterrupted(self._ledger.write(lambda _: own.update(**more)))
 
     async def already_done(self, target: str) -> dict[str, Any] | None:
         """What an earlier attempt's effect on this target gave, or None."""

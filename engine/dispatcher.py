@@ -12,12 +12,13 @@ from time import monotonic
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
+from engine.budgets.book import Allowance, Budgets
 from engine.events import AttemptEnded, Bus, EngineChanged, Event
 from engine.executor import Executor
 from engine.health import Health
 from engine.jobs import Registry
 from engine.ledger import Ledger
-from engine.places import Places, here, on_workers
+from engine.places import Places, here, on_workers, within
 from engine.settings import Settings
 from engine.views import OFFLINE_AFTER
 from models.claim import Claimed, claim_due, come_due
@@ -43,7 +44,9 @@ class Dispatcher:
         executor: Executor,
         ledger: Ledger,
         health: Health,
+        budgets: Budgets,
     ) -> None:
+        self._budgets = budgets
         self._settings = settings
         self._registry = registry
         self._engine_id = engine_id
@@ -106,20 +109,21 @@ class Dispatcher:
         if (at := monotonic()) - self._came_due_at >= self._settings.poll_seconds:
             await come_due(writer, now)
             self._came_due_at = at
-        workers = await self._send(writer, now) if self._is_shared else _Sent()
+        allowance = await self._budgets.allowance(writer, now)
+        workers = await self._send(writer, now, allowance) if self._is_shared else _Sent()
         types = [job_type.key for job_type in self._registry if not job_type.is_outside]
-        places = here(types, workers.types, max(0, self._executor.free_slots))
+        places = within(here(types, workers.types, max(0, self._executor.free_slots)), allowance)
         jobs, more = await self._claim_due(writer, places, self._engine_id, now)
         return jobs, more or workers.more
 
-    async def _send(self, writer: BaseDBAsyncClient, now: datetime) -> "_Sent":
+    async def _send(self, writer: BaseDBAsyncClient, now: datetime, allowance: Allowance) -> "_Sent":
         """Send to workers what they have places for."""
         await one_sender(writer)
         workers = await living_workers(writer, now - OFFLINE_AFTER)
         self._has_workers = bool(workers)
         if not workers:
             return _Sent()
-        places = on_workers(workers, await on_the_way(writer), self._ahead())
+        places = within(on_workers(workers, await on_the_way(writer), self._ahead()), allowance)
         jobs, more = await self._claim_due(writer, places, None, now)
         if jobs:
             await send(writer, jobs)

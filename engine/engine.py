@@ -20,6 +20,10 @@ from engine.approvals.rules import Rules
 from engine.artifacts import remove_leftovers
 from engine.audit import Audit
 from engine.backup import settle_restored_dump
+from engine.budgets.accountant import Accountant
+from engine.budgets.keeping import BudgetKeeping
+from engine.budgets.limiting import RateLimiting
+from engine.budgets.limits import RateLimits
 from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.defined_types import DefinedTypes
@@ -86,7 +90,7 @@ class Atlas:
         self.events = EventLog(self.bus)
         self.activity = Activity(self.bus, self.events, self.queries.statistics)
         self._cluster = Cluster(settings, self.id, self.bus)
-        self.agents = Agents(settings, self.registry, self.bus, self._ledger)
+        self.agents = Agents(settings, self.registry, self.bus, self._ledger, self.queries.budgets)
         self.webhooks = Webhooks(settings, self.bus)
         self.secrets = StoredSecrets(settings, self.bus)
         self._deliverer = Deliverer(settings, self.bus, self._ledger, self.queries, health, self._cluster)
@@ -108,9 +112,14 @@ class Atlas:
         starters = Starters({JOB: jobs, WORKFLOW: WorkflowStarter(self.workflows, self.runs, self.audit, self.bus)})
         self.schedules = Schedules(starters, self.bus)
         self.schedule_queries = ScheduleQueries(starters)
+        self.budgets = BudgetKeeping(self.registry, self.queries.budgets, self.bus)
+        self.limits = RateLimits(self.bus)
+        self.limiting = RateLimiting(self.limits, self.bus)
         self.office = Office(self)
-        self._executor = Executor(settings, self.registry, self.bus, self._ledger, self.commands.submit)
-        self._dispatcher = Dispatcher(settings, self.registry, self.id, self.bus, self._executor, self._ledger, health)
+        self._executor = Executor(settings, self.registry, self.bus, self._ledger, self.commands.submit, self.limits)
+        self._dispatcher = Dispatcher(
+            settings, self.registry, self.id, self.bus, self._executor, self._ledger, health, self.queries.budgets
+        )
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
         self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)
         self._pruner = Pruner(settings, self._ledger, health, self._cluster)
@@ -127,6 +136,11 @@ class Atlas:
         )
         self._scheduler = Scheduler(settings, self.bus, self.audit, self._ledger, starters, health, self._cluster)
         self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)
+        self._accountant = Accountant(
+            *(self.queries.budgets, self.limits, self.bus, self._ledger, self.audit, self.webhooks),
+            health,
+            self._cluster,
+        )
         tools = Tools(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self._carrier = Carrier(self.id, tools, Whose(settings, self.access, self.tokens), health)
         self._duties: list[asyncio.Task[None]] = []
@@ -135,6 +149,8 @@ class Atlas:
         """Rescue what a dead engine left, then take up the duties."""
         await self.defined_types.load()
         await self._policy.load()
+        await self.queries.budgets.load()
+        await self.limits.load()
         await settle_restored_dump(self.settings, self.registry)
         self._ledger.open()
         await self.administration.ensure_feed()
@@ -145,7 +161,7 @@ class Atlas:
         duties: list[Any] = [self._dispatcher, self._heartbeat, self._rescuer, self._pruner, self.events]
         duties += [self.defined_types, self._policy, self._deliverer, self._reminders, self._releaser, self._scheduler]
         duties += [self.queries.statistics, self.activity]
-        duties.append(self._carrier)
+        duties += [self._carrier, self.queries.budgets, self.limits, self._accountant]
         if self.settings.is_shared:
             duties.append(self._cluster)
         self._duties = [asyncio.create_task(duty.run(), name=type(duty).__name__) for duty in duties]

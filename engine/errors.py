@@ -27,7 +27,7 @@ JobRunnerError
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from models.rights import Right, least_role
@@ -192,6 +192,15 @@ class AttemptStopped(JobRunnerError):
 
 class PauseAsked(AttemptStopped):
     """Somebody asked for a pause."""
+
+
+class TurnLater(AttemptStopped):
+    """What goes out this way is limited, and the job's turn comes `at` a later moment."""
+
+    def __init__(self, at: datetime, limit: str) -> None:
+        self.at = at
+        self.limit = limit
+        super().__init__(f"Waits for its turn at {at:%H:%M:%S} UTC: {limit}")
 
 
 class LeaseLost(AttemptStopped):

@@ -79,6 +79,11 @@ class WorkflowsChanged:
 
 
 @dataclass(frozen=True)
+class BudgetsChanged:
+    """A budget or rate limit was set or removed, a budget is nearly used up or spent, or a new day has begun."""
+
+
+@dataclass(frozen=True)
 class OperationChanged:
     """An operation on many jobs began, came further or ended."""
 
@@ -112,6 +117,7 @@ Event = (
     | SecretsChanged
     | PolicyChanged
     | WorkflowsChanged
+    | BudgetsChanged
     | OperationChanged
     | SchedulesChanged
     | AccessChanged

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine import clock
 from engine.artifacts import Artifacts
+from engine.budgets.limits import RateLimits
 from engine.context import AttemptContext, Submit
 from engine.errors import (
     AttemptError,
@@ -19,12 +20,13 @@ from engine.errors import (
     PauseAsked,
     PermanentError,
     TransientError,
+    TurnLater,
 )
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
 from engine.ledger import Ledger, close_lost
-from engine.outcomes import Completed, Failed, Outcome, Released, Unknown, decide, ending
+from engine.outcomes import Completed, Failed, Outcome, Postponed, Released, Unknown, decide, ending
 from engine.processes import processors
 from engine.settings import Settings
 from models.claim import Claimed
@@ -91,9 +93,16 @@ class Executor:
     """Runs claimed jobs and writes what came of each."""
 
     def __init__(
-        self, settings: Settings, registry: Registry, bus: Bus, ledger: Ledger, submit: Submit | None = None
+        self,
+        settings: Settings,
+        registry: Registry,
+        bus: Bus,
+        ledger: Ledger,
+        submit: Submit | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
-        """`submit` is where jobs go that jobs submit."""
+        """`submit` is where jobs go that jobs submit; `limits` say when what goes out may go."""
+        self._limits = limits or RateLimits(bus)
         self._submit = submit
         self._settings = settings
         self._registry = registry
@@ -210,10 +219,14 @@ class Executor:
         try:
             async with limit:
                 running.waiting = asyncio.current_task()
-                running.task = asyncio.create_task(_run(job_type, job, running.context), name=f"job {job.id}")
+                running.task = asyncio.create_task(
+                    _run(job_type, job, running.context, self._limits), name=f"job {job.id}"
+                )
                 return Completed(await asyncio.shield(running.task))
         except LeaseLost:
             return None
+        except TurnLater as later:
+            return Postponed(later.at, str(later))
         except asyncio.CancelledError:
             return await self._interrupted(job.id, running)
         except Exception as error:
@@ -258,11 +271,12 @@ def _nothing() -> None:
     return None
 
 
-async def _run(job_type: AnyJobType, job: Claimed, context: AttemptContext) -> dict[str, Any]:
+async def _run(job_type: AnyJobType, job: Claimed, context: AttemptContext, limits: RateLimits) -> dict[str, Any]:
     try:
         payload = job_type.parse(job.payload)
     except InvalidInput as error:
         raise PermanentError(f"The stored payload no longer fits {job.type}: {error}") from error
+    await limits.wait_for_turn(job.id, job_type.ways_out(payload))
     try:
         return await _kept(job_type.run(payload, context), context.artifacts)
     finally:

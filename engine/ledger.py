@@ -16,9 +16,9 @@ from engine import clock
 from engine.errors import LedgerClosed
 from engine.health import Health
 from models.attempt import Attempt, LogLine
-from models.database import storable, transaction, trouble
+from models.database import connection, storable, transaction, trouble
 from models.effect import Effect
-from models.ending import Ending, Lease, end_attempts
+from models.ending import Ending, Lease, count_closed, end_attempts
 from models.job import Job
 from models.states import AttemptOutcome, Phase, Status
 
@@ -168,6 +168,8 @@ async def close_lost(lease: Lease, told: str) -> None:
     was_open = await own.update(
         outcome=AttemptOutcome.LOST, error="Its lease was lost before it ended", finished_at=now
     )
+    if was_open:
+        await count_closed(connection(), lease, now)
     if await cancelled.exists():
         if was_open:
             error = await _what_had_happened(lease.job_id)

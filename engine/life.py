@@ -218,7 +218,7 @@ _OUTCOMES: dict[str, str] = {
     AttemptOutcome.PAUSED: "paused at a safe point",
     AttemptOutcome.CANCELLED: "was cancelled",
     AttemptOutcome.LOST: "was lost with its engine",
-    AttemptOutcome.RELEASED: "was put back as its engine was shut down",
+    AttemptOutcome.RELEASED: "was put back",
 }
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from engine.budgets.told import told_use
 from engine.errors import AttemptError, OutcomeUnknown, PauseAsked, TransientError
 from engine.retry import RetryPolicy
 from models.ending import Ending, Lease
@@ -53,7 +54,15 @@ class Released:
     """The engine is shutting down and puts the work back."""
 
 
-Outcome = Completed | Failed | Retrying | Unknown | Paused | Released
+@dataclass(frozen=True)
+class Postponed:
+    """Its turn has not come; `reason` says which limit it waits for."""
+
+    until: datetime
+    reason: str
+
+
+Outcome = Completed | Failed | Retrying | Unknown | Paused | Released | Postponed
 
 
 def decide(error: Exception, *, attempt: int, max_attempts: int, policy: RetryPolicy) -> Outcome:
@@ -75,8 +84,8 @@ def decide(error: Exception, *, attempt: int, max_attempts: int, policy: RetryPo
 
 
 def ending(lease: Lease, outcome: Outcome, now: datetime) -> Ending:
-    """What is to be written for an outcome. Neither a pause nor a shutdown costs the job one of its attempts."""
-    of = partial(Ending, lease=lease, at=now)
+    """What is to be written for an outcome. No pause, shutdown or wait for a turn costs the job one of its attempts."""
+    of = partial(Ending, lease=lease, at=now, used=told_use(getattr(outcome, "result", None)))
     match outcome:
         case Completed(result):
             return of(status=Status.COMPLETED, attempt_outcome=AttemptOutcome.SUCCEEDED, result=result)
@@ -94,3 +103,6 @@ def ending(lease: Lease, outcome: Outcome, now: datetime) -> Ending:
             put_back = "The engine was shut down; the work was put back"
             back = of(status=Status.QUEUED, attempt_outcome=AttemptOutcome.RELEASED, more_attempts=1)
             return replace(back, attempt_error=put_back)
+        case Postponed(until, reason):
+            back = of(status=Status.QUEUED, attempt_outcome=AttemptOutcome.RELEASED, more_attempts=1)
+            return replace(back, attempt_error=reason, due_at=until)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.budgets.book import FREE, Allowance
 from models.message import Worker
 
 
@@ -12,6 +13,19 @@ class Places:
 
     of_type: Mapping[str, int]
     total: int
+
+
+def within(places: Places, allowance: Allowance) -> Places:
+    """The places that budgets leave."""
+    if allowance is FREE:
+        return places
+    of_type = {
+        key: min(most, allowance.most.get(key, most))
+        for key, most in places.of_type.items()
+        if key not in allowance.held and allowance.most.get(key, 1) > 0
+    }
+    total = places.total if allowance.total is None else min(places.total, allowance.total)
+    return Places(of_type, total if of_type else 0)
 
 
 def here(types: Collection[str], elsewhere: Collection[str], free: int) -> Places:

@@ -12,6 +12,9 @@ from tortoise.functions import Count
 from engine import clock, knowledge
 from engine.approvals.history import History, history
 from engine.approvals.inbox import Inbox, pending, preview_of
+from engine.budgets.book import Budgets
+from engine.budgets.limits import turns_of_jobs
+from engine.budgets.reading import UsageQueries
 from engine.errors import NotFound
 from engine.events import Bus
 from engine.finding import Finder
@@ -70,6 +73,8 @@ class Queries:
         self.overview = Overview(self.finder, self._views)
         self.lives = Lives(registry, self.operations)
         self.statistics = Statistics(registry, bus)
+        self.budgets = Budgets(registry, bus or Bus())
+        self.usage = UsageQueries(registry)
         self.watcher = Watcher(registry, self.statistics, self._views)
 
     # -- jobs ------------------------------------------------------------------------------------------------
@@ -210,6 +215,7 @@ class Queries:
         rows = await Job.filter(status=Status.RUNNING).annotate(n=Count("id")).group_by("type").values("type", "n")
         running = {row["type"]: row["n"] for row in rows}
         agents, held = await self._agents_by_type()
+        spent = await self.budgets.holding()
         return [
             type_view(
                 job_type,
@@ -217,6 +223,7 @@ class Queries:
                 running.get(job_type.key, 0),
                 agents[job_type.key],
                 held[job_type.key],
+                spent[job_type.key].words if job_type.key in spent else "",
             )
             for job_type in self._registry
         ]
@@ -314,8 +321,11 @@ class Queries:
         state, types = await self._why_jobs_wait()
         blocked = [row.id for row in rows if row.blocked and row.status is Status.QUEUED]
         parents = await parents_of(connection(), blocked) if blocked else []
+        turns = await turns_of_jobs([row.id for row in rows if row.due_at and row.attempt])
         return [
-            job_view(row, state, types, clock.now(), [each for each in parents if each.job_id == row.id])
+            job_view(
+                row, state, types, clock.now(), [each for each in parents if each.job_id == row.id], turns.get(row.id)
+            )
             for row in rows
         ]
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -11,6 +12,7 @@ from engine import clock
 from engine.actors import Actor
 from engine.agents import LEASE_SECONDS, LONGEST_LEASE, SHORTEST_LEASE, Agents, refuse_outside
 from engine.artifacts import Artifacts, size_fault
+from engine.budgets.told import told_use
 from engine.context import MAX_LOG_TEXT
 from engine.errors import FieldError, InvalidInput, LeaseGone, PermanentError, TransientError
 from engine.events import AttemptEnded, Bus, JobChanged, JobLogged, JobProgressed
@@ -27,10 +29,11 @@ from models.agent import Agent
 from models.attempt import LogLine
 from models.database import storable
 from models.effect import settle_effect
-from models.ending import Lease
+from models.ending import Lease, note_used
 from models.job import Job
 from models.states import Phase, Status
 from models.type_policy import TypePolicy
+from models.usage import MAX_USED, NOTHING
 
 MAX_REPORTS = 500
 REPORTS_A_MINUTE = 120_000
@@ -49,7 +52,8 @@ class Report:
     """What an agent tells of a job; without anything but its lease it only renews that.
 
     `status` ends the attempt: `completed` with `result`; `failed` with `error`, if it certainly did not happen, and
-    tried again if `retry`; `unknown` with `error`, if nobody knows; `released` to give it back.
+    tried again if `retry`; `unknown` with `error`, if nobody knows; `released` to give it back. `tokens` and `cost` are
+    what the attempt has used of them until now, in all.
     """
 
     job_id: int
@@ -60,6 +64,8 @@ class Report:
     result: dict[str, Any] | None = None
     error: str = ""
     retry: bool = True
+    tokens: int | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,8 @@ class Reports:
             return Heard(job.id, f"progress must not go back: it was {job.progress:g}, not {report.progress:g}")
         if report.log and not await self._log(lease, report.log):
             return Heard(job.id, f"an attempt may log at most {MAX_LINES_OF_ATTEMPT:,} lines")
+        if (used := told_use({"tokens": report.tokens, "cost": report.cost})) != NOTHING:
+            await self._ledger.write(partial(note_used, lease, used))
         if report.status is not None:
             return await self._finish(job, lease, report)
         return await self._renew(job, lease, report, lease_seconds)
@@ -253,6 +261,9 @@ def _report_fault(report: Report) -> str | None:
         return f"status must be one of {', '.join(STATUSES)}, or left out, not {shown(report.status)}"
     if report.progress is not None and not 0 <= report.progress <= 100:
         return f"progress must be 0 to 100, not {report.progress:g}"
+    for name, value in (("tokens", report.tokens), ("cost", report.cost)):
+        if value is not None and not 0 <= value <= MAX_USED:
+            return f"{name} must be 0 or more, not {value:g}"
     if len(report.log) > MAX_LINES:
         return f"log must have at most {MAX_LINES} lines a report, not {len(report.log):,}"
     if report.status in (FAILED, UNKNOWN) and not report.error.strip():

@@ -30,6 +30,7 @@ from models.dependency import Parent
 from models.effect import Effect
 from models.engine_record import EngineRecord
 from models.job import Job
+from models.rate_limit import Turn
 from models.states import Phase, allowed_moves
 from models.type_policy import TypePolicy
 
@@ -40,6 +41,7 @@ def job_view(
     types: Mapping[str, TypeView],
     now: datetime,
     parents: Sequence[Parent] = (),
+    turn: Turn | None = None,
 ) -> JobView:
     """A job; the others say why it waits: `state` and `types` may be None and empty for one that is not queued."""
     waits = state and waiting_for(
@@ -53,10 +55,12 @@ def job_view(
         engine=state,
         job_type=types.get(row.type),
         parents=parents if row.blocked else (),
+        turn=turn,
     )
     return JobView(
         priority=row.priority.word,
         waiting_for=waits if isinstance(waits, str) else None,
+        turn=turn.reason if turn and turn.at == row.due_at else None,
         allowed=frozenset(
             allowed_moves(
                 row.status,
@@ -68,7 +72,7 @@ def job_view(
         ),
         approval_reason=Terms.of(row.approval_terms).reason if row.approval_terms else None,
         trusted_by=Terms.of(row.approval_terms).trusted_by if row.approval_terms else None,
-        **_copied(row, JobView, but=("priority", "waiting_for", "allowed", "approval_reason", "trusted_by")),
+        **_copied(row, JobView, but=("priority", "waiting_for", "turn", "allowed", "approval_reason", "trusted_by")),
     )
 
 
@@ -100,9 +104,14 @@ def engine_view(row: EngineRecord, now: datetime, offline_after: timedelta) -> E
 
 
 def type_view(
-    job_type: AnyJobType, policy: TypePolicy | None, running: int, agents: int = 0, paused_agents: int = 0
+    job_type: AnyJobType,
+    policy: TypePolicy | None,
+    running: int,
+    agents: int = 0,
+    paused_agents: int = 0,
+    spent: str = "",
 ) -> TypeView:
-    """A job type with what people set for it, and how many of its jobs run."""
+    """A job type with what people set for it, how many of its jobs run, and whether a budget holds them."""
     chosen = policy.time_limit_seconds if policy else None
     return TypeView(
         key=job_type.key,
@@ -119,6 +128,7 @@ def type_view(
         is_outside=job_type.is_outside,
         agents=agents if job_type.is_outside else None,
         paused_agents=paused_agents if job_type.is_outside else 0,
+        spent=spent,
     )
 
 

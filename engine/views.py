@@ -50,6 +50,8 @@ class JobView:
     attempt: int
     max_attempts: int
     allowed: frozenset[Move]
+    turn: str | None = None
+    """The rate limit because of which it waits until it is due, in words."""
 
     def time_left(self, now: datetime) -> timedelta | None:
         """How long the running job will still take if it goes on as it did; None when nobody can tell yet."""
@@ -99,6 +101,8 @@ class TypeView:
     is_outside: bool = False
     agents: int | None = None
     paused_agents: int = 0
+    spent: str = ""
+    """The budget of today that keeps its jobs waiting, in words."""
 
 
 @dataclass(frozen=True)

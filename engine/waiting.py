@@ -6,6 +6,7 @@ from datetime import datetime
 from engine.approvals.terms import ASKED
 from engine.views import EngineState, TypeView
 from models.dependency import Parent
+from models.rate_limit import Turn
 from models.states import Approval, Status
 
 
@@ -21,11 +22,12 @@ def waiting_for(
     engine: EngineState,
     job_type: TypeView | None,
     parents: Sequence[Parent] = (),
+    turn: Turn | None = None,
 ) -> str | None:
     """None for a job that is not queued. The order is the order in which a person can do something about it.
 
     `job_type` is None for a type that is not installed; `parents` are the jobs that it waits for, none when it waits
-    for none.
+    for none. `turn` is the one that a rate limit gave it.
     """
     if status is not Status.QUEUED:
         return None
@@ -42,8 +44,13 @@ def waiting_for(
     if undo_until and undo_until > now:
         return f"Approved; goes at {undo_until:%H:%M:%S} UTC unless that is undone"
     if due_at and due_at > now:
+        if turn and turn.at == due_at:
+            day = "" if due_at.date() == now.date() else f"{due_at:%Y-%m-%d} "
+            return f"Waits for its turn at {day}{due_at:%H:%M} UTC: {turn.reason}"
         moment = f"{due_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"Next try at {moment}" if attempt else f"Scheduled for {moment}"
+    if job_type.spent:
+        return f"Waits for tomorrow: {job_type.spent}"
     if job_type.concurrency is not None and job_type.running >= job_type.concurrency:
         return f"Waits for its turn: at most {job_type.concurrency} {job_type.label} at once, as set in Settings"
     if job_type.agents == 0:

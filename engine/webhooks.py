@@ -5,11 +5,13 @@ import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
 from engine.approvals.terms import Terms
+from engine.budgets.book import BudgetView
 from engine.errors import FieldError, InvalidInput, NotFound
 from engine.events import Bus, WebhooksChanged
 from engine.faults import shown
@@ -21,11 +23,13 @@ from engine.views import DeliveryView, WebhookView
 from models.job import Job
 from models.job_event import newest_position
 from models.states import DeliveryStatus
+from models.usage import day_of
 from models.webhook import Delivery, Webhook
 
 log = logging.getLogger(__name__)
 
 REMINDER = "job.approval_reminder"
+BUDGET_SPENT, BUDGET_LOW = "budget.spent", "budget.low"
 KINDS = (
     "job.completed",
     "job.failed",
@@ -37,6 +41,8 @@ KINDS = (
     REMINDER,
     "job.cancelled",
     "job.created",
+    BUDGET_SPENT,
+    BUDGET_LOW,
 )
 USUAL_KINDS = KINDS[:4]
 TEST = "webhook.test"
@@ -135,6 +141,14 @@ class Webhooks:
             await Delivery.bulk_create(messages, ignore_conflicts=True)
             self._bus.publish(WebhooksChanged())
 
+    async def tell_of_budgets(self, told: Sequence[tuple[BudgetView, str]], now: datetime) -> None:
+        """Tell whoever wants to know that these budgets are spent, or nearly; of a limit and day only once."""
+        hooks = await Webhook.all()
+        messages = [_of_budget(hook, view, kind, now) for view, kind in told for hook in hooks if kind in hook.kinds]
+        if messages:
+            await Delivery.bulk_create(messages, ignore_conflicts=True)
+            self._bus.publish(WebhooksChanged())
+
     async def deliveries(self, webhook_id: int) -> list[DeliveryView]:
         """The latest messages to it, newest first.
 
@@ -174,6 +188,21 @@ def _reminder(hook: Webhook, job: Job, now: datetime) -> Delivery:
         kind=REMINDER,
         job_id=job.id,
         body={"type": REMINDER, "timestamp": clock.told(now), "data": data},
+        created_at=now,
+        next_try_at=now,
+    )
+
+
+def _of_budget(hook: Webhook, view: BudgetView, kind: str, now: datetime) -> Delivery:
+    facts: dict[str, Any] = {"budget_id": view.id, "scope": view.scope, "key": view.key, "measure": view.measure}
+    facts |= {"limit": view.measure.number(view.most), "used": view.measure.number(view.used)}
+    facts |= {"message": f"{view.words[:1].upper()}{view.words[1:]}", "page": "/app/settings"}
+    return Delivery(
+        webhook_id=hook.id,
+        message_id=f"msg_{hook.id}_{kind}_{view.id}_{day_of(now)}_{view.most}",
+        kind=kind,
+        job_id=0,
+        body={"type": kind, "timestamp": clock.told(now), "data": facts},
         created_at=now,
         next_try_at=now,
     )

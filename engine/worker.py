@@ -21,6 +21,7 @@ from engine.approvals.policy import Policy
 from engine.artifacts import remove_leftovers
 from engine.audit import Audit
 from engine.backup import settle_restored_dump
+from engine.budgets.limits import RateLimits
 from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.errors import SettingsError
@@ -67,7 +68,8 @@ class Worker:
         audit, queries = Audit(settings, self._ledger), Queries(settings, self._registry, health)
         self._policy = Policy(self.bus)
         commands = Commands(settings, self._registry, self.bus, audit, queries, self._policy)
-        self._executor = Executor(settings, self._registry, self.bus, self._ledger, commands.submit)
+        self._limits = RateLimits(self.bus)
+        self._executor = Executor(settings, self._registry, self.bus, self._ledger, commands.submit, self._limits)
         self._cluster = Cluster(settings, self.id, self.bus, may_lead=False)
         self._heartbeat = Heartbeat(
             settings, self.id, self._executor, self.bus, health, role=ProcessRole.WORKER, types=self.types
@@ -81,10 +83,14 @@ class Worker:
         """Make itself known, and take messages."""
         await settle_restored_dump(self._settings, self._registry)
         await self._policy.load()
+        await self._limits.load()
         self._ledger.open()
         await self._heartbeat.register()
         await remove_leftovers(self._settings)
-        duties = (self._receive(), self._heartbeat.run(), self._cluster.run(), self._policy.run())
+        duties = (
+            *(self._receive(), self._heartbeat.run(), self._cluster.run(), self._policy.run()),
+            self._limits.run(),
+        )
         self._duties = [asyncio.create_task(duty) for duty in duties]
         log.info("worker online: runs %d jobs at once, of %s", self._settings.concurrency, ", ".join(self.types))
 

@@ -7,7 +7,10 @@ from models.states import AttemptOutcome
 
 
 class Attempt(Model):
-    """One try of a job by one engine, under way until it has an outcome."""
+    """One try of a job by one engine, under way until it has an outcome.
+
+    `bytes` are those of the files that it made, `micros` what its tokens cost, in millionths of the prices' currency.
+    """
 
     id = fields.BigIntField(primary_key=True)
     job_id = fields.BigIntField()
@@ -18,6 +21,9 @@ class Attempt(Model):
     finished_at = fields.DatetimeField(null=True)
     outcome = fields.CharEnumField(AttemptOutcome, max_length=16, null=True)
     error = fields.TextField(null=True)
+    bytes = fields.BigIntField(default=0, db_default=0)
+    tokens = fields.BigIntField(default=0, db_default=0)
+    micros = fields.BigIntField(default=0, db_default=0)
 
     class Meta:
         table = "attempt"

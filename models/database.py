@@ -44,6 +44,9 @@ MODELS = (
     "models.saved_view",
     "models.dependency",
     "models.schedule",
+    "models.usage",
+    "models.budget",
+    "models.rate_limit",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

@@ -7,10 +7,13 @@ from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from models.agent import PREFIX
+from models.at_work import moment
 from models.cause import cause_of
 from models.database import storable, stored_json
 from models.statement import Statement, records
 from models.states import AttemptOutcome, Status
+from models.usage import MAX_USED, NOTHING, Sum, Used, add_usage, day_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Ending:
     `error` is told with the job, and with the attempt unless `attempt_error` says more. A job that would be queued
     is paused if somebody asked for that meanwhile. `more_attempts` is added to what the job may use; `died` counts
     one more death in a row, and anything else ends the row. With `expired_before` the lease must have run
-    out by then: one that was renewed meanwhile is no longer to be rescued.
+    out by then: one that was renewed meanwhile is no longer to be rescued. `used` is what the result tells, if that is
+    more than what was noted while it ran.
     """
 
     lease: Lease
@@ -44,6 +48,7 @@ class Ending:
     more_attempts: int = 0
     died: bool = False
     expired_before: datetime | None = None
+    used: Used = NOTHING
 
 
 _COLUMNS = {
@@ -62,6 +67,8 @@ _COLUMNS = {
     "expired_before": "timestamptz",
     "attempt_outcome": "text",
     "attempt_error": "text",
+    "tokens": "bigint",
+    "micros": "bigint",
 }
 _SQLITE, _POSTGRES = records("ending", _COLUMNS)
 
@@ -81,35 +88,87 @@ FROM {endings}
 WHERE job.id = ending.id AND job.status = 'running' AND job.attempt = ending.attempt
     AND job.lease_token = ending.token
     AND (ending.expired_before IS NULL OR job.lease_expires_at < ending.expired_before)
-RETURNING job.id AS id
+RETURNING job.id AS id, job.type AS type, job.engine_id AS engine_id
 """
 
 _END_ATTEMPTS = """
-UPDATE attempt SET outcome = ending.attempt_outcome, error = ending.attempt_error, finished_at = ending.at
+UPDATE attempt SET outcome = ending.attempt_outcome, error = ending.attempt_error, finished_at = ending.at,
+    tokens = {greatest}(attempt.tokens, ending.tokens), micros = {greatest}(attempt.micros, ending.micros)
 FROM {endings}
 WHERE attempt.job_id = ending.id AND attempt.number = ending.attempt AND attempt.lease_token = ending.token
     AND attempt.outcome IS NULL
+RETURNING attempt.job_id AS job_id, attempt.started_at AS started_at, attempt.bytes AS bytes,
+    attempt.tokens AS tokens, attempt.micros AS micros
 """
 
 # NOT INDEXED leaves the way by the primary key: by the index on status, SQLite would walk all that runs, for each.
 _JOBS = Statement(
     _END_JOBS.format(by_key="NOT INDEXED", endings=_SQLITE), postgres=_END_JOBS.format(by_key="", endings=_POSTGRES)
 )
-_ATTEMPTS = Statement(_END_ATTEMPTS.format(endings=_SQLITE), postgres=_END_ATTEMPTS.format(endings=_POSTGRES))
+_ATTEMPTS = Statement(
+    _END_ATTEMPTS.format(endings=_SQLITE, greatest="MAX"),
+    postgres=_END_ATTEMPTS.format(endings=_POSTGRES, greatest="GREATEST"),
+)
 
 
 async def end_attempts(writer: BaseDBAsyncClient, endings: Sequence[Ending]) -> set[int]:
     """Write them in the transaction of `writer`; returns the ids of the jobs whose attempt still owned them.
 
-    For the others nothing is changed.
+    What these used is added to the day's sums. For the others nothing is changed.
     """
     told = [_as_row(ending) for ending in endings]
     rows = await _JOBS.run(writer, [stored_json(told)])
-    won = {int(row["id"]) for row in rows}
+    won = {int(row["id"]): row for row in rows}
     if won:
         kept = [row for row in told if row["id"] in won]
-        await _ATTEMPTS.run(writer, [stored_json(kept)])
-    return won
+        ended = await _ATTEMPTS.run(writer, [stored_json(kept)])
+        how = {ending.lease.job_id: ending for ending in endings}
+        await add_usage(
+            writer,
+            [
+                _use({**row, **won[row["job_id"]]}, how[row["job_id"]].at, how[row["job_id"]].attempt_outcome)
+                for row in ended
+            ],
+        )
+    return set(won)
+
+
+_NOTE = """UPDATE attempt SET tokens = {greatest}(tokens, ?), micros = {greatest}(micros, ?)
+WHERE job_id = ? AND number = ? AND lease_token = ? AND outcome IS NULL"""
+_NOTE_USED = Statement(_NOTE.format(greatest="MAX"), postgres=_NOTE.format(greatest="GREATEST"))
+
+
+async def note_used(lease: Lease, used: Used, writer: BaseDBAsyncClient) -> None:
+    """An attempt under way tells what it has used until now, in all."""
+    await _NOTE_USED.run(writer, [used.tokens, used.micros, lease.job_id, lease.attempt, lease.token])
+
+
+_OF_ONE = Statement("""
+SELECT job.type AS type, attempt.engine_id AS engine_id, attempt.started_at AS started_at, attempt.bytes AS bytes,
+    attempt.tokens AS tokens, attempt.micros AS micros
+FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.job_id = ? AND attempt.number = ?
+""")
+
+
+async def count_closed(writer: BaseDBAsyncClient, lease: Lease, at: datetime) -> None:
+    """Add what an attempt used that ended without its job, in the transaction of `writer`."""
+    rows = await _OF_ONE.run(writer, [lease.job_id, lease.attempt])
+    await add_usage(writer, [_use(row, at, AttemptOutcome.LOST) for row in rows])
+
+
+def _use(row: dict[str, Any], at: datetime, outcome: AttemptOutcome) -> Sum:
+    """One that was put back unused is no attempt."""
+    began, engine = moment(row["started_at"]), row["engine_id"] or ""
+    return Sum(
+        day=day_of(at),
+        type=row["type"],
+        agent=engine if engine.startswith(PREFIX) else "",
+        attempts=int(outcome is not AttemptOutcome.RELEASED),
+        millis=max(0, round((at - began).total_seconds() * 1000)),
+        bytes=row["bytes"],
+        tokens=row["tokens"],
+        micros=row["micros"],
+    )
 
 
 def _as_row(ending: Ending) -> dict[str, Any]:
@@ -129,6 +188,8 @@ def _as_row(ending: Ending) -> dict[str, Any]:
         "more_attempts": ending.more_attempts,
         "died": ending.died,
         "expired_before": ending.expired_before,
+        "tokens": min(ending.used.tokens, MAX_USED),
+        "micros": min(ending.used.micros, MAX_USED),
     }
 
 

@@ -17,6 +17,7 @@ from engine.actors import Actor
 from engine.engine import Atlas
 from engine.events import (
     AccessChanged,
+    BudgetsChanged,
     ChannelsChanged,
     EngineChanged,
     Event,
@@ -159,6 +160,7 @@ class Live:
                 | PolicyChanged()
                 | WorkflowsChanged()
                 | SchedulesChanged()
+                | BudgetsChanged()
                 | EngineChanged()
             ):
                 self._stale = True

@@ -53,7 +53,8 @@ def facet_badge(job: JobView, now: datetime) -> Badge | None:
     if job.status is Status.RUNNING and job.pause_requested:
         return _facet(FACETS["pausing"])
     if job.status is Status.QUEUED and job.due_at and job.due_at > now:
-        return _facet(FACETS["retrying" if job.attempt else "scheduled"], job.due_at)
+        kind = "turn" if job.turn else "retrying" if job.attempt else "scheduled"
+        return _facet(FACETS[kind], job.due_at)
     return None
 
 
@@ -75,6 +76,8 @@ def why_it_waits(job: JobView) -> str:
 def meta(job: JobView) -> list[str]:
     """Priority, creator and attempt; the age stands between, and is the browser's to keep fresh."""
     words = [f"by {job.created_by}"]
+    if job.turn:
+        return words
     if job.attempt and job.status is Status.QUEUED:
         words.append(f"tried {job.attempt} of {job.max_attempts}")
     elif job.attempt > 1 or (job.attempt and job.status is Status.FAILED):
@@ -87,6 +90,8 @@ def note(job: JobView, now: datetime) -> str:
     if job.status is Status.QUEUED:
         facet = facet_badge(job, now)
         waits = "" if facet else job.waiting_for
+        if job.turn:
+            waits = f"Waits for its turn: {job.turn}"
         return " — ".join(part for part in (job.error, waits) if part)
     return job.error or ""
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from engine.budgets.book import BudgetView
 from engine.causes import CauseView
 from engine.finding import Criteria
 from engine.overview import Needs
@@ -15,6 +16,7 @@ from engine.watcher import AgentAtWork
 from models.approval import count_inbox
 from models.finding import Sort
 from models.states import Status
+from models.usage import Sum
 
 T = TypeVar("T")
 
@@ -102,6 +104,14 @@ class Reader:
     async def agents(self) -> list[AgentView]:
         """Every outside agent."""
         return await self._once("agents", self.queries.agents)
+
+    async def budgets(self) -> list[BudgetView]:
+        """Every budget, with today's use."""
+        return await self._once("budgets", self.queries.budgets.views)
+
+    async def used_today(self) -> dict[str, Sum]:
+        """What each agent has used today, by its key."""
+        return await self._once("used today", self.queries.usage.today_of_agents)
 
     async def workforce(self) -> list[AgentAtWork]:
         """Every agent at work."""

@@ -47,6 +47,7 @@ FACETS = {
     "approval": Facet("approval", "front_hand", "Needs approval"),
     "retrying": Facet("retrying", "replay", "Retrying"),
     "scheduled": Facet("scheduled", "event", "Scheduled"),
+    "turn": Facet("scheduled", "speed", "Its turn"),
     "undo": Facet("scheduled", "timer", "Goes in"),
     "rejected": Facet("failed", "undo", "Rejected"),
     "pausing": Facet("paused", "pause_circle", "Pausing"),

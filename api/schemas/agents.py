@@ -84,6 +84,8 @@ class OneReport(BaseModel):
     result: dict[str, Any] | None = Field(None, description='of a completed job; "message" and "url" show on its card')
     error: str = Field("", description="why, for failed and unknown")
     retry: bool = Field(True, description="whether trying again may help, for failed")
+    tokens: int | None = Field(None, description="that the attempt has used until now, in all")
+    cost: float | None = Field(None, description="of the attempt until now, in the currency of your prices")
     lease_seconds: float = Field(60, description="5 to 3600")
 
 
@@ -100,6 +102,8 @@ class JobReport(BaseModel):
     result: dict[str, Any] | None = None
     error: str = ""
     retry: bool = True
+    tokens: int | None = None
+    cost: float | None = None
 
 
 class ReportRequest(BaseModel):

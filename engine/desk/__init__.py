@@ -3,6 +3,7 @@
 from engine.actors import Actor
 from engine.desk.agents import AgentDesk
 from engine.desk.base import BaseDesk, Services, Who
+from engine.desk.budgets import BudgetDesk
 from engine.desk.jobs import JobDesk
 from engine.desk.operations import OperationDesk
 from engine.desk.people import PeopleDesk
@@ -16,7 +17,18 @@ from engine.pace import Pace
 __all__ = ["BaseDesk", "Desk", "Office", "Services", "Who"]
 
 
-class Desk(JobDesk, ReviewDesk, AgentDesk, WorkDesk, PeopleDesk, OperationDesk, ViewDesk, WorkflowDesk, ScheduleDesk):
+class Desk(
+    JobDesk,
+    ReviewDesk,
+    AgentDesk,
+    WorkDesk,
+    PeopleDesk,
+    OperationDesk,
+    ViewDesk,
+    WorkflowDesk,
+    ScheduleDesk,
+    BudgetDesk,
+):
     """Every wish raises `NotAllowed` for whoever has not the right, and what the command itself raises.
 
     A wish that was begun is carried out and recorded also when whoever asked hangs up.

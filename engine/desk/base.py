@@ -15,6 +15,8 @@ from engine.approvals.reviews import Reviews
 from engine.approvals.revisions import Revisions
 from engine.approvals.rules import Rules
 from engine.audit import Audit
+from engine.budgets.keeping import BudgetKeeping
+from engine.budgets.limiting import RateLimiting
 from engine.commands import Commands
 from engine.defined_types import DefinedTypes
 from engine.operations.begin import Operations
@@ -62,6 +64,8 @@ class Services(Protocol):
     runs: Runs
     schedules: Schedules
     schedule_queries: ScheduleQueries
+    budgets: BudgetKeeping
+    limiting: RateLimiting
 
 
 class BaseDesk:

@@ -279,13 +279,20 @@ class Agent:
             with llm.faults(self._context.settings):
                 response = await self._watched(asking)
         except llm.TooLong as cut:
-            self._tokens += llm.about(self._messages, cut.characters)
+            await self._count(llm.about(self._messages, cut.characters))
             raise self._over(f"{self._payload.max_tokens:,} tokens") from None
-        self._tokens += llm.tokens_of(self._messages, response)
+        await self._count(llm.tokens_of(self._messages, response))
         self._messages.append(response)
         if response.finish_reason == "content_filter" and not response.text:
             raise PermanentError("The endpoint's content filter has withheld the model's answer")
         return response
+
+    async def _count(self, tokens: llm.Tokens) -> None:
+        """They are spent, however this ends."""
+        before = self._tokens.cost(self._context.settings)
+        self._tokens += tokens
+        cost = self._tokens.cost(self._context.settings) - before
+        await self._context.spend(tokens=tokens.total, cost=cost)
 
     async def _final(self, response: "ModelResponse", text: str) -> str:
         if response.finish_reason != "length":

@@ -115,6 +115,10 @@ class Context(Protocol):
         """
         ...
 
+    async def spend(self, *, tokens: int = 0, cost: float = 0) -> None:
+        """Note that the attempt has used so much more, whatever becomes of it; `cost` is in the prices' currency."""
+        ...
+
     async def already_done(self, target: str) -> dict[str, Any] | None:
         """What an earlier attempt's effect on this target gave, or None."""
         ...
@@ -196,6 +200,10 @@ class JobType(ABC, Generic[P]):
     def targets(self, payload: P) -> tuple[str, ...]:
         """The effects that a completed job has had, by target; empty for repeatable work."""
         return ()
+
+    def ways_out(self, payload: P) -> frozenset[str]:
+        """The ways by which it goes out that may be limited, as `mail`, `mail:example.org` or `host:example.org`."""
+        return frozenset()
 
     def audience(self, payload: P) -> Audience:
         """Whom the job reaches."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from engine import clock
+from engine.budgets.ways import MAIL
 from engine.channels import outbox, smtp
 from engine.channels.mail import Attached, Mail, build, new_message_id
 from engine.errors import FieldError, InvalidInput, PermanentError
@@ -74,6 +75,10 @@ class EmailSend(JobType[EmailPayload]):
         everybody = {*payload.to, *payload.cc, *payload.bcc}
         domains = frozenset(address.rpartition("@")[2].rstrip(">").lower() for address in everybody)
         return Audience(len(everybody), domains)
+
+    def ways_out(self, payload: EmailPayload) -> frozenset[str]:
+        """Mail, and mail to each of the domains."""
+        return frozenset({MAIL, *(f"{MAIL}:{domain}" for domain in self.audience(payload).domains)})
 
     async def preview(self, payload: EmailPayload, settings: Settings) -> MailPreview:
         """The mail as its receivers see it, and whom nobody sees."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from engine import files
+from engine.budgets.ways import CHANNEL
 from engine.channels import known_limits, open_channel
 from engine.channels.base import Image, Limits, Post, length_fault
 from engine.errors import (
@@ -87,6 +88,10 @@ class SocialPost(JobType[SocialPayload]):
     def audience(self, payload: SocialPayload) -> Audience:
         """The channels."""
         return Audience(channels=frozenset(payload.channels))
+
+    def ways_out(self, payload: SocialPayload) -> frozenset[str]:
+        """Each of the channels."""
+        return frozenset(f"{CHANNEL}:{name}" for name in payload.channels)
 
     async def preview(self, payload: SocialPayload, settings: Settings) -> PostPreview:
         """The post, and how long it is on each channel."""

@@ -12,6 +12,7 @@ import httpx
 from pydantic import BeforeValidator, Field
 
 from engine import clock
+from engine.budgets.ways import HOST
 from engine.channels.http import retry_after
 from engine.errors import AttemptError, FieldError, InvalidInput, OutcomeUnknown, PermanentError, TransientError
 from engine.faults import shown
@@ -134,6 +135,10 @@ class WebhookCall(JobType[CallPayload]):
         """The host that is called, where the address names it."""
         host = urlsplit(payload.url).hostname or ""
         return Audience(domains=frozenset({host.lower()} if host and "{" not in host else ()))
+
+    def ways_out(self, payload: CallPayload) -> frozenset[str]:
+        """The host, where the address names it."""
+        return frozenset(f"{HOST}:{domain}" for domain in self.audience(payload).domains)
 
     async def preview(self, payload: CallPayload, settings: Settings) -> CallPreview:
         """The request as it will be sent; no secret is opened for it."""

@@ -15,6 +15,7 @@ from engine.storage.base import Storage, Stored, artifacts_of, content_key, is_p
 from models.approval import JobVersion
 from models.article import ArticleVersion
 from models.artifact import Artifact
+from models.attempt import Attempt
 from models.channel import FeedEntry
 from models.database import connection, storable
 from models.ending import Lease
@@ -62,6 +63,8 @@ async def name_files(lease: Lease, made: Sequence[Made]) -> bool:
         await Artifact.bulk_create(
             rows, on_conflict=["job_id", "attempt", "name"], update_fields=["digest", "size", "created_at"]
         )
+        total = sum((await sizes_of(lease.job_id, lease.attempt)).values())
+        await Attempt.filter(job_id=lease.job_id, number=lease.attempt).update(bytes=total)
     return True
 
 

@@ -163,7 +163,10 @@ async def test_scopes_decide_which_tools_there_are_and_every_deed_is_recorded(pu
     worker, boss = public.token("worker", "agent"), public.token("boss", "admin")
     async with agent(public, reader) as client:
         looks = {"list_jobs", "get_job", "wait_for_job", "what_needs_a_person", "get_review"}
-        more = {"list_workflows", "list_runs", "get_run", "list_schedules", "get_schedule"}
+        more = {"list_workflows", "list_runs", "get_run", "list_schedules", "get_schedule"} | {
+            "get_usage",
+            "list_budgets",
+        }
         assert set(await tools(client)) == looks | more
         with pytest.raises(MCPError, match="there is no tool"):
             await client.call_tool("submit_email_send", MAIL)

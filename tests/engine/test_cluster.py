@@ -12,6 +12,7 @@ from engine.cluster import EVENTS_A_MESSAGE, Cluster
 from engine.events import (
     AccessChanged,
     AttemptEnded,
+    BudgetsChanged,
     Bus,
     ChannelsChanged,
     EngineChanged,
@@ -44,6 +45,7 @@ ALL: list[Event] = [
     SecretsChanged(),
     PolicyChanged(),
     WorkflowsChanged(),
+    BudgetsChanged(),
     OperationChanged(7),
     SchedulesChanged(),
     AccessChanged(),

@@ -7,10 +7,11 @@ import pytest
 
 from engine import clock
 from models.attempt import Attempt
-from models.database import transaction
+from models.database import connection, transaction
 from models.ending import Ending, Lease, end_attempts
 from models.job import Job
 from models.states import UNKNOWN, AttemptOutcome, Status
+from models.usage import Sum, Used, day_of, usage_between
 from tests.support.engine import stored_job
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -177,3 +178,25 @@ async def test_of_many_endings_each_changes_its_own_job_and_the_late_one_none() 
     attempts = await Attempt.all().order_by("job_id")
     assert [attempt.outcome for attempt in attempts] == ["succeeded", None, "failed", None]
     assert untouched.id == jobs[3].id
+
+
+async def test_what_ended_is_added_to_the_day_s_sums_of_its_type_once() -> None:
+    first, second = await a_running_job(), await a_running_job()
+    await Attempt.filter(job_id=first.id).update(bytes=7, tokens=5)
+    spent = {"used": Used(tokens=40, micros=3)}
+    both = [ending(first, Status.COMPLETED, **spent), ending(second, Status.FAILED)]
+    assert await end(*both) == {first.id, second.id}
+    assert await end(*both) == set(), "they are over"
+    assert await sums() == [Sum(day_of(NOW), "SCRIPTED", "", 2, 120_000, 7, 40, 3)]
+
+
+async def test_the_sums_of_outside_agents_are_their_own_and_what_is_given_back_is_no_attempt() -> None:
+    outside, back = await a_running_job(engine_id="agent-7"), await a_running_job()
+    released = ending(back, Status.QUEUED, attempt_outcome=AttemptOutcome.RELEASED)
+    await end(released, ending(outside, Status.COMPLETED, at=NOW + timedelta(days=1)))
+    told = {(each.day, each.agent): each.attempts for each in await sums()}
+    assert told == {(day_of(NOW), ""): 0, (day_of(NOW + timedelta(days=1)), "agent-7"): 1}
+
+
+async def sums() -> list[Sum]:
+    return await usage_between(connection(), day_of(NOW), day_of(NOW + timedelta(days=1)))

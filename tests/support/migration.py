@@ -19,6 +19,7 @@ from models.article import Article, ArticleVersion
 from models.artifact import Artifact
 from models.attempt import Attempt, LogLine
 from models.audit import AuditEntry, AuditHead, Deed, append
+from models.budget import Budget
 from models.channel import Channel, FeedEntry
 from models.database import close_database, open_database, transaction
 from models.defined_type import DefinedType
@@ -27,6 +28,7 @@ from models.effect import Effect
 from models.job import Job
 from models.operation import Operation, OperationItem
 from models.person import Identity, Person, Session
+from models.rate_limit import RateClock, RateLimit, RateTurn
 from models.saved_view import SavedView
 from models.schedule import Missed, Overlap, RunOutcome, Schedule, ScheduleRun
 from models.statement import stored_time
@@ -34,6 +36,7 @@ from models.states import AttemptOutcome, Category, Phase, Priority, Status
 from models.stored_secret import StoredSecret
 from models.token import Token
 from models.type_policy import TypePolicy
+from models.usage import UsageSum
 from models.webhook import Delivery, Webhook
 from models.workflow import Workflow, WorkflowRun
 from tests.support.engine import stored_job
@@ -47,7 +50,8 @@ MADE = (StoredSecret, Article, ArticleVersion, Artifact)
 REVIEWED = (ApprovalRule, Review, JobVersion, ReviewLink, KnownDomain)
 MANY = (Operation, OperationItem, SavedView, Dependency, Workflow, WorkflowRun, Schedule, ScheduleRun)
 USUAL = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
-MODELS = (*USUAL, *ACCESS, *OUTSIDE, *MADE, *REVIEWED, *MANY)
+USED = (UsageSum, Budget, RateLimit, RateClock, RateTurn)
+MODELS = (*USUAL, *ACCESS, *OUTSIDE, *MADE, *REVIEWED, *MANY, *USED)
 EVERYTHING: dict[str, Any] = {
     "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
     "numbers": [0, -1, 2**53, 9007199254740993, 0.1, 1e308, 5e-324, -0.0],
@@ -192,6 +196,17 @@ async def _fill_operations() -> None:
     run: dict[str, Any] = {"schedule_id": schedule.id, "started_at": LONG_AGO, "author": "ä"}
     await ScheduleRun.create(due_at=LONG_AGO, job_id=1, **run)
     await ScheduleRun.create(outcome=RunOutcome.FAILED, reason=EVERYTHING["words"], run_id=1, **run)
+    await _fill_budgets({"created_by": "admin", "created_at": LONG_AGO})
+
+
+async def _fill_budgets(made: dict[str, Any]) -> None:
+    used: dict[str, Any] = {"attempts": 1, "millis": 2**40, "bytes": 3, "tokens": 4, "micros": 5}
+    await UsageSum.create(day="2024-02-29", type="SCRIPTED", agent="agent-1", shard=15, **used)
+    await Budget.create(scope="agent", key="mailer", measure="money", most=2**50, warned_on="2024-02-29", **made)
+    await RateLimit.create(key="mail:ä.example", count=60, per_seconds=3600, burst=6, **made)
+    for key in ("mail:ä.example", "Mail", "mail"):
+        await RateClock.create(key=key, planned=LONG_AGO, gone=LONG_AGO)
+    await RateTurn.create(job_id=1, at=LONG_AGO, ways='["mail"]', reason=EVERYTHING["words"])
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:

@@ -5,8 +5,10 @@ from engine.statistics import AgentStats, Slot
 from engine.tally import Span
 from engine.watcher import AgentAtWork
 from models.rights import Right
+from models.usage import Sum
 from ui.components.agent_parts import Hands, Marks, Numbers, PauseButton, TakesChips
 from ui.components.agent_words import STATES, also_paused, meta_words
+from ui.components.budget_words import used_words
 from ui.components.marks import badge_node, show_badge, show_time
 from ui.components.node import Node
 from ui.components.sparkline import Sparkline
@@ -28,6 +30,7 @@ class AgentHead:
                     Node("span", agent.name, title=agent.name)
             self._state, self._paused = badge_node(), badge_node()
             Node("span", "", "spacer")
+            self._words = ""
             self._pause = PauseButton(shell, agent) if Right.ADMINISTER in shell.rights else None
         with Node("div", "", "card-meta"):
             self._meta = Node("span")
@@ -40,11 +43,16 @@ class AgentHead:
         """Patch what differs."""
         show_badge(self._state, STATES[agent.state])
         show_badge(self._paused, also_paused(agent))
-        self._meta.change(meta_words(agent))
+        self._words = meta_words(agent)
         if agent.is_outside:
             show_time(self._seen, agent.seen_at, clock.now(), show="ago")
         if self._pause:
             self._pause.show(agent)
+
+    def use(self, used: Sum | None) -> None:
+        """Tell what it has used today, if anything."""
+        words = " · ".join(part for part in (self._words, used_words(used)) if part)
+        self._meta.change(words, title=words)
 
 
 class AgentCard:
@@ -71,6 +79,10 @@ class AgentCard:
         self._takes.show(agent.takes)
         self.hands.show(agent)
         self._marks.show(agent.done)
+
+    def use(self, used: Sum | None) -> None:
+        """Tell what it has used today, if anything."""
+        self._head.use(used)
 
     def count(self, span: Span, stats: AgentStats, slots: tuple[Slot, ...]) -> None:
         """Bring its numbers up to date."""

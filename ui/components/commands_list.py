@@ -21,6 +21,7 @@ PAUSE, RESUME = "pause", "resume"
 SECTIONS = {
     "channels": "Channels",
     "job-types": "Job types",
+    "budgets-and-limits": "Budgets and limits",
     "approvals": "Approval rules",
     "mail": "Mail",
     "notifications": "Notifications",
@@ -192,7 +193,7 @@ def _switches(*, signed_in: bool) -> list[Command]:
 
 
 def _settings(rights: frozenset[Right], signed_in: bool) -> list[Command]:
-    sections = ["channels", "job-types", "approvals", "mail"]
+    sections = ["channels", "job-types", "budgets-and-limits", "approvals", "mail"]
     if Right.APPROVE in rights:
         sections.append("notifications")
     if Right.ADMINISTER in rights:

@@ -114,7 +114,7 @@ def _spans(job: JobView, life: Life) -> None:
 def _moments(job: JobView) -> None:
     next_try = job.due_at if job.status is Status.QUEUED and job.attempt else None
     for name, moment in (
-        ("Next try", next_try),
+        ("Its turn" if job.turn else "Next try", next_try),
         ("Created", job.created_at),
         ("Asked to run", job.run_at),
         ("Started", job.started_at),

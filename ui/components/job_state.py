@@ -77,6 +77,8 @@ def _waiting(job: JobView) -> None:
     facet = facet_badge(job, clock.now())
     if facet and facet.kind in ("retrying", "scheduled") and job.due_at and facet.at == job.due_at:
         said = "It is tried again at" if facet.kind == "retrying" else "It waits for its time:"
+        if job.turn:
+            said = f"It waits for its turn, as {job.turn} may go out:"
         _told("Where it stands", said, facet.icon, facet.kind, job.error, job)
     elif job.approval != Approval.PENDING and job.waiting_for:
         _told("Where it stands", job.waiting_for, "schedule", "queued", job.error)

@@ -28,6 +28,8 @@ KIND_LABELS = {
     "job.rejected": "Rejected",
     "job.lapsed": "Lapsed, as nobody decided",
     "job.approval_reminder": "Still waiting for approval",
+    "budget.spent": "Kept waiting by a spent budget",
+    "budget.low": "Near the end of a budget",
     "job.cancelled": "Cancelled",
     "job.created": "Created",
 }

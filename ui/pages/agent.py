@@ -11,6 +11,7 @@ from engine.errors import NotFound
 from engine.statistics import TypeStats
 from engine.tally import Span
 from engine.watcher import AgentAtWork, Done
+from models.usage import Sum
 from ui.components.activity import ActivityStream
 from ui.components.activity_words import Wanted
 from ui.components.agent_card import SPAN_WORDS, AgentHead
@@ -56,7 +57,8 @@ class AgentPage(WatchingView):
         except NotFound:
             return self._show_missing
         wanted = self._stream.wanted if self._stream else Wanted(self._key)
-        return partial(self._show, agent, wanted, await self._read_lately(wanted))
+        used = (await reader.used_today()).get(self._key)
+        return partial(self._show, agent, used, wanted, await self._read_lately(wanted))
 
     # -- what is shown ---------------------------------------------------------------------------------------
 
@@ -66,13 +68,13 @@ class AgentPage(WatchingView):
         self._root.change(hidden=True)
         self._missing.show("missing", partial(missing, "agent"))
 
-    def _show(self, agent: AgentAtWork, wanted: Wanted, lately: list[Item] | None) -> None:
+    def _show(self, agent: AgentAtWork, used: Sum | None, wanted: Wanted, lately: list[Item] | None) -> None:
         if self._board is None:
             self._skeleton.delete()
             with self._root:
                 self._board = _Board(self._shell, agent, self._on_span, self._on_wanted)
             self._stream = self._board.stream
-        self._board.show(agent)
+        self._board.show(agent, used)
         self._show_numbers()
         self._show_lately(wanted, lately)
 
@@ -130,8 +132,9 @@ class _Board:
                 with _panel("Failures by type"):
                     self.failures = Redrawn()
 
-    def show(self, agent: AgentAtWork) -> None:
+    def show(self, agent: AgentAtWork, used: Sum | None) -> None:
         self._head.show(agent)
+        self._head.use(used)
         self._takes.show(agent.takes)
         self.hands.show(agent)
         self._done.show(agent.done)

@@ -7,10 +7,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from nicegui import PageArguments, ui
 
 from engine.activity import Item
+from engine.budgets.book import BudgetView
 from engine.tally import Span
 from engine.views import EngineView
 from engine.watcher import AgentAtWork
 from models.rights import Right
+from models.usage import Sum
 from ui.components.activity import ActivityStream
 from ui.components.activity_words import KINDS, Kind, Wanted
 from ui.components.agent_card import AgentCard
@@ -20,6 +22,7 @@ from ui.components.engine_rows import EngineRows
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
 from ui.components.segments import Segments
+from ui.components.spent_budgets import SpentBudgets
 from ui.layout import Shell
 from ui.pages.following import WatchingView
 from ui.present import Badge
@@ -38,7 +41,10 @@ class AgentsPage(WatchingView):
         super().__init__(shell)
         self._cards: dict[str, AgentCard] = {}
         self._agents: Sequence[AgentAtWork] = ()
+        self._used: Mapping[str, Sum] = {}
+        self._budgets: Sequence[BudgetView] = ()
         self._span, wanted = _asked(dict(arguments.query_parameters))
+        self._spent = SpentBudgets()
         with Node("section", "", "agents", aria_label="Agents"):
             with Node("div", "", "toolbar agents-head"):
                 self._summary = Redrawn("agents-summary")
@@ -56,6 +62,7 @@ class AgentsPage(WatchingView):
         """Read agents and engines again; what happened lately only if the stream has not followed it."""
         wanted = self._stream.wanted
         lately = await self._read_lately(wanted)
+        self._used, self._budgets = await reader.used_today(), await reader.budgets()
         return partial(self._show, await reader.workforce(), await reader.engines(), wanted, lately)
 
     def on_address(self, address: str) -> None:
@@ -74,6 +81,7 @@ class AgentsPage(WatchingView):
     ) -> None:
         while self._skeletons:
             self._skeletons.pop().delete()
+        self._spent.show(self._budgets)
         self._agents = agents[:MOST]
         self._more.change(
             f"{len(agents) - MOST:,} more agents are not shown.", hidden=True if len(agents) <= MOST else None
@@ -103,6 +111,7 @@ class AgentsPage(WatchingView):
     def _draw_cards(self) -> None:
         for agent in self._agents:
             self._cards[agent.key].show(agent)
+            self._cards[agent.key].use(self._used.get(agent.key))
         self._show_numbers()
 
     def _show_numbers(self) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from nicegui import PageArguments, ui
 
+from engine.budgets.book import BudgetView
 from engine.overview import Board
 from engine.statistics import Span
 from ui.components.causes import CausesPanel
@@ -15,6 +16,7 @@ from ui.components.getting_started import GettingStarted, steps_done
 from ui.components.needs import NeedsPanel
 from ui.components.node import Node
 from ui.components.oldest import OldestPanel
+from ui.components.spent_budgets import SpentBudgets
 from ui.components.tiles import Tiles
 from ui.layout import Shell
 from ui.pages.following import FollowingView
@@ -51,7 +53,7 @@ class DashboardPage(FollowingView):
             engine=await reader.engine(),
             engines=await reader.engines(),
         )
-        return partial(self._show_board, board)
+        return partial(self._show_board, board, await reader.budgets())
 
     def on_address(self, address: str) -> None:
         """Back and Forward show the span that they lead to."""
@@ -67,12 +69,12 @@ class DashboardPage(FollowingView):
                 self._start = GettingStarted(self._shell.rights)
         self._start.show(done)
 
-    def _show_board(self, board: Board) -> None:
+    def _show_board(self, board: Board, budgets: list[BudgetView]) -> None:
         if self._board is None:
             self._clear()
             with self._root:
                 self._board = _Board(self._shell, self._on_span)
-        self._board.show(board)
+        self._board.show(board, budgets)
         self._show_numbers()
 
     def _clear(self) -> None:
@@ -91,6 +93,7 @@ class DashboardPage(FollowingView):
 
 class _Board:
     def __init__(self, shell: Shell, on_span: Callable[[Span], object]) -> None:
+        self._spent = SpentBudgets()
         self._needs = NeedsPanel()
         self._tiles = Tiles()
         with Node("div", "", "split"):
@@ -101,7 +104,8 @@ class _Board:
                 self._oldest = OldestPanel()
                 self._engine = EnginePanel()
 
-    def show(self, board: Board) -> None:
+    def show(self, board: Board, budgets: list[BudgetView]) -> None:
+        self._spent.show(budgets)
         self._needs.show(board.needs)
         self._tiles.show(board.statuses)
         self._causes.show(board.causes)

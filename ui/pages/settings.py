@@ -12,6 +12,7 @@ from engine.errors import InvalidInput, JobRunnerError, NotAllowed, SignedOut
 from engine.views import ChannelView, PersonView, SecretView, TokenView, TypeView, WebhookView
 from models.rights import Right
 from ui.components.approval_rules import ApprovalRules
+from ui.components.budgets import Budgets
 from ui.components.dialogs import confirm, dialog_frame
 from ui.components.fields import Label, labelled
 from ui.components.marks import time_node
@@ -20,6 +21,7 @@ from ui.components.notify import NotifySwitch
 from ui.components.people import People
 from ui.components.redrawn import Redrawn
 from ui.components.secrets import Secrets
+from ui.components.spent_budgets import SpentBudgets
 from ui.components.toasts import tell
 from ui.components.tokens import Tokens
 from ui.components.type_policies import TypePolicies
@@ -58,6 +60,7 @@ class SettingsPage(StillView):
     def __init__(self, shell: Shell, _: PageArguments) -> None:
         self._shell = shell
         self._may_administer = Right.ADMINISTER in shell.rights
+        self._spent = SpentBudgets()
         with Node("section", "", "panel", aria_label="Channels"):
             with Node("div", "", "panel-head"):
                 Node("h2", "Channels")
@@ -65,6 +68,7 @@ class SettingsPage(StillView):
                     button("Connect a channel", "primary", "add").on_press(self._connect)
             self._list = Redrawn("")
         self._types = TypePolicies(shell)
+        self._budgets = Budgets(shell)
         self._approvals = ApprovalRules(shell)
         with Node("section", "", "panel", aria_label="Mail"):
             Node("h2", "Mail")
@@ -89,7 +93,18 @@ class SettingsPage(StillView):
         """Read channels, job types, approval rules, people, tokens, webhooks and secrets again."""
         access, show_rules = await self._read_access(), await self._approvals.read()
         channels, types = await reader.queries.channels(), await reader.queries.types()
-        return partial(self._show_all, channels, types, access, show_rules)
+        show_budgets = await self._read_budgets(reader)
+        return partial(self._show_all, channels, types, access, (show_budgets, show_rules))
+
+    async def _read_budgets(self, reader: Reader) -> Draw:
+        budgets, limits = await reader.budgets(), await self._shell.atlas.limiting.all()
+        agents = {f"agent-{agent.id}": agent.name for agent in await reader.agents()}
+
+        def show() -> None:
+            self._spent.show(budgets)
+            self._budgets.show(budgets, limits, agents)
+
+        return show
 
     async def _read_access(self) -> _Access:
         desk = self._shell.desk
@@ -98,10 +113,13 @@ class SettingsPage(StillView):
         except (NotAllowed, SignedOut):
             return _Access()
 
-    def _show_all(self, channels: list[ChannelView], types: list[TypeView], access: _Access, show_rules: Draw) -> None:
+    def _show_all(
+        self, channels: list[ChannelView], types: list[TypeView], access: _Access, show: tuple[Draw, ...]
+    ) -> None:
         self._list.show(channels, partial(self._draw_channels, channels))
         self._types.show(types)
-        show_rules()
+        for part in show:
+            part()
         if self._may_administer:
             self._people.show(access.people)
             self._tokens.show(access.tokens)
