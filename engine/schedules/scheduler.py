@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 STEP = 100  # schedules of one look
 RETRY_SECONDS = 2.0
+SHORTEST_PAUSE = 0.02  # should anything that is due ever stay so, that keeps no core busy
 SCHEDULER = Actor("Job Runner", Kind.SYSTEM, frozenset())
 MISSED = "Missed: nothing ran when it was due"
 TAKEN = "What was to start had been started before"
@@ -105,7 +106,7 @@ class Scheduler:
         """Seconds to the next time, and never more than between two looks: an event may be lost."""
         rows = await _unpaused().limit(1).values("next_at")
         left: list[float] = [(row["next_at"] - clock.now()).total_seconds() for row in rows]
-        return max(0.0, min([*left, self._settings.poll_seconds]))
+        return max(SHORTEST_PAUSE, min([*left, self._settings.poll_seconds]))
 
     async def look(self) -> int:
         """Start what at most a hundred schedules ask for now; returns how many were due."""

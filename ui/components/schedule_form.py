@@ -27,16 +27,22 @@ MISSED = {
 OVERLAP = {"skip": "Skip that time", "queue": "Start anyway"}
 PAYLOAD, INPUTS = "target.job.", "target.workflow."
 FLOW = "workflow:"
+ANSWER_SECONDS = 3.0
 
 
 async def open_schedule_form(shell: Shell, begun: ScheduleView | None = None) -> None:
     """Ask for a new schedule, or what one is to be from now on; in the browser's zone unless it has one."""
-    zone = begun.time_zone if begun else ""
-    if not begun:
-        asked = await ui.run_javascript(BROWSERS_ZONE)
-        zone = asked if asked in time_zones() else "UTC"
+    zone = begun.time_zone if begun else await _browsers_zone()
     form = ScheduleForm(shell, begun, zone, await shell.atlas.workflows.all())
     await form.open()
+
+
+async def _browsers_zone() -> str:
+    try:
+        asked = await ui.run_javascript(BROWSERS_ZONE, timeout=ANSWER_SECONDS)
+    except TimeoutError:
+        return "UTC"
+    return asked if asked in time_zones() else "UTC"
 
 
 class ScheduleForm:
