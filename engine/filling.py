@@ -82,15 +82,15 @@ def filled(
     payload: Mapping[str, Any],
     values: Mapping[str, Any],
     *,
-    has_own_templates: bool = False,
+    own_templates: Collection[str] = (),
     keeps_numbers: bool = False,
 ) -> dict[str, Any]:
     """The payload with values in place of its templates: `jobs`, with `MEMBERS` of each by its name, and others.
 
     Without `jobs` among the values, texts that speak of jobs stay as they are.
     A text that is nothing but one `{{ … }}` becomes the value itself, so a list stays a list; a number becomes text,
-    which most fields take for either, unless it `keeps_numbers`. Where the type `has_own_templates`, nothing that a
-    parent made becomes one of them.
+    which most fields take for either, unless it `keeps_numbers`. In fields that the type fills in itself, its
+    `own_templates`, nothing that is put in becomes one of these.
 
     Raises:
         InvalidInput: naming every field whose template has no value.
@@ -103,20 +103,19 @@ def filled(
         pieces = list(_pieces(text, values))
         if not any(is_ours for _, is_ours in pieces) or (JOBS not in values and templated({"": text})):
             return text
-        try:
-            made = [value_of(piece, values) if is_ours else piece for piece, is_ours in pieces]
-        except TemplateFault as fault:
-            faults.append(FieldError(path, f"{path} {fault}"))
-            return text
-        length += sum(len(str(value)) for value in made)
-        if length > MAX_RENDERED:
-            faults.append(FieldError(path, f"{path} makes the payload longer than {MAX_RENDERED:,} characters"))
-            return text
-        if has_own_templates:
-            made = [
-                _changed(value, "", lambda _, said: literal(said)) if is_ours else value
-                for value, (_, is_ours) in zip(made, pieces, strict=True)
-            ]
+        made: list[Any] = []
+        is_own = path.partition(".")[0] in own_templates
+        for piece, is_ours in pieces:
+            try:
+                value = value_of(piece, values) if is_ours else piece
+            except TemplateFault as fault:
+                faults.append(FieldError(path, f"{path} {fault}"))
+                return text
+            length += len(str(value))
+            if length > MAX_RENDERED:
+                faults.append(FieldError(path, f"{path} makes the payload longer than {MAX_RENDERED:,} characters"))
+                return text
+            made.append(_literal(value) if is_ours and is_own else value)
         whole = [value for value in made if value != ""]
         if len(pieces) == 1 or (len(whole) == 1 and not isinstance(whole[0], str)):
             return _told(whole[0] if whole else "", keeps_numbers=keeps_numbers)
@@ -126,6 +125,19 @@ def filled(
     if faults:
         raise InvalidInput(faults)
     return made
+
+
+def _literal(value: Any) -> Any:
+    """The same, but that nothing in it is a template; names of members too."""
+    match value:
+        case str():
+            return literal(value)
+        case Mapping():
+            return {literal(str(key)): _literal(item) for key, item in value.items()}
+        case list():
+            return [_literal(item) for item in value]
+        case _:
+            return value
 
 
 def _told(value: Any, *, keeps_numbers: bool) -> Any:

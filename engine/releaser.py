@@ -149,11 +149,14 @@ class Releaser:
         """What it becomes; None if its condition does not hold."""
         template = job.template or {}
         values = await known_to(job)
-        if (when := template.get("when", "")) and not _holds(when, values):
+        if (when := template.get("when", "")) and not await asyncio.to_thread(_holds, when, values):
             return None
+        payload, job_type = template["payload"], self._registry.find(job.type)
+        if not template.get("is_filled"):
+            payload = await asyncio.to_thread(made_of, job_type, payload, values)
         asked = Submission(
             job.type,
-            made_of(self._registry.find(job.type), template["payload"], values),
+            payload,
             Priority(job.priority).word,
             job.name,
             created_by=job.created_by,

@@ -120,18 +120,21 @@ class Submission:
             raise InvalidInput([FieldError("type", f"type must be one of {known}, not {shown(self.type)}")])
         faults = [*self._priority_faults(), *self._text_faults(), *self._time_faults()]
         faults += await after_faults(self.after)
-        paths = self._paths()
-        faults += self._template_faults()
         payload: Any = None
+        paths: list[str] = []
         try:
-            asked, paths = self._filled(job_type, paths) if not faults else (self.payload, paths)
+            asked, paths = await self._made(job_type)
             payload = await accepted(job_type, asked, settings)
+        except _TemplatesRefused as refused:
+            faults += refused.errors
         except InvalidInput as error:
             faults += under_payload([fault for fault in error.errors if not _is_within(fault.field, paths)])
         if faults:
             raise InvalidInput(faults)
-        if paths or self.when:
-            return self._unfilled(job_type, idempotency_key)
+        if paths:
+            return await self._unfilled(job_type, idempotency_key)
+        if self.when:
+            return await self._unfilled(job_type, idempotency_key, payload)
         verdict = await policy.verdict(
             job_type,
             payload,
@@ -139,6 +142,8 @@ class Submission:
             agent=self.agent,
             is_asked=self.requires_approval or job_type.always_asks,
         )
+        if verdict.terms and self.after:  # whoever approves sees what came of those before it
+            return await self._unfilled(job_type, idempotency_key, payload)
         job = self._job(job_type, payload, idempotency_key)
         return await _in_review(job, verdict.terms, verdict.trusted_by) if verdict.terms else job
 
@@ -147,8 +152,26 @@ class Submission:
         """What templates may speak of."""
         return (*((JOBS,) if self.after or self.lists else ()), *self.values)
 
-    def _paths(self) -> list[str]:
-        return templated(self.payload, self._names) if self._names else []
+    async def _made(self, job_type: AnyJobType) -> tuple[dict[str, Any], list[str]]:
+        """The payload, filled in as far as no job has to be over for that, and the fields that are templates yet.
+
+        Raises:
+            _TemplatesRefused: a template breaks a rule, or has no value.
+        """
+        if not self._names and not self.when:
+            return self.payload, []
+        return await asyncio.to_thread(self._make, job_type)  # thousands of templates keep nobody waiting
+
+    def _make(self, job_type: AnyJobType) -> tuple[dict[str, Any], list[str]]:
+        if faults := self._template_faults():
+            raise _TemplatesRefused(faults)
+        paths = templated(self.payload, self._names) if self._names else []
+        if not paths or not self.values:
+            return self.payload, paths
+        try:
+            return made_of(job_type, self.payload, self.values), templated(self.payload, (JOBS,))
+        except InvalidInput as error:
+            raise _TemplatesRefused(under_payload(error.errors)) from None
 
     def _template_faults(self) -> list[FieldError]:
         jobs = [*(after.called for after in self.after), *self.lists]
@@ -161,28 +184,32 @@ class Submission:
                 faults.append(FieldError("when", f"when {fault}"))
         return faults
 
-    def _filled(self, job_type: AnyJobType, paths: list[str]) -> tuple[dict[str, Any], list[str]]:
-        """The payload, filled in already if no job has to be over for that, and the fields that are templates yet."""
-        if not paths or not self.values:
-            return self.payload, paths
-        return made_of(job_type, self.payload, self.values), templated(self.payload, (JOBS,))
+    async def _unfilled(self, job_type: AnyJobType, idempotency_key: str | None, payload: Any = None) -> NewJob:
+        """The job before its parents are over; the policy looks at what it becomes then.
 
-    def _unfilled(self, job_type: AnyJobType, idempotency_key: str | None) -> NewJob:
-        """The job before its parents are over; the policy looks at what it becomes then."""
+        With a `payload`, which is filled in already, nothing of it is a template any more.
+        """
+        is_filled = payload is not None
+        stored = job_type.dump(payload) if is_filled else self.payload
         template = {
-            "payload": self.payload,
+            "payload": stored,
             "requires_approval": self.requires_approval,
             "agent": self.agent,
-            "values": self._used(),
+            "is_filled": is_filled,
+            "values": await asyncio.to_thread(self._used, is_filled=is_filled),
             "lists": self.lists,
             "when": self.when,
         }
-        kept = {name: value for name, value in template.items() if value or name not in ("values", "lists", "when")}
-        return replace(self._new(job_type, "", self.payload, idempotency_key), template=kept, blocked=True)
+        always = ("payload", "requires_approval", "agent")
+        kept = {name: value for name, value in template.items() if value or name in always}
+        summary = job_type.summary(payload)[:MAX_SUMMARY] if is_filled else ""
+        return replace(self._new(job_type, summary, stored, idempotency_key), template=kept, blocked=True)
 
-    def _used(self) -> dict[str, Any]:
+    def _used(self, *, is_filled: bool) -> dict[str, Any]:
         """Of the values, those that templates speak of: a thousand steps need not keep a long text each."""
-        said = [piece for _, piece in expressions(self.payload, self._names)] + ([self.when] if self.when else [])
+        said = [self.when] if self.when else []
+        if not is_filled:
+            said += [piece for _, piece in expressions(self.payload, self._names)]
         used = {name: value for name, value in self.values.items() if any(uses(piece, (name,)) for piece in said)}
         if "inputs" in used and not any(is_bare(piece, "inputs") for piece in said):
             members = set().union(*(members_of(piece, "inputs") for piece in said))
@@ -248,9 +275,13 @@ def made_of(job_type: AnyJobType | None, template: Mapping[str, Any], values: Ma
     return filled(
         template,
         values,
-        has_own_templates=job_type is not None and job_type.has_own_templates,
+        own_templates=job_type.own_templates if job_type else (),
         keeps_numbers=job_type is not None and job_type.is_outside,
     )
+
+
+class _TemplatesRefused(InvalidInput):
+    """A template breaks a rule, so that nothing can be said of the rest."""
 
 
 async def accepted(job_type: AnyJobType, payload: dict[str, Any], settings: Settings) -> Any:

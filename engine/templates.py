@@ -6,9 +6,11 @@ So a template ends at once, whatever it says, and reads nothing but the values t
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import ChainableUndefined, StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -18,6 +20,8 @@ FILTERS = ("tojson", "upper", "lower", "trim", "urlencode", "default")
 MAX_RENDERED = 1_000_000
 MAX_FILTERS = 3
 MAX_DEPTH = 20
+MAX_KNOWN = 500  # characters of a text that is kept as it was read
+_BRACES = re.compile(r"\s*\{\{[-+]?(.*?)[-+]?\}\}\s*", re.DOTALL)
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -87,7 +91,7 @@ def check(text: str, names: Collection[str], *, is_condition: bool = False) -> N
             what = type(node).__name__.lower()
             raise TemplateFault(f"may have names and filters in {{{{ … }}}} only, not {what}")
         if isinstance(node, nodes.Filter):
-            _check_filters(node)
+            _check_filter(node)
         if isinstance(node, nodes.Name) and node.name not in names:
             raise TemplateFault(f"may use {', '.join(sorted(names))}, not {shown(node.name)}")
         attribute = node.attr if isinstance(node, nodes.Getattr) else ""
@@ -95,10 +99,12 @@ def check(text: str, names: Collection[str], *, is_condition: bool = False) -> N
             raise TemplateFault(f"may not use {shown(attribute)}")
 
 
-def _check_filters(node: nodes.Filter) -> None:
-    """Each may make a text a few times longer, so that many in a row would fill the memory."""
+def _check_filter(node: nodes.Filter) -> None:
+    """Each may make a text a few times longer, so that many in a row, or one in another, would fill the memory."""
     if node.name not in FILTERS:
         raise TemplateFault(f"may use the filters {', '.join(FILTERS)}, not {shown(node.name)}")
+    if any(any(argument.find_all(nodes.Filter)) or isinstance(argument, nodes.Filter) for argument in node.args):
+        raise TemplateFault(f"may not use a filter within what the filter {node.name} is told")
     inner, row = node.node, 1
     while isinstance(inner, nodes.Filter):
         inner, row = inner.node, row + 1
@@ -139,13 +145,15 @@ def value_of(expression: str, values: Values) -> Any:
         TemplateFault: a value is missing, or cannot be used so.
     """
     check(expression, set(values))
-    inner = _inside(expression)
+    _require_one(expression)
     try:
-        value = _ENVIRONMENT.compile_expression(inner, undefined_to_none=False)(values)
+        value = _compiled(expression)(values)
     except (UndefinedError, SecurityError, TemplateSyntaxError, TypeError, ValueError) as error:
         raise TemplateFault(f"cannot be filled in: {error}") from None
     if isinstance(value, Undefined):
-        raise TemplateFault(f"cannot be filled in: {inner} has no value")
+        raise TemplateFault(f"cannot be filled in: {_inside(expression).strip()} has no value")
+    if isinstance(value, str) and len(value) > MAX_RENDERED:
+        raise TemplateFault(f"must have at most {MAX_RENDERED:,} characters when it is filled in")
     return value
 
 
@@ -156,8 +164,9 @@ def holds(condition: str, values: Values) -> bool:
         TemplateFault: values of these kinds cannot be compared.
     """
     check(condition, set(values), is_condition=True)
+    _require_one(condition)
     try:
-        value = _OF_CONDITIONS.compile_expression(_inside(condition), undefined_to_none=False)(values)
+        value = _compiled(condition, is_condition=True)(values)
         return bool(value) and value not in ("false", "0")
     except (UndefinedError, SecurityError, TemplateSyntaxError, TypeError, ValueError) as error:
         raise TemplateFault(f"cannot be decided: {error}") from None
@@ -186,8 +195,31 @@ def literal(text: str) -> str:
     return text.replace("{", "{{ '{' }}")
 
 
+def is_one(text: str) -> bool:
+    """Whether it is one `{{ … }}`, and nothing else."""
+    try:
+        (output,) = _parsed(text.strip()).body
+    except (TemplateFault, ValueError):
+        return False
+    parts = output.nodes if isinstance(output, nodes.Output) else []
+    return len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
+
+
+def _require_one(expression: str) -> None:
+    if not is_one(expression):
+        raise TemplateFault(f"must be one {{{{ … }}}} and nothing else, not {shown(expression)}")
+
+
 def _inside(expression: str) -> str:
-    return expression.strip().removeprefix("{{").removesuffix("}}").strip("-+ \n")
+    """What stands in it; a sign at the braces belongs to these."""
+    found = _BRACES.fullmatch(expression)
+    return found[1] if found else expression
+
+
+@lru_cache(maxsize=2048)
+def _compiled(expression: str, *, is_condition: bool = False) -> TemplateExpression:
+    environment = _OF_CONDITIONS if is_condition else _ENVIRONMENT
+    return environment.compile_expression(_inside(expression), undefined_to_none=False)
 
 
 def _joined(pieces: Iterator[str]) -> str:
@@ -202,6 +234,16 @@ def _joined(pieces: Iterator[str]) -> str:
 
 
 def _parsed(text: str) -> nodes.Template:
+    return _parsed_short(text) if len(text) <= MAX_KNOWN else _parsed_anew(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed_short(text: str) -> nodes.Template:
+    """Read once, however often it is asked about; nothing changes what was read."""
+    return _parsed_anew(text)
+
+
+def _parsed_anew(text: str) -> nodes.Template:
     try:
         return _ENVIRONMENT.parse(text)
     except TemplateSyntaxError as error:

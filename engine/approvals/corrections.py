@@ -1,5 +1,7 @@
 """Corrections: a failed job that is to try again with another payload, so that what waits for it goes on."""
 
+import asyncio
+import json
 from typing import Any
 
 from engine import clock
@@ -17,7 +19,7 @@ from engine.shielded import shielded
 from engine.submission import MAX_SUMMARY, accepted, made_of, under_payload
 from models.approval import Review, ReviewKind
 from models.content import content_hash
-from models.database import transaction
+from models.database import storable, stored_json, transaction
 from models.effect import Effect
 from models.job import Job
 from models.states import Approval, Move, Phase, Status, allowed_moves
@@ -61,16 +63,16 @@ class Corrections:
         await _refuse_unless_correctable(before)
         job_type = self._registry.get(before.type)
         try:
-            made = made_of(job_type, payload, await known_to(before)) if before.template else payload
+            made = await _filled(job_type, before, payload)
             parsed = await accepted(job_type, made, self._settings)
         except InvalidInput as error:
             raise InvalidInput(under_payload(error.errors)) from None
-        stored, now = job_type.dump(parsed), clock.now()
+        stored, now = json.loads(stored_json(job_type.dump(parsed))), clock.now()
         now_is = await content_hash(before.type, stored)
         terms = await self._terms(actor, before, job_type, parsed)
         changes = {
             "payload": stored,
-            "summary": job_type.summary(parsed)[:MAX_SUMMARY],
+            "summary": storable(job_type.summary(parsed)[:MAX_SUMMARY]),
             "version": before.version + 1,
             "content_hash": now_is if terms else None,
             "approved_hash": None,
@@ -83,6 +85,8 @@ class Corrections:
         async with transaction() as writer:
             await _put(before, changes)
             was_hash = before.content_hash or await content_hash(before.type, before.payload)
+            if now_is != was_hash:  # another content is no repetition: the other side must not take it for one
+                await Effect.filter(job_id=job_id, phase=Phase.FAILED, denied_at=None).delete()
             await keep_versions(before, actor, {**changes, "content_hash": now_is}, now, was_hash)
             await Review.create(
                 job_id=job_id,
@@ -103,16 +107,26 @@ class Corrections:
         """What it needs to be approved, if it does: what it needed before, and what the policy asks for now."""
         template = before.template or {}
         kept = Terms.of(before.approval_terms) if before.approval_terms else None
-        verdict = await self._policy.verdict(
-            job_type,
-            parsed,
-            created_by=before.created_by,
-            agent=(kept.agent if kept else template.get("agent")) or (actor.name if actor.is_agent else None),
-            is_asked=bool(template.get("requires_approval")) or job_type.always_asks,
-            may_trust=False,
-        )
-        every = [terms for terms in (kept, verdict.terms) if terms]
+        is_asked = bool(template.get("requires_approval")) or job_type.always_asks
+        agent = kept.agent if kept else template.get("agent")
+        verdicts = [
+            await self._policy.verdict(
+                job_type, parsed, created_by=name, agent=program, is_asked=is_asked, may_trust=False
+            )
+            for name, program in (
+                (before.created_by, agent),
+                (actor.name, actor.name if actor.is_agent else None),  # it says what they want now
+            )
+        ]
+        every = [terms for terms in (kept, *(verdict.terms for verdict in verdicts)) if terms]
         return joined(every) if every else None
+
+
+async def _filled(job_type: AnyJobType, job: Job, payload: dict[str, Any]) -> dict[str, Any]:
+    """What could not be filled in may speak of the jobs before it once more."""
+    if not job.template or job.template.get("is_filled"):
+        return payload
+    return await asyncio.to_thread(made_of, job_type, payload, await known_to(job))
 
 
 async def _refuse_unless_correctable(job: Job) -> None:

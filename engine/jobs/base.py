@@ -155,8 +155,8 @@ class JobType(ABC, Generic[P]):
     is_outside: bool = False
     always_asks: bool = False
     """Whether each job waits for approval, whatever the policy says."""
-    has_own_templates: bool = False
-    """Whether it fills in texts of its payload itself."""
+    own_templates: tuple[str, ...] = ()
+    """The fields of its payload whose texts it fills in itself."""
     agent: str = "Operator"
     """Who does it, as people see it."""
     payload: type[P]

@@ -120,7 +120,7 @@ class WebhookCall(JobType[CallPayload]):
     effect = EffectKind.IRREVERSIBLE
     retry = RetryPolicy(attempts=5)
     time_limit_seconds = 600
-    has_own_templates = True
+    own_templates = ("url", "headers", "body")
     payload = CallPayload
 
     def summary(self, payload: CallPayload) -> str:

@@ -167,7 +167,7 @@ def _template_faults(written: Written, step: Step, registry: Registry) -> Iterat
     said += [("title", piece, False) for _, piece in expressions({"title": step.title}, (JOBS, INPUTS, ITEM))]
     said += [("when", step.when, True)] if step.when else []
     job_type = registry.find(step.type)
-    if job_type is None or not job_type.has_own_templates:
+    if job_type is None or not job_type.own_templates:
         yield from _strangers(step.payload, (JOBS, *inside))
     for path, piece, is_condition in said:
         try:

@@ -6,13 +6,14 @@ from typing import Any
 
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
-from engine.filling import filled
+from engine.filling import JOBS, expressions, filled
 from engine.json_schema import payload_faults
 from engine.submission import MAX_NAME, After, Submission
 from engine.templates import TemplateFault, value_of
 from engine.workflows.definition import INPUTS, ITEM, Definition, Parent, Step
 
 MAX_JOBS = 1000
+MAX_EXPRESSIONS = 20_000  # of a run
 
 
 def completed_inputs(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,6 +50,7 @@ class _Made:
     jobs: list[Submission] = field(default_factory=list)
     steps: dict[str, list[str]] = field(default_factory=dict)
     """The refs of each step that makes a list."""
+    expressions: int = 0
     before: dict[str, Mapping[str, Parent]] = field(default_factory=dict)
     """What comes before a step that has no job, and so before whatever comes after it."""
 
@@ -61,7 +63,7 @@ class _Made:
         items = self._items(name, step.for_each)
         self.steps[name] = [f"{name}_{place}" for place in range(len(items))]
         if not items:
-            self.before[name] = parents
+            self.before[name] = self._with_those_before(parents)
         for place, item in enumerate(items):
             values = {INPUTS: self.inputs, ITEM: item}
             self._add_job(f"{name}.{place}", step, after, lists, self.steps[name][place], values)
@@ -77,6 +79,10 @@ class _Made:
     ) -> None:
         if len(self.jobs) >= MAX_JOBS:
             raise InvalidInput([FieldError("steps", f"steps must make at most {MAX_JOBS:,} jobs, and make more")])
+        self.expressions += sum(1 for _ in expressions(step.payload, (JOBS, INPUTS, ITEM)))
+        if self.expressions > MAX_EXPRESSIONS:
+            rule = f"steps must make at most {MAX_EXPRESSIONS:,} templates to be filled in, and make more"
+            raise InvalidInput([FieldError("steps", rule)])
         self.jobs.append(
             Submission(
                 step.type,
@@ -110,9 +116,7 @@ class _Made:
         """Where a list is empty, whoever comes after it comes after those before it."""
         found: dict[str, Parent] = {}
         for name, parent in parents.items():
-            if name in self.before:
-                found = self._with_those_before(self.before[name]) | found
-            found[name] = parent
+            found = {**self.before.get(name, {}), **found, name: parent}
         return found
 
     def _items(self, name: str, for_each: str | list[Any]) -> list[Any]:

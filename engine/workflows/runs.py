@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -34,7 +35,9 @@ from models.states import Status
 from models.workflow import NewRun, Standing, Workflow, WorkflowRun, cancel_waiting, edges, insert_run, standings
 
 MOST_SHOWN = 1000
-BREATH = 50  # jobs that are checked in one go
+MOST_FAULTS = 100
+MAX_BYTES = 20_000_000
+BREATH_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Runs:
             InvalidInput: naming every input and every step at fault.
             IdempotencyConflict: the key was used for another run.
         """
-        asked = _fingerprint(name, inputs, created_by)
+        asked = _fingerprint(name, _plain(inputs), created_by)
         if idempotency_key and (first := await _first(idempotency_key, asked)):
             return Started(first, is_new=False)
         prepared = await self.prepare(name, inputs, created_by=created_by, agent=agent, idempotency_key=idempotency_key)
@@ -129,24 +132,37 @@ class Runs:
             InvalidInput: naming every input and every step at fault.
         """
         workflow_id, definition = await self._workflows.found(name)
-        given = json.loads(stored_json(dict(inputs)))
+        given = _plain(inputs)
         jobs = await asyncio.to_thread(_jobs, definition, given, created_by, agent)
         faults = ref_faults(jobs.batch)
         if not jobs.batch:
             faults.append(FieldError("inputs", "inputs must make at least one step, and every list is empty"))
-        new: list[NewJob] = []
-        for place, asked in enumerate(jobs.batch):
-            try:
-                new.append(await asked.accept(self._registry, self._settings, self._policy))
-            except InvalidInput as error:
-                faults += [FieldError(f"steps.{asked.step}.{each.field}", each.message) for each in error.errors]
-            if place % BREATH == BREATH - 1:
-                await asyncio.sleep(0)  # pages have their turn too
         if faults:
             raise InvalidInput(faults)
-        run_hash = _fingerprint(name, inputs, created_by)
+        new = await self._accepted(jobs.batch)
+        run_hash = _fingerprint(name, given, created_by)
         run = NewRun(workflow_id, jobs.inputs, created_by, clock.now(), idempotency_key, run_hash)
         return Prepared(name, run, tuple(new))
+
+    async def _accepted(self, batch: Sequence[Submission]) -> list[NewJob]:
+        new: list[NewJob] = []
+        faults: list[FieldError] = []
+        size, breath = 0, monotonic()
+        for asked in batch:
+            try:
+                new.append(await asked.accept(self._registry, self._settings, self._policy))
+                size += len(stored_json(new[-1].payload))
+            except InvalidInput as error:
+                faults += [FieldError(f"steps.{asked.step}.{each.field}", each.message) for each in error.errors]
+            if size > MAX_BYTES:
+                rule = f"steps must make payloads of at most {MAX_BYTES:,} characters, all together, and make more"
+                raise InvalidInput([FieldError("steps", rule)])
+            if monotonic() - breath > BREATH_SECONDS:  # pages have their turn too
+                await asyncio.sleep(0)
+                breath = monotonic()
+        if faults:
+            raise InvalidInput(faults[:MOST_FAULTS])
+        return new
 
     async def store(self, writer: BaseDBAsyncClient, prepared: Prepared) -> tuple[int, list[int]]:
         """Store it in the transaction of the writer; returns the run's id and its jobs'.
@@ -176,7 +192,7 @@ class Runs:
             cancelled = await cancel_waiting(writer, run_id, clock.now())
         for job_id in cancelled:
             self._bus.publish(JobChanged(job_id))
-        for status in (Status.RUNNING, Status.QUEUED):  # a try that fails just now goes back to the queue
+        for status in (Status.RUNNING, Status.QUEUED, Status.PAUSED):  # what ends its try just now goes to one of these
             for job_id in await _ids(run_id, status):
                 with suppress(MoveNotAllowed):  # it was over just now
                     await self._commands.cancel(job_id, waits=False)
@@ -241,6 +257,20 @@ class _Jobs:
 def _jobs(definition: Definition, given: Mapping[str, Any], created_by: str, agent: str | None) -> _Jobs:
     inputs = completed_inputs(definition, given)
     return _Jobs(inputs, [replace(job, agent=agent) for job in expanded(definition, inputs, created_by)])
+
+
+def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs as they are stored.
+
+    Raises:
+        InvalidInput: they are no JSON, or more than that can be.
+    """
+    try:
+        plain: dict[str, Any] = json.loads(stored_json(dict(inputs)))
+    except (ValueError, TypeError, RecursionError):
+        rule = "inputs must be plain values: numbers of at most 4,000 digits, and lists in lists not too deep"
+        raise InvalidInput([FieldError("inputs", rule)]) from None
+    return plain
 
 
 def _fingerprint(name: str, inputs: Mapping[str, Any], created_by: str) -> str:

@@ -48,11 +48,11 @@ def test_what_speaks_of_no_job_is_left_as_it_is() -> None:
 
 def test_templates_of_the_type_itself_stay_beside_those_of_jobs_and_no_parent_can_make_one() -> None:
     made = {**RENDER, "result": {"text": "{{ secrets.KEY }} {% raw %} {", "list": ["{{ secrets.KEY }}"]}}
-    payload = {"body": "{{ secrets.TOKEN }}: {{ jobs.render.result.text }}", "values": "{{ jobs.render.result.list }}"}
-    done = filled(payload, {"jobs": {"render": made}}, has_own_templates=True)
+    payload = {"body": "{{ secrets.TOKEN }}: {{ jobs.render.result.text }}", "headers": "{{ jobs.render.result.list }}"}
+    done = filled(payload, {"jobs": {"render": made}}, own_templates=["url", "headers", "body"])
     rendered = render(done["body"], {"secrets": {"TOKEN": "t", "KEY": "stolen"}})
     assert rendered == "t: {{ secrets.KEY }} {% raw %} {"
-    assert [render(text, {"secrets": {"KEY": "stolen"}}) for text in done["values"]] == ["{{ secrets.KEY }}"]
+    assert [render(text, {"secrets": {"KEY": "stolen"}}) for text in done["headers"]] == ["{{ secrets.KEY }}"]
 
 
 def test_looking_for_templates_takes_time_in_proportion_to_the_text() -> None:
@@ -117,3 +117,13 @@ def test_an_expansion_of_ten_megabytes_is_refused() -> None:
         filled(payload, {"jobs": {"render": big}})
     with pytest.raises(InvalidInput, match="longer than 1,000,000 characters"):
         filled({"body": "-{{ jobs.render.result.text }}" * 20}, {"jobs": {"render": big}})
+
+
+def test_only_what_the_type_fills_in_itself_is_kept_from_becoming_a_template() -> None:
+    payload = {"values": {"v": "{{ inputs.text }}"}, "headers": "{{ inputs.more }}"}
+    inputs = {"text": "price {5}", "more": {"X: {{ secrets.TOKEN }}": "{{ secrets.TOKEN }}"}}
+    done = filled(payload, {"inputs": inputs}, own_templates=["headers"])
+    assert done["values"] == {"v": "price {5}"}
+    ((name, value),) = done["headers"].items()
+    assert render(name, {}) == "X: {{ secrets.TOKEN }}"
+    assert render(value, {}) == "{{ secrets.TOKEN }}"

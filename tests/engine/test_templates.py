@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.templates import TemplateFault, check, members_of, render
+from engine.templates import TemplateFault, check, holds, is_one, members_of, render, value_of
 
 VALUES: dict[str, Any] = {"values": {"name": 'Ada "A"', "list": [1, 2]}, "secrets": {"TOKEN": "t0ken"}}
 
@@ -78,3 +78,34 @@ def test_attributes_of_values_are_not_python_attributes(text: str) -> None:
 def test_what_becomes_too_large_is_refused_before_it_is_in_memory() -> None:
     with pytest.raises(TemplateFault, match="at most 1,000,000 characters when it is filled in"):
         render("{{ values.x }}" * 10_000, {"values": {"x": "x" * 1_000_000}})
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_true"),
+    [
+        ("{{ -1 == n }}", False),
+        ("{{ -n == -1 }}", True),
+        ("{{- n == 1 -}}", True),
+        ("{{ n > 0 and word in ['a', 'b'] }}", True),
+        ("{{ not n }}", False),
+        ("{{ nothing.there.at_all }}", False),
+    ],
+)
+def test_a_condition_is_decided_as_it_reads(condition: str, is_true: bool) -> None:
+    assert holds(condition, {"n": 1, "word": "a", "nothing": {}}) is is_true
+
+
+@pytest.mark.parametrize("text", ["n", "{{ n }} and {{ n }}", "not {{ n }}", " ", "{{ n }}!"])
+def test_what_is_not_one_template_decides_nothing_and_has_no_value(text: str) -> None:
+    assert not is_one(text)
+    with pytest.raises(TemplateFault):
+        holds(text, {"n": 1})
+    with pytest.raises(TemplateFault):
+        value_of(text, {"n": 1})
+
+
+def test_filters_are_not_hidden_in_what_filters_are_told() -> None:
+    with pytest.raises(TemplateFault, match="may not use a filter within what the filter default is told"):
+        check("{{ '' | default(x | tojson, true) }}", {"x"})
+    with pytest.raises(TemplateFault, match="at most 1,000,000 characters"):
+        value_of("{{ x | tojson }}", {"x": '"' * 600_000})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from engine import clock
 from engine.actors import Actor, Kind
 from engine.approvals.rules import NewRule
 from engine.engine import Atlas
@@ -14,9 +15,10 @@ from engine.settings import Settings
 from engine.submission import After
 from models.approval import JobVersion, RuleKind
 from models.audit import AuditEntry
+from models.effect import Effect
 from models.job import Job
 from models.rights import Right
-from models.states import Status
+from models.states import Phase, Status
 from tests.support.engine import running, scripted, submitted, until_status
 
 ADA = Actor("ada", Kind.PERSON, frozenset(Right))
@@ -99,3 +101,19 @@ async def test_a_fault_or_a_later_version_changes_nothing(atlas: Atlas) -> None:
     with pytest.raises(Superseded, match="version 1 of job"):
         await atlas.corrections.correct(ADA, job_id, {"note": "y"}, version=2)
     assert (await atlas.queries.job(job_id)).status == "failed"
+
+
+async def test_whoever_corrects_is_judged_as_if_the_job_were_theirs(atlas: Atlas) -> None:
+    job_id = await failed(atlas, created_by="carl")
+    await atlas.rules.add(NewRule(RuleKind.REQUIRE, "What Ada does", names=("ada",)), "boss")
+    await atlas.corrections.correct(ADA, job_id, {"note": "well"})
+    assert (await atlas.queries.job(job_id)).approval == "pending"
+
+
+async def test_another_content_does_not_go_out_under_the_key_of_the_first(atlas: Atlas) -> None:
+    job_id = await failed(atlas)
+    usual: dict[str, Any] = {"attempt": 1, "identity": {"key": "1"}, "phase": Phase.FAILED, "started_at": clock.now()}
+    await Effect.create(job_id=job_id, target="one", **usual)
+    await Effect.create(job_id=job_id, target="two", denied_at=clock.now(), **usual)
+    await atlas.corrections.correct(ADA, job_id, {"note": "well \0"})
+    assert [effect.target for effect in await Effect.filter(job_id=job_id)] == ["two"], "what a person denied is kept"

@@ -65,3 +65,21 @@ def test_a_run_has_at_most_a_thousand_jobs() -> None:
 def test_a_list_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidInput, match="for_each must be a list, not 'New'"):
         jobs_of(LISTS.replace("{{ inputs.words }}", "{{ inputs.label }}"), words=[])
+
+
+def test_many_empty_lists_after_each_other_are_no_work() -> None:
+    steps = "".join(
+        f"  s{n}: {{type: APPROVAL, payload: {{question: q}}, for_each: '{{{{ inputs.none }}}}', after: "
+        f"[{', '.join(f's{before}' for before in range(n))}]}}\n"
+        for n in range(40)
+    )
+    source = f"name: x\ninputs:\n  none: {{type: array}}\nsteps:\n{steps}  last:\n    type: APPROVAL\n"
+    source += f"    after: [{', '.join(f's{n}' for n in range(40))}]\n    payload: {{question: q}}\n"
+    (last,) = jobs_of(source, none=[])
+    assert last.step == "last"
+
+
+def test_a_run_has_at_most_twenty_thousand_templates() -> None:
+    text = "{{ inputs.label }}" * 21
+    with pytest.raises(InvalidInput, match="steps must make at most 20,000 templates"):
+        jobs_of(LISTS.replace('"{{ inputs.label }}"', f'"{text}"'), words=["w"] * 950)

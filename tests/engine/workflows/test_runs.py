@@ -176,3 +176,40 @@ async def test_what_an_input_says_never_becomes_a_template(world: World) -> None
     await world.until(run_id, RunStatus.COMPLETED)
     assert world.done[0] == "first {{ inputs.notes }}"
     assert "{{ jobs.first.id }} after first {{ inputs.notes }}" in world.done
+
+
+async def test_nobody_is_asked_before_what_they_are_asked_about_is_there(world: World) -> None:
+    source = CHAIN.replace(
+        "  last:\n    type: SCRIPTED\n", "  last:\n    type: SCRIPTED\n    requires_approval: true\n"
+    )
+    await world.atlas.workflows.save(source, "ada")
+    run_id = await world.start(more="hold")
+    await world.until(run_id, RunStatus.RUNNING)
+    assert {job.approval for job in (await world.steps(run_id)).values()} == {None}
+    world.go_on.set()
+    await world.until(run_id, RunStatus.WAITING)
+    steps = await world.steps(run_id)
+    assert {name for name, job in steps.items() if job.approval == "pending"} == {"last"}
+    assert steps["last"].payload == {"note": "two after first hold, completed"}
+
+
+async def test_a_paused_step_is_cancelled_with_its_run(world: World) -> None:
+    run_id = await world.start(more="hold")
+    await world.until(run_id, RunStatus.RUNNING)
+    last = (await world.steps(run_id))["last"]
+    await world.atlas.commands.pause(last.id)
+    await world.atlas.runs.cancel(run_id)
+    await world.until(run_id, RunStatus.CANCELLED)
+
+
+async def test_inputs_that_cannot_be_stored_are_refused(world: World) -> None:
+    for odd in (10**5000, float("nan")):
+        with pytest.raises(InvalidInput):
+            await world.start(more=odd)
+
+
+async def test_what_a_run_would_store_is_bounded(world: World) -> None:
+    source = CHAIN.replace("{{ item }} after {{ jobs.first.result.said }}", "{{ inputs.more }}")
+    await world.atlas.workflows.save(source, "ada")
+    with pytest.raises(InvalidInput, match="payloads of at most 20,000,000 characters"):
+        await world.start(notes=["n"] * 50, more="x" * 500_000)
