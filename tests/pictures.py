@@ -65,6 +65,10 @@ def _fill(runner: JobRunner) -> int:
     for job_id in made:
         while runner.job(job_id)["status"] != "completed":
             pass
+    article = {"title": "How we ship", "body": "Small, often, and **watched**.", "teaser": "In five minutes"}
+    runner.http.post("/api/v1/workflows/article-to-post/runs", json={"inputs": article}).raise_for_status()
+    while runner.http.get("/api/v1/runs/1").json()["status"] != "waiting":  # before the film keeps the cores busy
+        pass
     ask: dict[str, Any] = {"requires_approval": True, "created_by": "planner"}
     runner.submit("EMAIL_SEND", _mail("Release 4.2 is out", "press"), name="Tell the press", **ask)
     hiring = {"text": "We are hiring: two engineers for the agents team.", "channels": ["feed"]}
@@ -109,6 +113,8 @@ def _take(runner: JobRunner, browser: Browser, failed: int) -> None:
     take("settings", "/app/settings", 900)
     take("approvals", "/app/approvals", 720)
     take("palette", "/app/jobs", 620, _palette)
+    take("run", "/app/runs/1", 640, _waits)
+    take("workflows", "/app/workflows", 620)
     _schedule(runner)
     take("schedules", "/app/schedules", 620)
 
@@ -131,6 +137,10 @@ def _schedule(runner: JobRunner) -> None:
         made[name] = answer.json()["id"]
     for name, act in (("Card of the month", "run-now"), ("Office hours", "pause")):
         runner.http.post(f"/api/v1/schedules/{made[name]}/{act}").raise_for_status()
+
+
+def _waits(page: Page) -> None:
+    expect(page.locator('[data-step="ask"]')).to_contain_text("Needs approval")
 
 
 def _filters(page: Page) -> None:
