@@ -45,13 +45,17 @@ class Workflows:
         """
         for owner, source in _shipped():
             try:
-                definition = await asyncio.to_thread(read_definition, source, self._registry)
+                await self._install(owner, source)
             except InvalidInput as fault:
                 log.error("a workflow of %s cannot be used: %s", owner, fault)
-                continue
-            rows = await Workflow.filter(name=definition.name).order_by("-version").limit(1)
-            if not rows or (rows[0].current and rows[0].created_by == owner and rows[0].source != source):
-                await self._put(definition, owner)
+            except IntegrityError:
+                log.info("another engine, which starts now too, has kept a workflow of %s", owner)
+
+    async def _install(self, owner: str, source: str) -> None:
+        definition = await self.check(source)
+        rows = await Workflow.filter(name=definition.name).order_by("-version").limit(1)
+        if not rows or (rows[0].current and rows[0].created_by == owner and rows[0].source != source):
+            await self._put(definition, owner)
 
     async def all(self) -> list[WorkflowView]:
         """The current version of each, by title."""

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from tortoise.exceptions import IntegrityError
 
 from engine.engine import Atlas
 from engine.errors import InvalidInput, NotFound
 from engine.settings import Settings
 from engine.workflows import catalog
+from engine.workflows.definition import Definition
 from models.workflow import Workflow
 from tests.support.engine import running
 
@@ -96,3 +98,23 @@ async def test_workflows_come_with_installed_packages_and_one_that_cannot_be_loa
     monkeypatch.setattr(catalog, "entry_points", lambda group: entries if group == catalog.ENTRY_POINT else [])
     await atlas.workflows.install()
     assert (await atlas.workflows.workflow("ask")).created_by == "good"
+
+
+@pytest.mark.either
+async def test_one_that_another_engine_keeps_at_the_same_moment_hides_no_other(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [(catalog.SHIPPED_BY, ASK), (catalog.SHIPPED_BY, ASK.replace("name: ask", "name: ask-too"))]
+    monkeypatch.setattr(catalog, "_shipped", lambda: texts)
+    first = atlas.workflows._put
+
+    async def put(definition: Definition, created_by: str) -> Workflow:
+        if definition.name == "ask":
+            await first(definition, "the other engine")
+            raise IntegrityError("uid_workflow_name")
+        return await first(definition, created_by)
+
+    monkeypatch.setattr(atlas.workflows, "_put", put)
+    await atlas.workflows.install()
+    assert (await atlas.workflows.workflow("ask")).created_by == "the other engine"
+    assert (await atlas.workflows.workflow("ask-too")).created_by == catalog.SHIPPED_BY
