@@ -1,5 +1,7 @@
 """Workflows as people write them: what is taken, and what is wrong with the rest, all of it at once."""
 
+from time import perf_counter
+
 import pytest
 
 from engine.errors import InvalidInput
@@ -64,11 +66,20 @@ def test_its_inputs_are_required_unless_they_have_a_default() -> None:
         ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    colour: red", "steps.mail.colour", "is not a field here"),
         ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    when: '{{ jobs.film.run() }}'", "steps.mail.when", "call"),
         ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    for_each: '{{ jobs.film.id }}'", "steps.mail.for_each", ""),
+        ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    priority: urgent", "steps.mail.priority", "not 'urgent'"),
+        ("{type: string}", "{type: string, default: 3}", "inputs.title.default", "must be of type string, not 3"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(was: str, instead: str, field: str, said: str) -> None:
     told = faults_of(GOOD.replace(was, instead, 1))
     assert said in told[field]
+
+
+@pytest.mark.parametrize("text", ["inputs.title", "x {{ inputs.title }}", "{{ inputs.title }}{{ inputs.title }}", " "])
+@pytest.mark.parametrize("field", ["when", "for_each"])
+def test_a_condition_and_a_list_are_one_expression_and_nothing_else(field: str, text: str) -> None:
+    told = faults_of(GOOD.replace("    type: EMAIL_SEND", f"    type: EMAIL_SEND\n    {field}: '{text}'"))
+    assert told[f"steps.mail.{field}"].startswith(f"{field} must be one {{{{ … }}}}, as in {{{{ inputs.")
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
@@ -90,6 +101,14 @@ def test_a_step_is_not_named_as_a_job_of_a_list() -> None:
     one = "{type: APPROVAL, payload: {question: q}"
     told = faults_of(f"name: x\nsteps:\n  a: {one}, for_each: [1, 2]}}\n  a_1: {one}}}")
     assert "must not be named as the jobs of the list a" in told["steps.a_1"]
+
+
+def test_a_thousand_lists_are_checked_at_once() -> None:
+    one = "{type: APPROVAL, payload: {question: q}, for_each: [1]}"
+    source = "name: x\nsteps:\n" + "".join(f"  s_a{number}: {one}\n" for number in range(1000))
+    begun = perf_counter()
+    read(source)
+    assert perf_counter() - begun < 5
 
 
 @pytest.mark.parametrize(
