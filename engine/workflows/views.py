@@ -41,6 +41,20 @@ class WorkflowView:
 
 
 @dataclass(frozen=True)
+class VersionView:
+    """A version of a workflow, as it was written; of one that was removed, none is current."""
+
+    name: str
+    version: int
+    current: bool
+    title: str
+    description: str
+    source: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class RunView:
     """A run; `jobs` is how many jobs stand where, by the words of `Status`."""
 

@@ -119,6 +119,22 @@ def test_a_thousand_lists_are_checked_at_once() -> None:
         ("a: &a [1]\nb: *a", "aliases (*) are not read here, line 2"),
         ("a: !!python/object:os.system {}", "source must be YAML"),
         ("[" * 100 + "]" * 100, "at most 40 levels deep"),
+        ("a: 1\nb: !!binary aGVsbG8=", "source must be YAML of plain values only: !!binary is none, line 2"),
+        ("a: !!set {x}", "of plain values only: !!set is none"),
+        ("a: !!timestamp 2026-01-01", "of plain values only: !!timestamp is none"),
+        ("a: !!omap [x: 1]", "of plain values only: !!omap is none"),
+        ("a: !mine 1", "of plain values only: !mine is none"),
+        ("a: !!bool maybe", "of plain values only: !!bool is none"),
+        ("a: !!int ''", "of plain values only: !!int is none"),
+        ("a: 1\nb: 1234567890123456789", "a number may have at most 18 digits, line 2"),
+        ("a: 1" + "0" * 5000, "a number may have at most 18 digits, line 1"),
+        ("a: .nan", "a number must be finite, line 1"),
+        ("a: -.inf", "a number must be finite, line 1"),
+        ("a: 1.0e+999", "a number must be finite, line 1"),
+        ('a: 1\nb: "\\0"', "a text must be of characters only, line 2"),
+        ('a: "\\ud83d"', "a text must be of characters only, line 1"),
+        ("a: \0", "source must be YAML: unacceptable character"),
+        ("a: \ud83d", "source must be YAML: unacceptable character"),
         ("x" * 300_000, "source must have at most 262,144 characters, not 300,000"),
     ],
 )
@@ -127,6 +143,7 @@ def test_a_text_that_is_more_or_less_than_plain_yaml_is_refused(source: str, sai
 
 
 def test_words_that_only_look_like_something_else_stay_words() -> None:
-    payload = "{to: ada@example.org, subject: no, body: 2026-11-27}"
+    payload = '{to: ada@example.org, subject: no, body: 2026-11-27, cc: =, bcc: "\\ud83d\\ude00"}'
     made = read(f"name: x\nsteps:\n  s: {{type: EMAIL_SEND, payload: {payload}}}")
-    assert made.written.steps["s"].payload == {"to": "ada@example.org", "subject": "no", "body": "2026-11-27"}
+    told = list(made.written.steps["s"].payload.values())
+    assert told == ["ada@example.org", "no", "2026-11-27", "=", "\U0001f600"]
