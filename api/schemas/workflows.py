@@ -74,7 +74,8 @@ class Run(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     status: RunStatus = Field(
-        description="waiting: for approval, or for paused jobs; stuck: for failed or cancelled ones"
+        description="waiting: for approval, or for paused jobs; stuck: for failed or cancelled ones;"
+        " forgotten: no job is left"
     )
     jobs: dict[str, int] = Field(examples=[{"completed": 3, "queued": 1}], description="how many stand where")
 
