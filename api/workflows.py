@@ -33,9 +33,9 @@ def workflow_routes(atlas: Atlas) -> APIRouter:
         return schemas.Workflow.model_validate(await atlas.workflows.workflow(name))
 
     @router.get("/workflows/{name}/versions")
-    async def get_versions(name: Name) -> list[schemas.Workflow]:
+    async def get_versions(name: Name) -> list[schemas.WorkflowVersion]:
         """Every version of it, the latest first."""
-        return [schemas.Workflow.model_validate(view) for view in await atlas.workflows.versions(name)]
+        return [schemas.WorkflowVersion.model_validate(view) for view in await atlas.workflows.versions(name)]
 
     @router.put("/workflows/{name}")
     async def change_workflow(name: Name, body: schemas.WorkflowRequest, desk: Asked) -> schemas.Workflow:
@@ -99,12 +99,15 @@ async def in_full(atlas: Atlas, run_id: int) -> schemas.RunInFull:
         NotFound: there is no such run.
     """
     run, graph = await atlas.runs.run(run_id), await atlas.runs.graph(run_id)
+    before: dict[str, list[str]] = {step.name: [] for step in graph.steps}
+    for parent, name in graph.edges:
+        before[name].append(parent)
     steps = [
         schemas.RunStep(
             name=step.name,
             title=step.title,
             type=step.type,
-            after=[before for before, name in graph.edges if name == step.name],
+            after=before[step.name],
             jobs=[Job.of(job) for job in step.jobs],
         )
         for step in graph.steps

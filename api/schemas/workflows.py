@@ -34,6 +34,21 @@ class Workflow(BaseModel):
     fault: str | None = Field(description="why it cannot be run here")
 
 
+class WorkflowVersion(BaseModel):
+    """A version of a workflow, as it was written."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["article-to-post"])
+    version: int
+    current: bool = Field(description="whether it is the one that runs; of a removed workflow, none is")
+    title: str
+    description: str
+    source: str = Field(description="as it was written, in YAML")
+    created_by: str
+    created_at: datetime
+
+
 class RunRequest(BaseModel):
     """What to run a workflow with."""
 
@@ -59,7 +74,8 @@ class Run(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     status: RunStatus = Field(
-        description="waiting: for approval, or for paused jobs; stuck: for failed or cancelled ones"
+        description="waiting: for approval, or for paused jobs; stuck: for failed or cancelled ones;"
+        " forgotten: no job is left"
     )
     jobs: dict[str, int] = Field(examples=[{"completed": 3, "queued": 1}], description="how many stand where")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.approvals.reviews import approvers_of
+from engine.approvals.approvers import approvers_of
 from engine.approvals.terms import Terms
 from engine.errors import NotFound
 from models.approval import JobVersion, Review

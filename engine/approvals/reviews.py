@@ -10,6 +10,7 @@ from tortoise.expressions import F
 
 from engine import clock
 from engine.actors import Actor
+from engine.approvals.approvers import approvers_of
 from engine.approvals.policy import forget_domains, know_domains
 from engine.approvals.terms import Approver, Terms
 from engine.audit import Audit, deed
@@ -27,8 +28,6 @@ from models.schedule import authors_of
 from models.states import ALLOWED_FROM, Approval, Move, Status, allowed_moves
 
 MAX_COMMENT = 2000
-
-_ENDS_APPROVALS = frozenset({ReviewKind.UNDONE, ReviewKind.VOIDED, ReviewKind.REVISED})
 
 
 @dataclass(frozen=True)
@@ -220,17 +219,6 @@ def _changed(job: Job) -> Superseded:
 async def _authors(job: Job) -> set[str]:
     latest = await JobVersion.filter(job_id=job.id).order_by("-number").first()
     return {job.created_by, *([latest.created_by] if latest else []), *await authors_of(job.id, job.run_id)}
-
-
-def approvers_of(reviews: Sequence[Review], approved: str | None) -> list[Approver]:
-    """Who has approved this very content, since it last went back into review; the reviews come oldest first."""
-    found: list[Approver] = []
-    for review in reviews:
-        if review.kind in _ENDS_APPROVALS:
-            found = []
-        elif review.kind is ReviewKind.APPROVED and review.content_hash == approved:
-            found.append(Approver(review.actor, frozenset(review.groups)))
-    return found
 
 
 async def _note(

@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from engine.approvals.approvers import approvers_of
 from engine.jobs.base import Context, JobType, Payload
 from engine.jobs.fields import TextBlock
 from engine.retry import RetryPolicy
-from models.approval import Review, ReviewKind
+from models.approval import Review
+from models.job import Job
 
 
 class ApprovalPayload(Payload):
@@ -37,6 +39,7 @@ class Approval(JobType[ApprovalPayload]):
 
     async def run(self, payload: ApprovalPayload, context: Context) -> dict[str, Any]:
         """Tell who let it go."""
-        given = Review.filter(job_id=context.job_id, kind=ReviewKind.APPROVED).order_by("id")
-        people = list(dict.fromkeys([review.actor for review in await given]))
+        job = await Job.get(id=context.job_id)
+        given = approvers_of(await Review.filter(job_id=job.id).order_by("id"), job.approved_hash)
+        people = list(dict.fromkeys([approver.name for approver in given]))
         return {"message": f"Approved by {', '.join(people) or 'a rule'}", "approved_by": people}

@@ -13,7 +13,7 @@ from engine.events import Bus, Event, TypesChanged, WorkflowsChanged
 from engine.jobs import Registry
 from engine.shielded import shielded
 from engine.workflows.definition import Definition, read_definition, schema_of
-from engine.workflows.views import WorkflowView
+from engine.workflows.views import VersionView, WorkflowView
 from models.database import storable, transaction
 from models.workflow import Workflow, one_save_at_a_time
 
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 ENTRY_POINT = "job_runner.workflows"
 SHIPPED_BY = "Job Runner"
 MOST = 500
-_KEPT = 200
 
 
 class Workflows:
@@ -31,12 +30,12 @@ class Workflows:
     def __init__(self, registry: Registry, bus: Bus) -> None:
         self._registry = registry
         self._bus = bus
-        self._read: dict[int, Definition] = {}
+        self._read: dict[int, Definition | InvalidInput] = {}
         bus.subscribe(self._on_event)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, TypesChanged):
-            self._read.clear()
+            self._read = {}
 
     async def install(self) -> None:
         """Keep the workflows that come with this program and with installed packages, unless somebody removed them.
@@ -45,13 +44,17 @@ class Workflows:
         """
         for owner, source in _shipped():
             try:
-                definition = await asyncio.to_thread(read_definition, source, self._registry)
+                await self._install(owner, source)
             except InvalidInput as fault:
                 log.error("a workflow of %s cannot be used: %s", owner, fault)
-                continue
-            rows = await Workflow.filter(name=definition.name).order_by("-version").limit(1)
-            if not rows or (rows[0].current and rows[0].created_by == owner and rows[0].source != source):
-                await self._put(definition, owner)
+            except IntegrityError:
+                log.info("another engine, which starts now too, has kept a workflow of %s", owner)
+
+    async def _install(self, owner: str, source: str) -> None:
+        definition = await self.check(source)
+        rows = await Workflow.filter(name=definition.name).order_by("-version").limit(1)
+        if not rows or (rows[0].current and rows[0].created_by == owner and rows[0].source != source):
+            await self._put(definition, owner)
 
     async def all(self) -> list[WorkflowView]:
         """The current version of each, by title."""
@@ -66,7 +69,7 @@ class Workflows:
         """
         return await self._view(await self._row(name))
 
-    async def versions(self, name: str) -> list[WorkflowView]:
+    async def versions(self, name: str) -> list[VersionView]:
         """Every version, the latest first, also of one that was removed.
 
         Raises:
@@ -75,7 +78,7 @@ class Workflows:
         rows = await Workflow.filter(name=storable(name)).order_by("-version").limit(MOST)
         if not rows:
             raise NotFound("workflow", name)
-        return [await self._view(row) for row in rows]
+        return [VersionView(**{part: getattr(row, part) for part in VersionView.__dataclass_fields__}) for row in rows]
 
     async def check(self, source: str) -> Definition:
         """What the text describes.
@@ -137,7 +140,7 @@ class Workflows:
             rows = await Workflow.filter(name=definition.name).order_by("-version").limit(1)
             if rows and rows[0].current and rows[0].source == source:
                 return rows[0]
-            if not rows and await Workflow.filter(current=True).count() >= MOST:
+            if not (rows and rows[0].current) and await Workflow.filter(current=True).count() >= MOST:
                 raise InvalidInput([FieldError("name", f"there may be {MOST} workflows at most: remove one first")])
             await Workflow.filter(name=definition.name, current=True).update(current=False)
             return await Workflow.create(
@@ -151,11 +154,20 @@ class Workflows:
             )
 
     async def _definition(self, row: Workflow) -> Definition:
-        if row.id not in self._read:
-            while len(self._read) >= _KEPT:
-                del self._read[next(iter(self._read))]
-            self._read[row.id] = await self.check(row.source)
-        return self._read[row.id]
+        read = self._read  # types may change while this one is read: then it is kept for nobody
+        found = read.pop(row.id, None) or await self._checked(row.source)
+        read[row.id] = found
+        if len(read) > MOST:
+            del read[next(iter(read))]  # what nobody has asked for longest: a former version
+        if isinstance(found, InvalidInput):
+            raise InvalidInput(found.errors)
+        return found
+
+    async def _checked(self, source: str) -> Definition | InvalidInput:
+        try:
+            return await self.check(source)
+        except InvalidInput as fault:
+            return InvalidInput(fault.errors)
 
     async def _view(self, row: Workflow) -> WorkflowView:
         fault, definition = None, None

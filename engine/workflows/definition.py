@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from jinja2.nodes import TemplateData
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import FieldError, InvalidInput
 from engine.faults import field_errors, shown
 from engine.filling import JOBS, check_expression, expressions, texts
 from engine.jobs import Registry
-from engine.json_schema import schema_fault
+from engine.json_schema import payload_faults, schema_fault
 from engine.submission import NAME
-from engine.templates import TemplateFault, members_of
+from engine.templates import TemplateFault, _parsed, members_of
 from engine.workflows.written import read_yaml
+from models.states import Priority
 
 MAX_STEPS = 1000
 ITEM, INPUTS = "item", "inputs"
 RESERVED = ("new",)
+PRIORITIES = frozenset(priority.word for priority in Priority)
 _WORKFLOW_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_NUMBERED = re.compile(r"(.+)_\d+")
 _STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,57}")
 _ROOT = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*(?:[.|\[]|\}\})")
 NAME_RULE = "a letter, then at most 63 letters, digits or underscores"
@@ -122,7 +126,14 @@ def _input_faults(written: Written) -> list[FieldError]:
             faults.append(FieldError(f"inputs.{name}", f"inputs must have names of {NAME_RULE}, not {shown(name)}"))
     if not faults and (fault := schema_fault(schema_of(written.inputs))):
         faults.append(FieldError("inputs", f"inputs {fault}"))
-    return faults
+    return faults or _default_faults(written.inputs)
+
+
+def _default_faults(inputs: Mapping[str, Mapping[str, Any]]) -> list[FieldError]:
+    defaults = {name: part["default"] for name, part in inputs.items() if "default" in part}
+    found = payload_faults({**schema_of(inputs), "required": []}, defaults)
+    named = [(fault.field.partition(".")[0], fault.message) for fault in found]
+    return [FieldError(f"inputs.{name}.default" if name else "inputs", message) for name, message in named]
 
 
 def _name_faults(written: Written) -> list[FieldError]:
@@ -130,13 +141,13 @@ def _name_faults(written: Written) -> list[FieldError]:
     if not _WORKFLOW_NAME.fullmatch(written.name) or written.name in RESERVED:
         rule = "name must be a small letter, then at most 63 small letters, digits or hyphens, as weekly-report"
         faults.append(FieldError("name", f"{rule}, not {shown(written.name)}"))
-    lists = [name for name, step in written.steps.items() if step.for_each is not None]
+    lists = {name for name, step in written.steps.items() if step.for_each is not None}
     for name in written.steps:
         if not _STEP_NAME.fullmatch(name):
             rule = "a letter, then at most 57 letters, digits or underscores"
             faults.append(FieldError(f"steps.{name}", f"steps must have names of {rule}, not {shown(name)}"))
-        if owner := next((each for each in lists if re.fullmatch(rf"{re.escape(each)}_\d+", name)), None):
-            rule = f"steps must not be named as the jobs of the list {owner}, and {name} is"
+        if (numbered := _NUMBERED.fullmatch(name)) and numbered[1] in lists:
+            rule = f"steps must not be named as the jobs of the list {numbered[1]}, and {name} is"
             faults.append(FieldError(f"steps.{name}", rule))
     return faults
 
@@ -147,6 +158,9 @@ def _step_faults(written: Written, name: str, registry: Registry) -> list[FieldE
     if registry.find(step.type) is None:
         known = ", ".join(job_type.key for job_type in registry)
         faults.append(FieldError(f"{at}.type", f"type must be one of {known}, not {shown(step.type)}"))
+    if step.priority not in PRIORITIES:
+        rule = f"priority must be high, medium or low, not {shown(step.priority)}"
+        faults.append(FieldError(f"{at}.priority", rule))
     for before in _named(step):
         if before.step not in written.steps:
             faults.append(
@@ -171,14 +185,30 @@ def _template_faults(written: Written, step: Step, registry: Registry) -> Iterat
         yield from _strangers(step.payload, (JOBS, *inside))
     for path, piece, is_condition in said:
         try:
+            if is_condition:
+                _check_one(piece, "inputs.ask_first")
             check_expression(piece, [] if path == "title" else jobs, inside, is_condition=is_condition)
         except TemplateFault as fault:
             yield path, fault
     if isinstance(step.for_each, str):
         try:
+            _check_one(step.for_each, "inputs.channels")
             check_expression(step.for_each, [], members)
         except TemplateFault as fault:
             yield "for_each", fault
+
+
+def _check_one(text: str, example: str) -> None:
+    if not _is_one(text.strip()):
+        raise TemplateFault(f"must be one {{{{ … }}}}, as in {{{{ {example} }}}}, not {shown(text)}")
+
+
+def _is_one(text: str) -> bool:
+    """Whether it is one `{{ … }}`, and nothing else."""
+    if not (text.startswith("{{") and text.endswith("}}")):
+        return False
+    parts = [part for output in _parsed(text).body for part in output.iter_child_nodes()]
+    return len(parts) == 1 and not isinstance(parts[0], TemplateData)
 
 
 def _strangers(payload: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, TemplateFault]]:

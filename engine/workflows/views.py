@@ -13,7 +13,11 @@ from models.workflow import Standing
 
 
 class RunStatus(StrEnum):
-    """Where a run stands; `stuck` has failed steps, and nothing can go on before somebody does something about them."""
+    """Where a run stands.
+
+    `stuck` has failed steps, and nothing can go on before somebody does something about them. Of one that is
+    `forgotten`, no job is left to tell how it went.
+    """
 
     RUNNING = "running"
     WAITING = "waiting"
@@ -21,6 +25,7 @@ class RunStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    FORGOTTEN = "forgotten"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,20 @@ class WorkflowView:
 
 
 @dataclass(frozen=True)
+class VersionView:
+    """A version of a workflow, as it was written; of one that was removed, none is current."""
+
+    name: str
+    version: int
+    current: bool
+    title: str
+    description: str
+    source: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class RunView:
     """A run; `jobs` is how many jobs stand where, by the words of `Status`."""
 
@@ -58,7 +77,7 @@ class RunView:
     @property
     def is_over(self) -> bool:
         """Whether nothing of it will happen any more by itself."""
-        return self.status in (RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.FAILED)
+        return self.status in (RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.FAILED, RunStatus.FORGOTTEN)
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,8 @@ class Graph:
 
 def status_of(standings: Sequence[Standing], *, is_cancelled: bool) -> RunStatus:
     """What the jobs of a run make of it."""
+    if not standings:
+        return RunStatus.FORGOTTEN
     count: Counter[Status] = Counter()
     can_go_on = asks = 0
     for each in standings:

@@ -16,6 +16,11 @@ _RUNS: dict[RunStatus, tuple[str, str, str]] = {
     RunStatus.COMPLETED: ("completed", "check_circle", "Completed"),
     RunStatus.FAILED: ("failed", "error", "Failed"),
     RunStatus.CANCELLED: ("cancelled", "block", "Cancelled"),
+    RunStatus.FORGOTTEN: ("cancelled", "delete_sweep", "Jobs removed"),
+}
+_REFUSED: dict[str, str] = {
+    Approval.REJECTED: "was rejected: revise it, or cancel the run",
+    Approval.LAPSED: "was not approved in time: revise it, or cancel the run",
 }
 _ORDER = (Status.FAILED, Status.RUNNING, Status.PAUSED, Status.QUEUED, Status.CANCELLED, Status.COMPLETED)
 
@@ -28,6 +33,8 @@ def run_badge(status: RunStatus) -> Badge:
 def run_counts(run: RunView) -> str:
     """How far it is, as in "3 of 5 steps done"."""
     total = sum(run.jobs.values())
+    if not total:
+        return "Its jobs are removed"
     return f"{run.jobs.get(Status.COMPLETED, 0):,} of {total:,} done"
 
 
@@ -43,6 +50,9 @@ def step_badge(jobs: Sequence[JobView]) -> Badge:
     count = Counter(job.status for job in jobs)
     if unknown := sum(job.outcome == UNKNOWN for job in jobs):
         return _facet("unknown", f"{unknown} unknown")
+    asks = sum(_asks(job) for job in jobs)
+    if asks and not count[Status.FAILED]:
+        return _facet("approval", f"{asks} {'needs' if asks == 1 else 'need'} approval")
     status = next(each for each in _ORDER if count[each])
     if status is Status.COMPLETED:
         return Badge(status, STATUSES[status].icon, f"All {len(jobs)} completed")
@@ -52,10 +62,30 @@ def step_badge(jobs: Sequence[JobView]) -> Badge:
     return Badge(status, style.icon, f"{count[Status.COMPLETED]} of {len(jobs)} done")
 
 
+def need(job: JobView, *, is_waited_for: bool) -> str:
+    """What a person can do about a step, if anything; `is_waited_for` by others, which wait for it still."""
+    if job.outcome == UNKNOWN:
+        return "nobody knows whether it went out"
+    if job.status is Status.FAILED:
+        return f"failed: {job.error or 'nobody said why'}"
+    if _asks(job):
+        return "waits for approval"
+    if job.status is Status.PAUSED:
+        return "is paused"
+    if job.status is not Status.CANCELLED or not is_waited_for:
+        return ""
+    said = "was cancelled, and others wait for it: cancel the run"
+    return _REFUSED.get(job.approval or "", said)
+
+
+def _asks(job: JobView) -> bool:
+    return job.status is Status.QUEUED and job.approval == Approval.PENDING
+
+
 def _badge(job: JobView) -> Badge:
     if job.outcome == UNKNOWN:
         return _facet("unknown", "Did it go out?")
-    if job.status is Status.QUEUED and job.approval == Approval.PENDING:
+    if _asks(job):
         return _facet("approval", "Needs approval")
     if is_skipped(job):
         return Badge("cancelled", "redo", "Skipped")

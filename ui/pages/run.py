@@ -10,14 +10,14 @@ from engine.errors import NotFound
 from engine.views import JobView
 from engine.workflows.views import Graph, RunStatus, RunView, StepView
 from models.rights import Right
-from models.states import UNKNOWN, Approval, Status
+from models.states import Status
 from ui.components.apology import missing
 from ui.components.dialogs import confirm
 from ui.components.graph import GraphStep, WorkflowGraph
 from ui.components.marks import badge_node, show_badge, time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
-from ui.components.run_words import run_badge, run_counts, step_badge
+from ui.components.run_words import need, run_badge, run_counts, step_badge
 from ui.components.run_workflow import RunDialog
 from ui.components.toasts import say, tell
 from ui.layout import Shell, StillView
@@ -69,7 +69,9 @@ class RunPage(StillView):
     def _show(self, run: RunView, graph: Graph) -> None:
         self._run = run
         self._head.show(run, partial(self._draw_head, run))
-        needs = [(job.id, job.name, why) for step in graph.steps for job in step.jobs if (why := _need(job))]
+        waited_for = _waited_for(graph)
+        found = [(job, need(job, is_waited_for=step.name in waited_for)) for step in graph.steps for job in step.jobs]
+        needs = [(job.id, job.name, why) for job, why in found if why]
         self._needs.show(needs, partial(self._draw_needs, needs))
         self._graph.show([self._step(step) for step in graph.steps], graph.edges)
         self._inputs.show(run.inputs, partial(_draw_inputs, run.inputs))
@@ -135,15 +137,12 @@ class RunPage(StillView):
         confirm("Cancel run?", sentences, "Cancel run", "Keep run", cancel)
 
 
-def _need(job: JobView) -> str:
-    """What a person can do about a step, if anything."""
-    if job.outcome == UNKNOWN:
-        return "nobody knows whether it went out"
-    if job.status is Status.FAILED:
-        return f"failed: {job.error or 'nobody said why'}"
-    if job.status is Status.QUEUED and job.approval == Approval.PENDING:
-        return "waits for approval"
-    return "is paused" if job.status is Status.PAUSED else ""
+def _waited_for(graph: Graph) -> set[str]:
+    """The steps that others wait for still."""
+    waiting = {
+        step.name for step in graph.steps if any(job.status is Status.QUEUED and job.blocked for job in step.jobs)
+    }
+    return {before for before, name in graph.edges if name in waiting}
 
 
 def _draw_inputs(inputs: Mapping[str, object]) -> None:

@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from tortoise.exceptions import IntegrityError
 
 from engine.engine import Atlas
 from engine.errors import InvalidInput, NotFound
+from engine.events import TypesChanged
 from engine.settings import Settings
 from engine.workflows import catalog
+from engine.workflows.definition import Definition
 from models.workflow import Workflow
 from tests.support.engine import running
 
@@ -96,3 +99,61 @@ async def test_workflows_come_with_installed_packages_and_one_that_cannot_be_loa
     monkeypatch.setattr(catalog, "entry_points", lambda group: entries if group == catalog.ENTRY_POINT else [])
     await atlas.workflows.install()
     assert (await atlas.workflows.workflow("ask")).created_by == "good"
+
+
+@pytest.mark.either
+async def test_one_that_another_engine_keeps_at_the_same_moment_hides_no_other(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [(catalog.SHIPPED_BY, ASK), (catalog.SHIPPED_BY, ASK.replace("name: ask", "name: ask-too"))]
+    monkeypatch.setattr(catalog, "_shipped", lambda: texts)
+    first = atlas.workflows._put
+
+    async def put(definition: Definition, created_by: str) -> Workflow:
+        if definition.name == "ask":
+            await first(definition, "the other engine")
+            raise IntegrityError("uid_workflow_name")
+        return await first(definition, created_by)
+
+    monkeypatch.setattr(atlas.workflows, "_put", put)
+    await atlas.workflows.install()
+    assert (await atlas.workflows.workflow("ask")).created_by == "the other engine"
+    assert (await atlas.workflows.workflow("ask-too")).created_by == catalog.SHIPPED_BY
+
+
+@pytest.mark.either
+async def test_what_was_read_is_not_read_again_though_it_is_faulty_and_former_versions_are_not_read(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await atlas.workflows.save(ASK, "ada")
+    await atlas.workflows.save(ASK.replace("May I ask", "May we ask"), "ada")
+    await Workflow.filter(name="weekly-report").update(source=ASK.replace("APPROVAL", "GONE"))
+    atlas.workflows = catalog.Workflows(atlas.registry, atlas.bus)
+    monkeypatch.setattr(catalog, "MOST", len(first := await atlas.workflows.all()))
+    assert [view.name for view in first if view.fault] == ["weekly-report"]
+    read: list[str] = []
+    check = atlas.workflows.check
+
+    async def noted(source: str) -> Definition:
+        read.append(source)
+        return await check(source)
+
+    monkeypatch.setattr(atlas.workflows, "check", noted)
+    assert await atlas.workflows.all() == first
+    assert [(view.version, view.current) for view in await atlas.workflows.versions("ask")] == [(2, True), (1, False)]
+    assert read == []
+    atlas.bus.publish(TypesChanged())
+    assert await atlas.workflows.all() == first
+    assert len(read) == len(first)
+
+
+@pytest.mark.either
+async def test_one_that_was_removed_counts_again_when_it_is_saved_again(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "MOST", 4)
+    await atlas.workflows.save(ASK, "ada")
+    await atlas.workflows.remove("ask")
+    await atlas.workflows.save(ASK.replace("name: ask", "name: ask-too"), "ada")
+    with pytest.raises(InvalidInput, match="there may be 4 workflows at most"):
+        await atlas.workflows.save(ASK, "ada")

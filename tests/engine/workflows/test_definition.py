@@ -1,5 +1,7 @@
 """Workflows as people write them: what is taken, and what is wrong with the rest, all of it at once."""
 
+from time import perf_counter
+
 import pytest
 
 from engine.errors import InvalidInput
@@ -64,11 +66,20 @@ def test_its_inputs_are_required_unless_they_have_a_default() -> None:
         ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    colour: red", "steps.mail.colour", "is not a field here"),
         ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    when: '{{ jobs.film.run() }}'", "steps.mail.when", "call"),
         ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    for_each: '{{ jobs.film.id }}'", "steps.mail.for_each", ""),
+        ("    type: EMAIL_SEND", "    type: EMAIL_SEND\n    priority: urgent", "steps.mail.priority", "not 'urgent'"),
+        ("{type: string}", "{type: string, default: 3}", "inputs.title.default", "must be of type string, not 3"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(was: str, instead: str, field: str, said: str) -> None:
     told = faults_of(GOOD.replace(was, instead, 1))
     assert said in told[field]
+
+
+@pytest.mark.parametrize("text", ["inputs.title", "x {{ inputs.title }}", "{{ inputs.title }}{{ inputs.title }}", " "])
+@pytest.mark.parametrize("field", ["when", "for_each"])
+def test_a_condition_and_a_list_are_one_expression_and_nothing_else(field: str, text: str) -> None:
+    told = faults_of(GOOD.replace("    type: EMAIL_SEND", f"    type: EMAIL_SEND\n    {field}: '{text}'"))
+    assert told[f"steps.mail.{field}"].startswith(f"{field} must be one {{{{ … }}}}, as in {{{{ inputs.")
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
@@ -92,6 +103,14 @@ def test_a_step_is_not_named_as_a_job_of_a_list() -> None:
     assert "must not be named as the jobs of the list a" in told["steps.a_1"]
 
 
+def test_a_thousand_lists_are_checked_at_once() -> None:
+    one = "{type: APPROVAL, payload: {question: q}, for_each: [1]}"
+    source = "name: x\nsteps:\n" + "".join(f"  s_a{number}: {one}\n" for number in range(1000))
+    begun = perf_counter()
+    read(source)
+    assert perf_counter() - begun < 5
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -100,6 +119,22 @@ def test_a_step_is_not_named_as_a_job_of_a_list() -> None:
         ("a: &a [1]\nb: *a", "aliases (*) are not read here, line 2"),
         ("a: !!python/object:os.system {}", "source must be YAML"),
         ("[" * 100 + "]" * 100, "at most 40 levels deep"),
+        ("a: 1\nb: !!binary aGVsbG8=", "source must be YAML of plain values only: !!binary is none, line 2"),
+        ("a: !!set {x}", "of plain values only: !!set is none"),
+        ("a: !!timestamp 2026-01-01", "of plain values only: !!timestamp is none"),
+        ("a: !!omap [x: 1]", "of plain values only: !!omap is none"),
+        ("a: !mine 1", "of plain values only: !mine is none"),
+        ("a: !!bool maybe", "of plain values only: !!bool is none"),
+        ("a: !!int ''", "of plain values only: !!int is none"),
+        ("a: 1\nb: 1234567890123456789", "a number may have at most 18 digits, line 2"),
+        ("a: 1" + "0" * 5000, "a number may have at most 18 digits, line 1"),
+        ("a: .nan", "a number must be finite, line 1"),
+        ("a: -.inf", "a number must be finite, line 1"),
+        ("a: 1.0e+999", "a number must be finite, line 1"),
+        ('a: 1\nb: "\\0"', "a text must be of characters only, line 2"),
+        ('a: "\\ud83d"', "a text must be of characters only, line 1"),
+        ("a: \0", "source must be YAML: unacceptable character"),
+        ("a: \ud83d", "source must be YAML: unacceptable character"),
         ("x" * 300_000, "source must have at most 262,144 characters, not 300,000"),
     ],
 )
@@ -108,6 +143,7 @@ def test_a_text_that_is_more_or_less_than_plain_yaml_is_refused(source: str, sai
 
 
 def test_words_that_only_look_like_something_else_stay_words() -> None:
-    payload = "{to: ada@example.org, subject: no, body: 2026-11-27}"
+    payload = '{to: ada@example.org, subject: no, body: 2026-11-27, cc: =, bcc: "\\ud83d\\ude00"}'
     made = read(f"name: x\nsteps:\n  s: {{type: EMAIL_SEND, payload: {payload}}}")
-    assert made.written.steps["s"].payload == {"to": "ada@example.org", "subject": "no", "body": "2026-11-27"}
+    told = list(made.written.steps["s"].payload.values())
+    assert told == ["ada@example.org", "no", "2026-11-27", "=", "\U0001f600"]
