@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-WIDTH, HEIGHT = 196, 74  # of a step, in pixels
-GAP_X, GAP_Y = 44, 14
+WIDTH, HEIGHT = 188, 74  # of a step, in pixels
+GAP_X, GAP_Y = 40, 14
 LANE = 26  # what a line takes that passes a column
 SWEEPS = 4
 MOST_LANES = 2000
