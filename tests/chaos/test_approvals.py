@@ -23,8 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from engine import clock
 from engine.actors import Actor, Kind
+from engine.approvals.approvers import approvers_of
 from engine.approvals.policy import Policy
-from engine.approvals.reviews import Reviews, approvers_of
+from engine.approvals.reviews import Reviews
 from engine.approvals.revisions import Revisions
 from engine.approvals.rules import NewRule, Rules
 from engine.audit import Audit
