@@ -1,6 +1,7 @@
 """Rate limits: each job that goes out by a limited way gets its turn; none is refused, none goes before its time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from engine.events import BudgetsChanged, Bus
 from engine.gatherer import Gatherer
 from engine.in_step import InStep
 from engine.shielded import shielded
-from models.database import connection, transaction
+from models.database import DRIVER_ERRORS, connection, transaction
 from models.rate_limit import (
     Clock,
     RateLimit,
@@ -38,7 +39,10 @@ class _Ask:
 
 
 class RateLimits(InStep):
-    """Keeps the limits as the database says; turns are taken in the database, one transaction for many jobs."""
+    """Keeps the limits as the database says, and asks it before anything goes out: another process may just limit it.
+
+    Turns are taken in the database, one transaction for many jobs.
+    """
 
     def __init__(self, bus: Bus) -> None:
         super().__init__(bus, BudgetsChanged, "the rate limits")
@@ -50,12 +54,16 @@ class RateLimits(InStep):
         self.rows = await RateLimit.all().order_by("key")
 
     async def wait_for_turn(self, job_id: int, ways: Iterable[str]) -> None:
-        """Return when the job may go out by these ways now; where nothing is limited, nothing is asked.
+        """Return when the job may go out by these ways now; what goes nowhere asks nothing.
 
         Raises:
             TurnLater: its turn comes later; the job keeps it.
         """
         wanted = frozenset(ways)
+        if not wanted:
+            return
+        with suppress(*DRIVER_ERRORS):  # what is known will do while the database is away
+            await self.load()
         if not any(limit_of(way, self.rows) for way in wanted):
             return
         if later := await self._turns.ask(_Ask(job_id, wanted)):
@@ -76,10 +84,10 @@ class RateLimits(InStep):
             clocks = await lock_clocks(writer, {way for ask in asks for way in ask.ways})
             had = await turns_of(writer, [ask.job_id for ask in asks])
             turns = _Turns(writer, clocks, await RateLimit.all().using_db(writer), had)
-            later = [await turns.take(ask) for ask in asks]
+            later = {ask: await turns.take(ask) for ask in sorted(asks, key=lambda ask: ask.job_id)}
             await set_clocks(writer, turns.clocks)
             await store_turns(writer, list(turns.given.values()))
-        return later
+        return [later[ask] for ask in asks]
 
 
 class _Turns:

@@ -44,6 +44,9 @@ def test_a_rate_limit_spreads_what_is_over_it(runner: JobRunner) -> None:
     until(lambda: all(told in str(runner.job(job)["waiting_for"]) for job in jobs[1:]), 20, "both wait for their turn")
     assert runner.http.delete("/api/v1/rate-limits/host:hooks.example.org").status_code == 204
     assert runner.http.get("/api/v1/rate-limits").json() == {"items": []}
+    for job in jobs:  # whatever becomes of them would be told to other tests
+        runner.http.post(f"/api/v1/jobs/{job}/cancel")
+        runner.until(job, "cancelled")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,21 @@ from typing import Any
 import pytest
 
 from engine.errors import OutcomeUnknown, PauseAsked, PermanentError, TransientError
-from engine.outcomes import Completed, Failed, Outcome, Paused, Released, Retrying, Unknown, decide, ending
+from engine.outcomes import (
+    Completed,
+    Failed,
+    Outcome,
+    Paused,
+    Postponed,
+    Released,
+    Retrying,
+    Unknown,
+    decide,
+    ending,
+)
 from engine.retry import RetryPolicy
 from models.ending import Lease
+from models.usage import NOTHING
 
 KEPT = {"posts": [{"channel": "feed"}]}
 LATER = timedelta(minutes=5)
@@ -46,6 +58,7 @@ def test_giving_up_after_the_only_attempt_says_so_in_the_singular() -> None:
 LEASE, NOW = Lease(1, 2, "lease"), datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TOLD = {"error": None, "attempt_error": None, "result": None, "outcome": None, "due_at": None, "more_attempts": 0}
 PUT_BACK = "The engine was shut down; the work was put back"
+POSTPONED: dict[str, Any] = {"attempt_error": "Later", "due_at": NOW + LATER, "more_attempts": 1}
 
 
 @pytest.mark.parametrize(
@@ -58,10 +71,11 @@ PUT_BACK = "The engine was shut down; the work was put back"
         (Retrying("Busy", LATER, KEPT), "queued", "retrying", {"error": "Busy", "due_at": NOW + LATER, "result": KEPT}),
         (Paused(), "paused", "paused", {"more_attempts": 1}),
         (Released(), "queued", "released", {"attempt_error": PUT_BACK, "more_attempts": 1}),
+        (Postponed(NOW + LATER, "Later"), "queued", "released", POSTPONED),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_an_outcome_is_written_as(outcome: Outcome, status: str, attempt: str, told: dict[str, Any]) -> None:
-    always = {"lease": LEASE, "at": NOW, "died": False, "expired_before": None}
+    always = {"lease": LEASE, "at": NOW, "died": False, "expired_before": None, "used": NOTHING}
     expected = {**always, "status": status, "attempt_outcome": attempt, **TOLD, **told}
     assert vars(ending(LEASE, outcome, NOW)) == expected

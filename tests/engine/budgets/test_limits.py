@@ -182,8 +182,9 @@ async def test_a_job_over_the_limit_goes_back_until_its_turn_and_loses_no_attemp
     sent: list[int] = []
     async with running(settings, mailing(sent)) as atlas:
         await atlas.limiting.put("mail", 60, 3600, "ada", 1)
-        first, second = [await submitted(atlas) for _ in range(2)]
+        first = await submitted(atlas)
         await until_status(atlas, first, Status.COMPLETED)
+        second = await submitted(atlas)
         await until(atlas, lambda: Attempt.exists(job_id=second, outcome=AttemptOutcome.RELEASED))
         job = await until_status(atlas, second, Status.QUEUED)
         turn = await RateTurn.get(job_id=second)
