@@ -3,32 +3,15 @@
 from typing import Any
 
 from nicegui import ui
-from pydantic.fields import FieldInfo
 
-from engine.jobs.defined import form_fields
 from engine.workflows.runs import Started
 from engine.workflows.views import WorkflowView
 from ui.components.dialogs import dialog_frame
 from ui.components.form_faults import wished
+from ui.components.inputs_form import InputsForm
 from ui.components.node import Node, button
-from ui.components.payload_form import PayloadForm
 from ui.components.toasts import say
 from ui.layout import Shell
-
-
-class InputsForm:
-    """What a form needs to know of a workflow's inputs."""
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        self._schema = schema
-
-    def fields(self) -> dict[str, FieldInfo]:
-        """A field for each input."""
-        return form_fields(self._schema)
-
-    def editable(self, stored: dict[str, Any]) -> dict[str, Any]:
-        """As they were given."""
-        return stored
 
 
 class RunDialog:
@@ -42,7 +25,7 @@ class RunDialog:
             with body:
                 if workflow.description:
                     Node("p", workflow.description, "muted")
-                self._form = PayloadForm(shell, InputsForm(workflow.inputs))
+                self._form = InputsForm(shell, workflow.inputs)
                 self._fault = Node("p", "", "fault-text", role="alert")
             with Node("div", "", "dialog-actions"):
                 button("Close").on_press(self._dialog.close)

@@ -12,9 +12,9 @@ from engine.schedules.views import ScheduleView
 from engine.workflows.views import WorkflowView
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import PriorityField, labelled
+from ui.components.inputs_form import InputsForm
 from ui.components.node import Node, button
-from ui.components.payload_form import Fillable, PayloadForm
-from ui.components.run_workflow import InputsForm
+from ui.components.payload_form import PayloadForm
 from ui.components.schedule_when import BROWSERS_ZONE, When, show_fault
 from ui.components.toasts import say
 from ui.layout import Shell
@@ -95,13 +95,14 @@ class ScheduleForm:
     async def _show_fields(self) -> None:
         self._place.clear()
         with self._place:
-            self._payload = PayloadForm(self._shell, self._chosen())
+            self._payload = self._chosen()
         await self._payload.reload()
         self._priority.root.change(hidden=True if self._type.value in self._workflows else None)
 
-    def _chosen(self) -> Fillable:
-        workflow = self._workflows.get(self._type.value)
-        return InputsForm(workflow.inputs) if workflow else self._types[self._type.value]
+    def _chosen(self) -> PayloadForm:
+        if workflow := self._workflows.get(self._type.value):
+            return InputsForm(self._shell, workflow.inputs)
+        return PayloadForm(self._shell, self._types[self._type.value])
 
     def _wish(self) -> Wish:
         """What was entered; what the form has no field for stays as it was."""
