@@ -25,8 +25,9 @@ RESERVED = ("new",)
 PRIORITIES = frozenset(priority.word for priority in Priority)
 _WORKFLOW_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _NUMBERED = re.compile(r"(.+)_\d+")
-_STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,57}")
+STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,57}")
 _ROOT = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*(?:[.|\[]|\}\})")
+STEP_NAME_RULE = "a letter, then at most 57 letters, digits or underscores"
 NAME_RULE = "a letter, then at most 63 letters, digits or underscores"
 
 
@@ -143,9 +144,8 @@ def _name_faults(written: Written) -> list[FieldError]:
         faults.append(FieldError("name", f"{rule}, not {shown(written.name)}"))
     lists = {name for name, step in written.steps.items() if step.for_each is not None}
     for name in written.steps:
-        if not _STEP_NAME.fullmatch(name):
-            rule = "a letter, then at most 57 letters, digits or underscores"
-            faults.append(FieldError(f"steps.{name}", f"steps must have names of {rule}, not {shown(name)}"))
+        if not STEP_NAME.fullmatch(name):
+            faults.append(FieldError(f"steps.{name}", f"steps must have names of {STEP_NAME_RULE}, not {shown(name)}"))
         if (numbered := _NUMBERED.fullmatch(name)) and numbered[1] in lists:
             rule = f"steps must not be named as the jobs of the list {numbered[1]}, and {name} is"
             faults.append(FieldError(f"steps.{name}", rule))
