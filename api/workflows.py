@@ -38,10 +38,10 @@ def workflow_routes(atlas: Atlas) -> APIRouter:
         return [schemas.WorkflowVersion.model_validate(view) for view in await atlas.workflows.versions(name)]
 
     @router.put("/workflows/{name}")
-    async def change_workflow(name: Name, body: schemas.WorkflowRequest, desk: Asked) -> schemas.Workflow:
+    async def change_workflow(name: Name, body: schemas.WorkflowChange, desk: Asked) -> schemas.Workflow:
         """Save the next version of it; runs that were started before stay as they are."""
         await atlas.workflows.workflow(name)
-        return schemas.Workflow.model_validate(await desk.save_workflow(body.source, name=name))
+        return schemas.Workflow.model_validate(await desk.save_workflow(body.source, name=name, version=body.version))
 
     @router.delete("/workflows/{name}", status_code=204)
     async def remove_workflow(name: Name, desk: Asked) -> None:

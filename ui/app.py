@@ -18,13 +18,14 @@ from ui.pages.agents import AgentsPage
 from ui.pages.approvals import ApprovalsPage
 from ui.pages.audit import AuditPage
 from ui.pages.dashboard import DashboardPage
+from ui.pages.edit_workflow import EditWorkflowPage
 from ui.pages.job import JobPage
 from ui.pages.jobs import JobsPage
 from ui.pages.knowledge import ArticlePage, KnowledgePage
 from ui.pages.run import RunPage
 from ui.pages.schedules import SchedulesPage
 from ui.pages.settings import SettingsPage
-from ui.pages.workflow import EditWorkflowPage, WorkflowPage
+from ui.pages.workflow import WorkflowPage
 from ui.pages.workflows import WorkflowsPage
 from ui.sockets import PageOwner, bind_sockets, notice_silence
 from ui.tab import Still, View

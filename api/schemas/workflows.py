@@ -17,6 +17,15 @@ class WorkflowRequest(BaseModel):
     source: str = Field(description="the workflow in YAML; its `name` says which one it is")
 
 
+class WorkflowChange(WorkflowRequest):
+    """The next version of a workflow."""
+
+    version: int | None = Field(
+        None,
+        description="the version that it was made from: 409 if there is a later one; unset: whichever is the latest",
+    )
+
+
 class Workflow(BaseModel):
     """The current version of a workflow."""
 

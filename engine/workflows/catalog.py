@@ -8,7 +8,7 @@ from importlib.resources import files
 from tortoise.exceptions import IntegrityError
 
 from engine import clock
-from engine.errors import FieldError, InvalidInput, NotFound
+from engine.errors import FieldError, InvalidInput, NotFound, Superseded
 from engine.events import Bus, Event, TypesChanged, WorkflowsChanged
 from engine.jobs import Registry
 from engine.shielded import shielded
@@ -89,20 +89,25 @@ class Workflows:
         return await asyncio.to_thread(read_definition, source, self._registry)
 
     @shielded
-    async def save(self, source: str, created_by: str, *, name: str | None = None) -> WorkflowView:
+    async def save(
+        self, source: str, created_by: str, *, name: str | None = None, version: int | None = None
+    ) -> WorkflowView:
         """Keep it as the next version of its name, unless it is the current one to the letter.
+
+        `version` is the one that it was made from, None for whichever is the latest.
 
         Raises:
             InvalidInput: naming every part at fault; with `name`, also that it has another one.
+            Superseded: there is a later version, or it was removed meanwhile.
         """
         definition = await self.check(source)
         if name is not None and definition.name != name:
             rule = f"name must stay {name}: save it as another workflow to have another name"
             raise InvalidInput([FieldError("name", rule)])
         try:
-            row = await self._put(definition, created_by)
+            row = await self._put(definition, created_by, version)
         except IntegrityError:  # somebody saved the first version of it just now
-            row = await self._put(definition, created_by)
+            row = await self._put(definition, created_by, version)
         self._bus.publish(WorkflowsChanged())
         return await self._view(row)
 
@@ -133,13 +138,15 @@ class Workflows:
             raise NotFound("workflow", name)
         return row
 
-    async def _put(self, definition: Definition, created_by: str) -> Workflow:
+    async def _put(self, definition: Definition, created_by: str, begun: int | None = None) -> Workflow:
         source = storable(definition.source)
         async with transaction() as writer:
             await one_save_at_a_time(writer, definition.name)
             rows = await Workflow.filter(name=definition.name).order_by("-version").limit(1)
             if rows and rows[0].current and rows[0].source == source:
                 return rows[0]
+            if rows and begun is not None:
+                _refuse_later(rows[0], begun)
             if not (rows and rows[0].current) and await Workflow.filter(current=True).count() >= MOST:
                 raise InvalidInput([FieldError("name", f"there may be {MOST} workflows at most: remove one first")])
             await Workflow.filter(name=definition.name, current=True).update(current=False)
@@ -187,6 +194,13 @@ class Workflows:
             row.created_at,
             fault,
         )
+
+
+def _refuse_later(latest: Workflow, begun: int) -> None:
+    if latest.version != begun:
+        raise Superseded(f"version {latest.version} was saved by {latest.created_by} meanwhile: look at it first")
+    if not latest.current:
+        raise Superseded(f"workflow {latest.name} was removed meanwhile")
 
 
 def _shipped() -> list[tuple[str, str]]:

@@ -58,6 +58,9 @@ def test_a_workflow_gets_a_next_version_and_goes(runner: JobRunner) -> None:
     http.post("/api/v1/workflows", json={"source": source})
     changed = http.put("/api/v1/workflows/rest-versions", json={"source": source.replace("steps: 2", "steps: 3")})
     assert changed.json()["version"] == 2
+    late = {"source": source.replace("steps: 2", "steps: 4"), "version": 1}
+    refused = http.put("/api/v1/workflows/rest-versions", json=late)
+    assert (refused.status_code, "version 2 was saved by" in refused.text) == (409, True)
     assert [each["version"] for each in http.get("/api/v1/workflows/rest-versions/versions").json()] == [2, 1]
     assert http.delete("/api/v1/workflows/rest-versions").status_code == 204
     assert http.get("/api/v1/workflows/rest-versions").status_code == 404

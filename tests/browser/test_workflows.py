@@ -123,3 +123,22 @@ def test_a_run_is_cancelled_whole_and_a_workflow_removed(page: Page, runner: Job
     expect(page).to_have_url(re.compile("/app/workflows$"))
     expect(page.get_by_role("article", name="Goes")).to_have_count(0)
     assert runner.http.get("/app/workflows/goes").status_code == 404
+
+
+def test_what_somebody_else_did_meanwhile_is_told_and_not_overwritten(page: Page, runner: JobRunner) -> None:
+    source = CHAIN.replace("film-then-mail", "shared").replace("Film, then mail", "Shared")
+    runner.http.post("/api/v1/workflows", json={"source": source})
+    page.goto("/app/workflows/shared/edit")
+    text = page.get_by_label("The workflow in YAML")
+    expect(text).to_have_value(re.compile("name: shared"))
+    runner.http.put("/api/v1/workflows/shared", json={"source": source.replace("Trailer", "Theirs")})
+    text.fill(source.replace("Trailer", "Mine"))
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Not saved: version 2 was saved by")).to_be_visible()
+    assert "Theirs" in runner.http.get("/api/v1/workflows/shared").json()["source"]
+    page.goto("/app/workflows/shared")
+    page.get_by_role("button", name="Remove").click()
+    runner.http.delete("/api/v1/workflows/shared")
+    page.get_by_role("button", name="Remove workflow").click()
+    expect(page.get_by_text("there is no workflow shared")).to_be_visible()
+    expect(page).to_have_url(re.compile("/app/workflows/shared$"))

@@ -8,14 +8,15 @@ from nicegui import ui
 from engine.errors import JobRunnerError
 
 
-async def tell(wish: Awaitable[object], done: str) -> None:
-    """Wait for it, then tell that it is done, or in one sentence why not."""
+async def tell(wish: Awaitable[object], done: str) -> bool:
+    """Wait for it, then tell that it is done, or in one sentence why not; returns whether it is."""
     try:
         await wish
     except JobRunnerError as error:
         ui.notify(str(error), type="negative", position="bottom", multi_line=True)
-        return
+        return False
     ui.notify(done, type="positive", position="bottom")
+    return True
 
 
 def say(text: str, *, is_good: bool = True) -> None:

@@ -1,6 +1,5 @@
-"""One workflow: its graph, its runs, and how it is written; and where it is written anew."""
+"""One workflow: its graph, its runs, and how it is written."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -104,96 +103,11 @@ class WorkflowPage(StillView):
 
     def _ask_remove(self, workflow: WorkflowView) -> None:
         async def remove() -> None:
-            await tell(self._shell.desk.remove_workflow(workflow.name), f"{workflow.title} is removed")
-            ui.navigate.to(PATH)
+            if await tell(self._shell.desk.remove_workflow(workflow.name), f"{workflow.title} is removed"):
+                ui.navigate.to(PATH)
 
         sentences = [f"Nobody can run {workflow.title} any more. Its runs go on, and stay to be looked at."]
         confirm("Remove workflow?", sentences, "Remove workflow", "Keep workflow", remove)
-
-
-class EditWorkflowPage(StillView):
-    """A workflow as it is written; what is wrong with it, or its graph, is told while somebody writes."""
-
-    def __init__(self, shell: Shell, arguments: PageArguments) -> None:
-        self._shell = shell
-        name = arguments.path_parameters["name"]
-        self._name = None if name == NEW else name
-        back = PATH if self._name is None else f"{PATH}/{name}"
-        Node("a", "Back without saving", "button plain back", href=back, data_icon="arrow_back")
-        self._missing = Redrawn()
-        with Node("div", "", "stack") as self._body:
-            with Node("section", "", "panel", aria_label="Workflow"):
-                Node("h2", "New workflow" if self._name is None else "Next version")
-                self._text = ui.textarea(label="The workflow in YAML").props("outlined autogrow spellcheck=false")
-                self._text.classes("code-field workflow-source").on_value_change(self._on_text)
-                self._faults = Node("ul", "", "faults", role="alert", aria_label="What is wrong with it")
-                with Node("div", "", "dialog-actions"):
-                    self._state = Node("span", "", "muted grow", role="status")
-                    button("Save", "primary").on_press(self._save)
-            with Node("section", "", "panel", aria_label="Steps"):
-                Node("h2", "Steps")
-                self._graph = WorkflowGraph("Steps of the workflow")
-        self._is_filled = False
-        self._asked = 0
-        shell.show("Workflows", PATH, self)
-
-    async def read(self, reader: Reader) -> Draw:
-        """Begin with what it is now; what somebody has written since stays."""
-        if self._is_filled:
-            return lambda: None
-        if self._name is None:
-            return partial(self._fill, EXAMPLE)
-        try:
-            return partial(self._fill, (await self._shell.atlas.workflows.workflow(self._name)).source)
-        except NotFound:
-            return self._show_missing
-
-    def _show_missing(self) -> None:
-        self._body.client.status_code = 404
-        self._body.change(hidden=True)
-        self._missing.show("missing", partial(missing, "workflow"))
-
-    def _fill(self, source: str) -> None:
-        if not self._is_filled:
-            self._is_filled = True
-            self._text.set_value(source)
-
-    async def _on_text(self) -> None:
-        self._asked += 1
-        asked = self._asked
-        await asyncio.sleep(CHECK_SECONDS)
-        if asked == self._asked and not self._text.is_deleted:
-            await self._check()
-
-    async def _check(self) -> None:
-        asked = self._asked
-        try:
-            definition = await self._shell.atlas.workflows.check(self._text.value or "")
-        except InvalidInput as error:
-            if asked == self._asked:
-                self._show_faults(error)
-            return
-        if asked == self._asked:
-            self._faults.clear()
-            self._state.change(text=f"{definition.title}: {len(definition.written.steps)} steps, nothing wrong")
-            self._graph.show(*drawn(self._shell, definition))
-
-    def _show_faults(self, error: InvalidInput) -> None:
-        self._faults.clear()
-        with self._faults:
-            for fault in error.errors[:MOST_FAULTS]:
-                at = "" if fault.message.startswith(fault.field) else f"{fault.field}: "
-                Node("li", f"{at}{fault.message}")
-        left = len(error.errors) - MOST_FAULTS
-        self._state.change(text=f"and {left} more faults" if left > 0 else "Not saved: mend this first")
-
-    async def _save(self) -> None:
-        try:
-            saved = await self._shell.desk.save_workflow(self._text.value or "", name=self._name)
-        except InvalidInput as error:
-            self._show_faults(error)
-            return
-        ui.navigate.to(f"{PATH}/{saved.name}")
 
 
 def drawn(shell: Shell, definition: Definition) -> tuple[list[GraphStep], list[tuple[str, str]]]:
@@ -213,37 +127,3 @@ def _draw_source(workflow: WorkflowView) -> None:
     with Node("details", "", "panel"):
         Node("summary", "As it is written")
         Node("pre", workflow.source, "code", tabindex="0")
-
-
-NEW = "new"
-CHECK_SECONDS = 0.4
-MOST_FAULTS = 20
-EXAMPLE = """\
-name: my-workflow
-title: My workflow
-description: A card for each headline, then a post with the first of them.
-
-inputs:
-  headlines:
-    type: array
-    title: Headlines
-    description: One a line
-    items: {type: string}
-    minItems: 1
-
-steps:
-  cards:
-    type: IMAGE_RENDER
-    for_each: "{{ inputs.headlines }}"
-    payload:
-      headline: "{{ item }}"
-  post:
-    type: SOCIAL_POST
-    requires_approval: true
-    payload:
-      text: "{{ inputs.headlines[0] }}"
-      channels: [feed]
-      images:
-        - artifact: "{{ jobs.cards.ids[0] }}/card.png"
-          alt: "A card that says: {{ inputs.headlines[0] }}"
-"""

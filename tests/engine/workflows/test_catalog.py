@@ -6,7 +6,7 @@ import pytest
 from tortoise.exceptions import IntegrityError
 
 from engine.engine import Atlas
-from engine.errors import InvalidInput, NotFound
+from engine.errors import InvalidInput, NotFound, Superseded
 from engine.events import TypesChanged
 from engine.settings import Settings
 from engine.workflows import catalog
@@ -157,3 +157,15 @@ async def test_one_that_was_removed_counts_again_when_it_is_saved_again(
     await atlas.workflows.save(ASK.replace("name: ask", "name: ask-too"), "ada")
     with pytest.raises(InvalidInput, match="there may be 4 workflows at most"):
         await atlas.workflows.save(ASK, "ada")
+
+
+@pytest.mark.either
+async def test_a_version_that_was_made_from_a_former_one_is_refused(atlas: Atlas) -> None:
+    await atlas.workflows.save(ASK, "ada")
+    await atlas.workflows.save(ASK.replace("May I", "May we"), "bob", version=1)
+    with pytest.raises(Superseded, match="version 2 was saved by bob meanwhile"):
+        await atlas.workflows.save(ASK.replace("May I", "Must I"), "ada", version=1)
+    assert "May we" in (await atlas.workflows.workflow("ask")).source
+    await atlas.workflows.remove("ask")
+    with pytest.raises(Superseded, match="workflow ask was removed meanwhile"):
+        await atlas.workflows.save(ASK.replace("May I", "Must I"), "ada", version=2)
