@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from jinja2.nodes import TemplateData
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import FieldError, InvalidInput
@@ -15,7 +14,7 @@ from engine.filling import JOBS, check_expression, expressions, texts
 from engine.jobs import Registry
 from engine.json_schema import payload_faults, schema_fault
 from engine.submission import NAME
-from engine.templates import TemplateFault, _parsed, members_of
+from engine.templates import TemplateFault, is_one, members_of
 from engine.workflows.written import read_yaml
 from models.states import Priority
 
@@ -199,16 +198,8 @@ def _template_faults(written: Written, step: Step, registry: Registry) -> Iterat
 
 
 def _check_one(text: str, example: str) -> None:
-    if not _is_one(text.strip()):
+    if not is_one(text.strip()):
         raise TemplateFault(f"must be one {{{{ … }}}}, as in {{{{ {example} }}}}, not {shown(text)}")
-
-
-def _is_one(text: str) -> bool:
-    """Whether it is one `{{ … }}`, and nothing else."""
-    if not (text.startswith("{{") and text.endswith("}}")):
-        return False
-    parts = [part for output in _parsed(text).body for part in output.iter_child_nodes()]
-    return len(parts) == 1 and not isinstance(parts[0], TemplateData)
 
 
 def _strangers(payload: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, TemplateFault]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.pages import Browsing
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
@@ -106,6 +107,30 @@ def test_somebody_writes_a_workflow_and_mends_the_step_that_fails(page: Page, ru
     step(page, "mail", "Completed")
     sent = list(Path(runner.data_dir, "outbox").glob("*.eml"))
     assert any("ada@example.org" in mail.read_text() for mail in sent), json.dumps([mail.name for mail in sent])
+
+
+def test_forms_write_an_input_and_a_step(browsing: Browsing) -> None:
+    page = browsing.open("/app/workflows/new/edit")
+    text = page.get_by_label("The workflow in YAML")
+    expect(text).to_have_value(re.compile("my-workflow"))
+    page.get_by_role("button", name="Add an input").click()
+    dialog = page.get_by_role("dialog", name="Add an input")
+    dialog.get_by_label("Name").fill("headlines")
+    dialog.get_by_role("button", name="Add input").click()
+    expect(dialog.get_by_text("name must be new, and there is a headlines already")).to_be_visible()
+    dialog.get_by_label("Name").fill("to")
+    dialog.get_by_label("Default").fill("ada@example.org")
+    dialog.get_by_role("button", name="Add input").click()
+    expect(text).to_have_value(re.compile("default: ada@example.org"))
+    page.get_by_role("button", name="Add a step").click()
+    dialog = page.get_by_role("dialog", name="Add a step")
+    dialog.get_by_label("Name").fill("tell")
+    dialog.get_by_label("Recipient").fill("{{ inputs.to }}")
+    dialog.get_by_label("Subject").fill("Posted")
+    dialog.get_by_label("Body").fill("Job {{ jobs.post.id }}")
+    dialog.get_by_role("button", name="Add step").click()
+    expect(page.get_by_text("My workflow: 3 steps, nothing wrong")).to_be_visible()
+    expect(page.locator('[data-step="tell"]')).to_contain_text("Send email")
 
 
 def test_a_run_is_cancelled_whole_and_a_workflow_removed(page: Page, runner: JobRunner) -> None:

@@ -30,7 +30,8 @@ def test_two_engines_of_which_one_is_killed_let_out_no_more_than_the_limit_and_l
         busy = "SELECT id FROM job WHERE status = 'running' OR (status = 'queued' AND due_at IS NULL)"
         until(lambda: not read(first, busy), SECONDS, "every mail is out or has its turn")
         went = [_moment(at) for (at,) in read(first, "SELECT started_at FROM effect")]
-        assert BURST <= len(went) + len(_lost(first)) <= LIMIT
+        assert len(went) <= LIMIT
+        assert len(went) + len(_lost(first)) >= BURST
         turns = [_moment(at) for (at,) in read(first, f"SELECT at FROM rate_turn WHERE job_id IN ({waiting})")]
         assert len(turns) == MAILS - len(went), "each of the others has a turn"
         assert min(turns) > max(went)
@@ -42,7 +43,7 @@ def test_two_engines_of_which_one_is_killed_let_out_no_more_than_the_limit_and_l
 
 
 def _lost(runner: JobRunner) -> list[tuple[object, ...]]:
-    """Turns that were taken by an engine that died before it could speak."""
+    """What an engine had in hand that died: it may have taken a turn for each, and spoken to nobody."""
     return read(runner, "SELECT job_id FROM attempt WHERE outcome = 'lost'")
 
 

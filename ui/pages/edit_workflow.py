@@ -2,14 +2,17 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
 from nicegui import PageArguments, ui
 
 from engine.errors import InvalidInput, JobRunnerError, NotFound
+from engine.workflows.written import read_yaml
 from ui.components.apology import missing
 from ui.components.graph import WorkflowGraph
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
+from ui.components.workflow_parts import StepForm, add_input, with_part
 from ui.layout import Shell, StillView
 from ui.pages.workflow import drawn
 from ui.pages.workflows import PATH
@@ -62,7 +65,10 @@ class EditWorkflowPage(StillView):
         self._missing = Redrawn()
         with Node("div", "", "stack") as self._body:
             with Node("section", "", "panel", aria_label="Workflow"):
-                Node("h2", "New workflow" if self._name is None else "Next version")
+                with Node("div", "", "panel-head"):
+                    Node("h2", "New workflow" if self._name is None else "Next version")
+                    button("Add an input", "small", "add").on_press(self._add_input)
+                    button("Add a step", "small", "add").on_press(self._add_step)
                 self._text = ui.textarea(label="The workflow in YAML").props("outlined autogrow spellcheck=false")
                 self._text.classes("code-field workflow-source").on_value_change(self._on_text)
                 self._faults = Node("ul", "", "faults", role="alert", aria_label="What is wrong with it")
@@ -119,6 +125,15 @@ class EditWorkflowPage(StillView):
             self._state.change(text=f"{definition.title}: {len(definition.written.steps)} steps, nothing wrong")
             self._graph.show(*drawn(self._shell, definition))
 
+    def _add_input(self) -> None:
+        add_input(_named(self._text.value or "", "inputs"), self._on_part)
+
+    async def _add_step(self) -> None:
+        await StepForm(self._shell, _named(self._text.value or "", "steps"), self._on_part).open()
+
+    def _on_part(self, block: str, name: str, part: dict[str, Any]) -> None:
+        self._text.set_value(with_part(self._text.value or "", block, name, part))
+
     def _show_faults(self, error: InvalidInput) -> None:
         self._faults.clear()
         with self._faults:
@@ -140,3 +155,13 @@ class EditWorkflowPage(StillView):
             self._state.change(text=f"Not saved: {error}")
             return
         ui.navigate.to(f"{PATH}/{saved.name}")
+
+
+def _named(source: str, block: str) -> list[str]:
+    """The parts that a block has; of a text that cannot be read just now, none."""
+    try:
+        written = read_yaml(source)
+    except InvalidInput:
+        return []
+    parts = written.get(block) if isinstance(written, dict) else None
+    return list(parts) if isinstance(parts, dict) else []
