@@ -65,7 +65,7 @@ class EditWorkflowPage(StillView):
         self._missing = Redrawn()
         with Node("div", "", "stack") as self._body:
             with Node("section", "", "panel", aria_label="Workflow"):
-                with Node("div", "", "panel-head"):
+                with Node("div", "", "panel-head wraps"):
                     Node("h2", "New workflow" if self._name is None else "Next version")
                     button("Add an input", "small", "add").on_press(self._add_input)
                     button("Add a step", "small", "add").on_press(self._add_step)
