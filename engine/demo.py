@@ -98,9 +98,7 @@ async def fill(settings: Settings) -> str:
         raise SettingsError(f"the demo cannot be set up: {error}") from None
     finally:
         await close_database()
-    return (
-        f"Queued {len(jobs)} jobs, one of each type and two that wait; they are done while Job Runner serves (make run)"
-    )
+    return f"Queued {len(jobs)} jobs, one of each type, some of which wait; they are done by Job Runner (make run)"
 
 
 async def _submit(atlas: Atlas, type_key: str, payload: dict[str, Any], more: dict[str, Any]) -> None:
@@ -125,6 +123,8 @@ def _jobs(settings: Settings) -> list[tuple[str, dict[str, Any], dict[str, Any]]
         ("SOCIAL_POST", {"text": POST, "channels": ["feed"]}, {}),
         ("IMAGE_RENDER", card, {}),
         ("REPORT", {"title": "The third quarter", "body": REPORT}, {}),
+        ("ACTIVITY_REPORT", {}, {}),
+        ("APPROVAL", {"question": "May the next step of a workflow begin?"}, {}),
         ("BLOG_POST", {"title": "Why we let agents work", "body": REPORT}, {}),
         ("KB_DOCUMENT", {"body": ARTICLE}, {}),
         ("ANIMATION_RENDER", {**card, "headline": "Visitors", "kind": "bar_race", "table": TABLE}, {}),

@@ -1,6 +1,7 @@
 """Text from agents and people is only ever text on the page."""
 
 import base64
+import json
 from io import BytesIO
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ BREAKOUT = "</div></article><style id=injected>*{display:none}</style>\"' onmous
 SVG = "<svg><animate onbegin=window.attacked=1 attributeName=x dur=1s><a href=javascript:window.attacked=1>x</a></svg>"
 MATH = "<math><mtext><table><mglyph><style><!--</style><img src=x onerror=window.attacked=1>"
 ENCODED = "&lt;script&gt;window.attacked=1&lt;/script&gt; &#106;avascript:window.attacked=1 \\u003cimg src=x\\u003e"
+ASK = {"type": "APPROVAL", "payload": {"question": "May I?"}}
 TEXTS = (MARKUP, MARKDOWN, TEMPLATE, BREAKOUT, SVG, MATH, ENCODED)
 INJECTED = (
     "img[src=x], #injected, main iframe, main script, main animate, main math, article b, [onmouseover], "
@@ -61,6 +63,11 @@ def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, ru
                 expect(page.get_by_role("region", name="Audit log")).to_contain_text(text[:40])
             elif path == "/app/schedules":
                 expect(page.get_by_role("region", name="Schedules")).to_contain_text(text[:40])
+            elif path == "/app/workflows":
+                expect(page.get_by_role("region", name="Workflows")).to_contain_text(text[:40])
+                expect(page.get_by_role("region", name="Latest runs")).to_contain_text(text[:40])
+            elif path.startswith("/app/workflows"):
+                continue  # of one workflow
             elif path not in ("/app/agents", "/app/agents/operator", "/app/settings", "/app/kb"):
                 says_text(page, text, made[0])
         unharmed(page)
@@ -79,6 +86,9 @@ def submitted(runner: JobRunner, text: str) -> list[int]:
     film = {"job": {"type": "TEST_RENDER", "payload": {"title": text}, "name": text}}
     body = {"name": f"Film {uuid4().hex[:8]}", "target": film, "cron": "@daily"}
     assert runner.http.post("/api/v1/schedules", json=body).status_code == 201
+    flow = {"name": f"flow-{uuid4().hex[:8]}", "title": text, "description": text, "steps": {"a": ASK}}
+    assert runner.http.post("/api/v1/workflows", json={"source": json.dumps(flow)}).status_code == 201
+    assert runner.http.post(f"/api/v1/workflows/{flow['name']}/runs", json={"created_by": text}).status_code == 201
     mail = {"to": "a@b.example", "subject": text, "body": text}
     return [
         runner.submit("TEST_RENDER", {"title": text, "fail": text}, **more),
