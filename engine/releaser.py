@@ -162,6 +162,7 @@ class Releaser:
             created_by=job.created_by,
             requires_approval=template["requires_approval"],
             agent=template["agent"],
+            on_behalf_of=template.get("on_behalf_of", ""),
         )
         new = await asked.accept(self._registry, self._settings, self._policy)
         return replace(new, payload=json.loads(stored_json(new.payload)), summary=storable(new.summary))

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from engine import clock
-from engine.approvals.policy import Policy
+from engine.approvals.policy import Policy, both
 from engine.approvals.terms import Terms
 from engine.channels.mail_header import header_fault
 from engine.errors import FieldError, InvalidInput
@@ -87,13 +87,15 @@ class Submission:
     """Names of lists of jobs before it, which may be empty."""
     when: str = ""
     """A condition, looked at when the jobs before it are over: if it does not hold, this one is skipped."""
+    on_behalf_of: str = ""
+    """Who is behind it, if that is not who creates it: the policy judges it as theirs too."""
 
     def fingerprint(self) -> str:
         """The same for the same request, so that an idempotency key can tell a repetition from a mistake."""
         asked = {**vars(self), "run_at": self.run_at and self.run_at.isoformat()}
         del asked["agent"]  # whoever asks once more with the same key is who they were
         asked["after"] = [vars(after) for after in self.after]
-        for name in ("after", "ref", "step", "values", "lists", "when"):
+        for name in ("after", "ref", "step", "values", "lists", "when", "on_behalf_of"):
             if not asked[name]:  # as earlier versions told it
                 del asked[name]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -135,13 +137,13 @@ class Submission:
             return await self._unfilled(job_type, idempotency_key)
         if self.when:
             return await self._unfilled(job_type, idempotency_key, payload)
-        verdict = await policy.verdict(
-            job_type,
-            payload,
-            created_by=self.created_by,
-            agent=self.agent,
-            is_asked=self.requires_approval or job_type.always_asks,
-        )
+        is_asked = self.requires_approval or job_type.always_asks
+        verdicts = [
+            await policy.verdict(job_type, payload, created_by=name, agent=self.agent, is_asked=is_asked)
+            for name in dict.fromkeys((self.created_by, self.on_behalf_of))
+            if name
+        ]
+        verdict = both(verdicts)
         if verdict.terms and self.after:  # whoever approves sees what came of those before it
             return await self._unfilled(job_type, idempotency_key, payload)
         job = self._job(job_type, payload, idempotency_key)
@@ -195,6 +197,7 @@ class Submission:
             "payload": stored,
             "requires_approval": self.requires_approval,
             "agent": self.agent,
+            "on_behalf_of": self.on_behalf_of,
             "is_filled": is_filled,
             "values": await asyncio.to_thread(self._used, is_filled=is_filled),
             "lists": self.lists,

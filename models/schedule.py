@@ -97,8 +97,9 @@ WHERE id = ? AND version = ? AND next_at = ? AND NOT paused
 RETURNING id
 """)
 _FORGET = Statement("""
-DELETE FROM schedule_run WHERE schedule_id = ? AND id <= (
-    SELECT id FROM schedule_run WHERE schedule_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?
+DELETE FROM schedule_run WHERE schedule_id = ? AND job_id IS NULL AND run_id IS NULL AND id <= (
+    SELECT id FROM schedule_run WHERE schedule_id = ? AND job_id IS NULL AND run_id IS NULL
+    ORDER BY id DESC LIMIT 1 OFFSET ?
 )
 """)
 _LATEST = """
@@ -135,4 +136,6 @@ async def latest_runs(writer: BaseDBAsyncClient, ids: Collection[int], *, starte
 async def authors_of(job_id: int, run_id: int | None) -> list[str]:
     """Who is behind a job that a schedule started, or the workflow's run that it is a step of."""
     which = Q(job_id=job_id) | Q(run_id=run_id) if run_id else Q(job_id=job_id)
-    return [run.author for run in await ScheduleRun.filter(which)]
+    runs = await ScheduleRun.filter(which)
+    schedules = await Schedule.filter(id__in=[run.schedule_id for run in runs]) if runs else []
+    return [*(run.author for run in runs), *(schedule.author for schedule in schedules)]

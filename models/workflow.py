@@ -10,6 +10,7 @@ from tortoise import fields
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 
+from models.schedule import ScheduleRun
 from models.statement import Statement
 from models.states import Status
 
@@ -134,7 +135,10 @@ async def edges(reader: BaseDBAsyncClient, run_id: int) -> list[tuple[int, int]]
 
 async def prune_runs(writer: BaseDBAsyncClient, too_old: datetime) -> int:
     """Forget runs that began before this, and of which no job is left; returns how many."""
-    return len(await _PRUNE.run(writer, [too_old]))
+    gone = [int(row["id"]) for row in await _PRUNE.run(writer, [too_old])]
+    if gone:
+        await ScheduleRun.filter(run_id__in=gone).using_db(writer).delete()
+    return len(gone)
 
 
 def _moment(value: Any) -> datetime | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from engine import clock
-from engine.approvals.terms import ASKED, Need, Terms
+from engine.approvals.terms import ASKED, Need, Terms, joined
 from engine.events import Bus, PolicyChanged
 from engine.in_step import InStep
 from engine.jobs import AnyJobType
@@ -31,6 +31,15 @@ class Verdict:
 
     terms: Terms | None = None
     trusted_by: ApprovalRule | None = None
+
+
+def both(verdicts: Sequence[Verdict]) -> Verdict:
+    """What holds when all of these do; a rule approves it by itself only if one does wherever approval is needed."""
+    needing = [verdict for verdict in verdicts if verdict.terms]
+    if len(needing) < 2:
+        return needing[0] if needing else Verdict()
+    trusted = needing[0].trusted_by if all(verdict.trusted_by for verdict in needing) else None
+    return Verdict(joined(verdict.terms for verdict in needing if verdict.terms), trusted)
 
 
 class Policy(InStep):

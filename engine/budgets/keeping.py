@@ -34,11 +34,11 @@ class BudgetKeeping:
             InvalidInput: a field breaks a rule.
         """
         faults = [*await self._whom_faults(scope, key), *_limit_faults(measure, limit)]
-        if not faults and await Budget.all().count() >= MOST_BUDGETS:
+        which: dict[str, Any] = {"scope": scope, "key": key, "measure": measure}
+        if not faults and not await Budget.exists(**which) and await Budget.all().count() >= MOST_BUDGETS:
             faults = [FieldError("scope", f"there may be {MOST_BUDGETS} budgets at most: remove one first")]
         if faults:
             raise InvalidInput(faults)
-        which: dict[str, Any] = {"scope": scope, "key": key, "measure": measure}
         holds: dict[str, Any] = {"most": Measure(measure).stored(limit), "warned_on": None, "spent_on": None}
         if not await Budget.filter(**which).update(**holds):
             try:

@@ -73,7 +73,7 @@ class RateLimiting:
         """
         key = _clean(key)
         faults = [*_key_faults(key), *_number_faults(count, per_seconds, burst)]
-        if not faults and await RateLimit.all().count() >= MOST_LIMITS:
+        if not faults and await RateLimit.exclude(key=key).count() >= MOST_LIMITS:
             faults = [FieldError("key", f"there may be {MOST_LIMITS} rate limits at most: remove one first")]
         if faults:
             raise InvalidInput(faults)
@@ -124,8 +124,8 @@ async def _rescale(
 ) -> None:
     for way in await RateClock.filter(gone__gt=now).using_db(writer):
         old, new = limit_of(way.key, before), limit_of(way.key, after)
-        if old and new and way.gone:
-            gone = rescaled(way.gone, rate_of(old), rate_of(new), now)
+        if old and way.gone:  # without a limit nothing is counted, so a later one begins anew
+            gone = rescaled(way.gone, rate_of(old), rate_of(new), now) if new else None
             await RateClock.filter(key=way.key).using_db(writer).update(gone=gone)
 
 

@@ -106,6 +106,8 @@ class _Turns:
         self._limits = limits
         self._had = had
         self._now = clock.now()
+        self._taken: set[tuple[str, ...]] = set()
+        """Ways by which no turn is free."""
 
     async def take(self, ask: _Ask) -> Turn | None:
         """See `RateLimits._take`."""
@@ -128,8 +130,10 @@ class _Turns:
 
     async def _at(self, rates: Mapping[str, Rate]) -> datetime:
         at, moved = plan(rates, self.clocks, self._now)
-        if at > self._now and (free := await take_over(self._writer, self._now, list(rates))):
-            return free
+        if at > self._now and tuple(rates) not in self._taken:
+            if free := await take_over(self._writer, self._now, list(rates)):
+                return free
+            self._taken.add(tuple(rates))
         self.clocks |= moved
         return at
 

@@ -55,8 +55,10 @@ def plan(rates: Rates, clocks: Clocks, now: datetime) -> tuple[datetime, dict[st
     for way, rate in rates.items():
         clock = clocks[way]
         at = max(at, *(_before(moment, rate.slack, now) for moment in (clock.planned, clock.gone)), clock.late or now)
+    # Each from its own time: others of a way need not wait as long as who waits for another way too.
     moved = {
-        way: replace(clocks[way], planned=max(at, clocks[way].planned or at) + rate.step) for way, rate in rates.items()
+        way: replace(clocks[way], planned=max(now, clocks[way].planned or now) + rate.step)
+        for way, rate in rates.items()
     }
     return at, moved
 
@@ -75,10 +77,12 @@ def go(rates: Rates, clocks: Clocks, now: datetime) -> dict[str, Clock]:
 
 def next_time(rates: Rates, clocks: Clocks, now: datetime) -> tuple[datetime, dict[str, Clock]]:
     """The turn of one who came for theirs and found the way taken, and where that leaves the clocks."""
-    at = now
-    for way, rate in rates.items():
-        at = max(at, _before(clocks[way].gone, rate.slack, now), clocks[way].late or now)
-    return at, {way: replace(clocks[way], late=at + rate.step) for way, rate in rates.items()}
+    own = {
+        way: max(now, _before(clocks[way].gone, rate.slack, now), clocks[way].late or now)
+        for way, rate in rates.items()
+    }
+    late = {way: replace(clocks[way], late=own[way] + rate.step) for way, rate in rates.items()}
+    return max([now, *own.values()]), late
 
 
 def rescaled(gone: datetime, old: Rate, new: Rate, now: datetime) -> datetime:

@@ -115,8 +115,9 @@ class Scheduler:
         if not found:
             return 0
         going_on = await self._going_on(found)
-        await asyncio.gather(*(self._take(schedule, now, going_on.get(schedule.id)) for schedule in found))
-        self._bus.publish(SchedulesChanged())
+        moved = await asyncio.gather(*(self._take(schedule, now, going_on.get(schedule.id)) for schedule in found))
+        if any(moved):
+            self._bus.publish(SchedulesChanged())
         return len(found)
 
     async def _going_on(self, schedules: Sequence[Schedule]) -> dict[int, str]:
@@ -129,7 +130,8 @@ class Scheduler:
             told |= {started[each]: f"{kind} {each}" for each in await starter.going_on(started.keys())}
         return told
 
-    async def _take(self, schedule: Schedule, now: datetime, going_on: str | None) -> None:
+    async def _take(self, schedule: Schedule, now: datetime, going_on: str | None) -> bool:
+        """Whether its next time is due now."""
         plan = await self._planned(schedule, now, going_on)
         try:
             started = await self._ledger.write(partial(self._begin, plan))
@@ -139,9 +141,10 @@ class Scheduler:
             log.exception("what schedule %s starts could not be stored", schedule.name)
             plan = _failed(plan, f"It could not be stored: {error}")
             started = await self._ledger.write(partial(self._begin, plan))
-        for each in started:
+        for each in started or ():
             if plan.starter:
                 plan.starter.announce(each)
+        return started is not None
 
     async def _planned(self, schedule: Schedule, now: datetime, going_on: str | None) -> _Plan:
         try:
@@ -161,11 +164,13 @@ class Scheduler:
         schedule = plan.schedule
         by, agent = created_by(schedule.name), schedule.agent
         for moment in asked.starts:
-            key = f"schedule {schedule.id} at {moment.isoformat()}"
+            key = f"schedule\n{schedule.id}\n{moment.isoformat()}"  # no program outside may use a line break in one
             try:
                 _, plan.starter = self._starters.of(schedule.target)
                 prepare = self._starters.prepare
-                store = await prepare(schedule.target, created_by=by, agent=agent, idempotency_key=key)
+                store = await prepare(
+                    schedule.target, created_by=by, agent=agent, author=schedule.author, idempotency_key=key
+                )
             except JobRunnerError as error:
                 return _failed(plan, str(error), moment)
             except Exception as error:
@@ -176,11 +181,14 @@ class Scheduler:
             plan.starts.append((moment, store))
         return plan
 
-    async def _begin(self, plan: _Plan, writer: BaseDBAsyncClient) -> list[int]:
-        """Runs again after a rollback, so it leaves the plan as it is."""
+    async def _begin(self, plan: _Plan, writer: BaseDBAsyncClient) -> list[int] | None:
+        """What was started, None if another process was first, or somebody has changed it.
+
+        Runs again after a rollback, so it leaves the plan as it is.
+        """
         schedule, runs, started = plan.schedule, list(plan.runs), list[int]()
         if not await move_on(writer, schedule, plan.next_at, plan.fault):
-            return []
+            return None
         for moment, store in plan.starts:
             made = await store(writer)
             if made is None or plan.starter is None:

@@ -1,6 +1,7 @@
 """What people do with schedules: make, change, remove, pause, resume, run now."""
 
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
@@ -59,7 +60,10 @@ class Schedules:
         row = await self._row(schedule_id)
         wish = await self._checked(wish, agent, row)
         next_at = wish.next_at(clock.now(), row.at, row.next_at)
-        changes = {**_columns(wish), "author": author, "agent": agent, "next_at": next_at, "fault": None}
+        is_same = wish.target == row.target  # whoever changes the time alone is not behind what it does
+        by = {"author": row.author, "agent": row.agent} if is_same else {"author": author, "agent": agent}
+        next_at = next_at.astimezone(UTC) if next_at else None
+        changes = {**_columns(wish), **by, "next_at": next_at, "fault": None}
         try:
             await Schedule.filter(id=schedule_id).update(version=F("version") + 1, **changes)
         except IntegrityError:
@@ -120,7 +124,8 @@ class Schedules:
     @shielded
     async def _run(self, row: Schedule, author: str, agent: str | None) -> tuple[str, int]:
         kind, starter = self._starters.of(row.target)
-        store = await self._starters.prepare(row.target, created_by=created_by(row.name), agent=agent)
+        by = created_by(row.name)
+        store = await self._starters.prepare(row.target, created_by=by, agent=agent, author=row.author)
         told: dict[str, Any] = {"schedule_id": row.id, "author": author, "outcome": RunOutcome.STARTED}
         async with transaction() as writer:
             started = await store(writer) or 0
@@ -140,7 +145,8 @@ class Schedules:
             faults += [each for each in error.errors if not each.field.endswith(".created_by")]
         if faults:
             raise InvalidInput(faults)
-        return replace(wish, target=target)
+        at = wish.at.astimezone(UTC) if wish.at else None  # as it is compared, and an update does not see to that
+        return replace(wish, target=target, at=at)
 
     async def _row(self, schedule_id: int) -> Schedule:
         if row := await Schedule.get_or_none(id=schedule_id):

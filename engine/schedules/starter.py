@@ -54,7 +54,7 @@ class Starter(Protocol):
         """
 
     async def prepare(
-        self, what: Any, *, created_by: str, agent: str | None, idempotency_key: str | None = None
+        self, what: Any, *, created_by: str, agent: str | None, author: str, idempotency_key: str | None = None
     ) -> Store:
         """Check everything anew, and get ready to store it.
 
@@ -106,10 +106,10 @@ class JobStarter:
         return {**target.model_dump(), "payload": json.loads(stored_json(new.payload))}
 
     async def prepare(
-        self, what: Any, *, created_by: str, agent: str | None, idempotency_key: str | None = None
+        self, what: Any, *, created_by: str, agent: str | None, author: str, idempotency_key: str | None = None
     ) -> Store:
         """See `Starter`."""
-        new = await self._accepted(_target(what), created_by, agent, idempotency_key)
+        new = await self._accepted(_target(what), created_by, agent, idempotency_key, author)
 
         async def store(writer: BaseDBAsyncClient) -> int | None:
             (job_id,) = await insert_jobs(writer, [new])
@@ -145,7 +145,9 @@ class JobStarter:
         label = job_type.label if job_type else what["type"]
         return f"{label}: {what['name']}" if what.get("name") and what["name"] != label else label
 
-    async def _accepted(self, target: JobTarget, created_by: str, agent: str | None, key: str | None) -> NewJob:
+    async def _accepted(
+        self, target: JobTarget, created_by: str, agent: str | None, key: str | None, author: str = ""
+    ) -> NewJob:
         asked = Submission(
             target.type,
             target.payload,
@@ -154,6 +156,7 @@ class JobStarter:
             created_by=storable(created_by),
             requires_approval=target.requires_approval,
             agent=agent,
+            on_behalf_of=author,
         )
         return await asked.accept(self._registry, self._settings, self._policy, key)
 
@@ -197,12 +200,20 @@ class Starters:
             raise InvalidInput(faults) from None
 
     async def prepare(
-        self, target: Mapping[str, Any], *, created_by: str, agent: str | None, idempotency_key: str | None = None
+        self,
+        target: Mapping[str, Any],
+        *,
+        created_by: str,
+        agent: str | None,
+        author: str,
+        idempotency_key: str | None = None,
     ) -> Store:
         """See `Starter.prepare`."""
         kind, starter = self.of(target)
         what = target[kind]
-        return await starter.prepare(what, created_by=created_by, agent=agent, idempotency_key=idempotency_key)
+        return await starter.prepare(
+            what, created_by=created_by, agent=agent, author=author, idempotency_key=idempotency_key
+        )
 
 
 def _target(what: Any) -> JobTarget:

@@ -53,12 +53,12 @@ class WorkflowStarter:
         return target.model_dump()
 
     async def prepare(
-        self, what: Any, *, created_by: str, agent: str | None, idempotency_key: str | None = None
+        self, what: Any, *, created_by: str, agent: str | None, author: str, idempotency_key: str | None = None
     ) -> Store:
         """See `Starter`."""
         target, key = _target(what), idempotency_key
         prepared = await self._runs.prepare(
-            target.name, target.inputs, created_by=created_by, agent=agent, idempotency_key=key
+            target.name, target.inputs, created_by=created_by, agent=agent, on_behalf_of=author, idempotency_key=key
         )
 
         async def store(writer: BaseDBAsyncClient) -> int | None:

@@ -123,9 +123,10 @@ class Runs:
         *,
         created_by: str,
         agent: str | None,
+        on_behalf_of: str = "",
         idempotency_key: str | None = None,
     ) -> Prepared:
-        """Check everything, and store nothing.
+        """Check everything, and store nothing. The policy judges it also as if whom it is for had asked.
 
         Raises:
             NotFound: there is no such workflow.
@@ -133,7 +134,7 @@ class Runs:
         """
         workflow_id, definition = await self._workflows.found(name)
         given = _plain(inputs)
-        jobs = await asyncio.to_thread(_jobs, definition, given, created_by, agent)
+        jobs = await asyncio.to_thread(_jobs, definition, given, created_by, agent, on_behalf_of)
         faults = ref_faults(jobs.batch)
         if not jobs.batch:
             faults.append(FieldError("inputs", "inputs must make at least one step, and every list is empty"))
@@ -254,9 +255,12 @@ class _Jobs:
     batch: list[Submission]
 
 
-def _jobs(definition: Definition, given: Mapping[str, Any], created_by: str, agent: str | None) -> _Jobs:
+def _jobs(
+    definition: Definition, given: Mapping[str, Any], created_by: str, agent: str | None, on_behalf_of: str
+) -> _Jobs:
     inputs = completed_inputs(definition, given)
-    return _Jobs(inputs, [replace(job, agent=agent) for job in expanded(definition, inputs, created_by)])
+    jobs = expanded(definition, inputs, created_by)
+    return _Jobs(inputs, [replace(job, agent=agent, on_behalf_of=on_behalf_of) for job in jobs])
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:

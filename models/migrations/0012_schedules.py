@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.RunSQL(
-            "CREATE INDEX idx_schedule_due ON schedule (next_at) WHERE NOT paused",
+            "CREATE INDEX idx_schedule_due ON schedule (paused, next_at, id)",
             reverse_sql="DROP INDEX idx_schedule_due",
         ),
     ]

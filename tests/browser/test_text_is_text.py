@@ -39,6 +39,8 @@ def unharmed(page: Page) -> None:
 
 
 def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, runner: JobRunner) -> None:
+    for text in TEXTS:
+        run_of(runner, text)
     jobs = {text: submitted(runner, text) for text in TEXTS}
     page.goto("/app/jobs")
     for text, (failed, _, mail, post) in jobs.items():
@@ -80,15 +82,20 @@ def test_names_payloads_errors_and_results_are_text_on_every_page(page: Page, ru
         unharmed(page)
 
 
+def run_of(runner: JobRunner, text: str) -> None:
+    """A run of a workflow of this text, which is cancelled, and so on no page of jobs."""
+    flow = {"name": f"flow-{uuid4().hex[:8]}", "title": text, "description": text, "steps": {"a": ASK}}
+    assert runner.http.post("/api/v1/workflows", json={"source": json.dumps(flow)}).status_code == 201
+    run = runner.http.post(f"/api/v1/workflows/{flow['name']}/runs", json={"created_by": text}).json()
+    assert runner.http.post(f"/api/v1/runs/{run['id']}/cancel").status_code == 200
+
+
 def submitted(runner: JobRunner, text: str) -> list[int]:
     """A job that fails, one that is done, one that waits for approval, and a post, all of this text."""
     more = {"name": text, "created_by": text}
     film = {"job": {"type": "TEST_RENDER", "payload": {"title": text}, "name": text}}
     body = {"name": f"Film {uuid4().hex[:8]}", "target": film, "cron": "@daily"}
     assert runner.http.post("/api/v1/schedules", json=body).status_code == 201
-    flow = {"name": f"flow-{uuid4().hex[:8]}", "title": text, "description": text, "steps": {"a": ASK}}
-    assert runner.http.post("/api/v1/workflows", json={"source": json.dumps(flow)}).status_code == 201
-    assert runner.http.post(f"/api/v1/workflows/{flow['name']}/runs", json={"created_by": text}).status_code == 201
     mail = {"to": "a@b.example", "subject": text, "body": text}
     return [
         runner.submit("TEST_RENDER", {"title": text, "fail": text}, **more),

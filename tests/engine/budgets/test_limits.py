@@ -20,7 +20,7 @@ from models.attempt import Attempt
 from models.job import Job
 from models.rate_limit import RateLimit, RateTurn
 from models.states import AttemptOutcome, Status
-from tests.support.engine import running, scripted, stored_job, submitted, until, until_status
+from tests.support.engine import opened, running, scripted, stored_job, submitted, until, until_status
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 MAIL = {"mail"}
@@ -217,3 +217,26 @@ async def test_built_in_types_tell_their_ways_out(settings: Settings) -> None:
         "SOCIAL_POST": ["channel:feed"],
         "WEBHOOK_CALL": ["host:hooks.example"],
     }
+
+
+async def test_who_waits_for_a_slow_way_keeps_nobody_of_another_one_waiting(settings: Settings, wind: Wind) -> None:
+    wind(NOON)
+    async with opened(settings):
+        limits = await limited(count=60, burst=6)
+        await RateLimiting(limits, Bus()).put("mail:slow.example", 1, 86_400, "ada", 1)
+        for job_id in await jobs(20):
+            await asks(limits, job_id, {"mail", "mail:slow.example"})
+        (other,) = await jobs(1)
+        turn = await asks(limits, other)
+        assert turn is None or turn < NOON + timedelta(hours=1)
+
+
+async def test_a_limit_that_was_removed_and_set_anew_remembers_nothing(settings: Settings, wind: Wind) -> None:
+    wind(NOON)
+    async with opened(settings):
+        limits = await limited(count=1)
+        first, second = await jobs(2)
+        assert await asks(limits, first) is None
+        await RateLimiting(limits, Bus()).remove("mail")
+        await RateLimiting(limits, Bus()).put("mail", 60, 3600, "ada", 6)
+        assert await asks(limits, second) is None

@@ -13,7 +13,9 @@ from engine.actors import Actor, Kind
 from engine.approvals.rules import NewRule
 from engine.engine import Atlas
 from engine.errors import OwnWork
+from engine.events import Event, SchedulesChanged
 from engine.jobs.base import Context
+from engine.schedules import scheduler
 from engine.schedules.cron import Cron
 from engine.schedules.terms import Wish
 from engine.settings import Settings
@@ -180,7 +182,44 @@ async def test_one_that_was_changed_starts_what_it_is_now(wound: Wound) -> None:
     assert await wound.at("27T09:00:00") == []
     assert await wound.at("27T10:00:00") == ["27 10:00"]
     assert (await Job.all())[0].name == "Another"
-    assert (await authors_of((await Job.all())[0].id, None)) == ["bob"]
+    assert (await authors_of((await Job.all())[0].id, None)) == ["bob", "bob"]
+
+
+async def test_a_moment_that_was_changed_in_another_zone_comes_when_it_is_there(wound: Wound) -> None:
+    made = await wound.schedule(at=START + timedelta(days=5))
+    at = datetime.fromisoformat("2026-03-27T11:00:00+01:00")
+    await wound.atlas.schedules.change(made, Wish("Report", NOTHING, at=at), "ada")
+    assert await wound.at("27T09:59:59") == []
+    assert await wound.at("27T10:00:01") == ["27 10:00"]
+
+
+async def test_what_is_due_and_cannot_be_taken_tells_no_change(wound: Wound, monkeypatch: pytest.MonkeyPatch) -> None:
+    await wound.schedule()
+    heard: list[Event] = []
+    wound.atlas.bus.subscribe(heard.append)
+    monkeypatch.setattr(scheduler, "move_on", _somebody_was_first)
+    wound.now = START + timedelta(days=2)
+    assert await wound.atlas._scheduler.look() == 1
+    assert SchedulesChanged() not in heard
+
+
+async def _somebody_was_first(*_: object) -> bool:
+    return False
+
+
+async def test_a_rule_by_name_holds_for_the_schedules_of_that_person_too(wound: Wound) -> None:
+    await wound.atlas.rules.add(NewRule(RuleKind.REQUIRE, "Ada's", names=("ada",)), "boss")
+    await wound.schedule()
+    await wound.at("27T09:00:01")
+    assert [job.approval for job in await Job.all()] == ["pending"]
+
+
+async def test_whoever_changes_the_time_alone_is_not_behind_what_it_does(wound: Wound) -> None:
+    made = await wound.schedule()
+    stored = (await Schedule.get(id=made)).target
+    await wound.atlas.schedules.change(made, Wish("Report", stored, "0 10 * * *"), "bob")
+    await wound.atlas.schedules.run_now(made, "carl")
+    assert set(await authors_of((await Job.all())[0].id, None)) == {"ada", "carl"}
 
 
 async def test_a_moment_that_has_come_does_not_come_again_by_a_change_of_the_name(wound: Wound) -> None:
@@ -204,13 +243,17 @@ async def test_who_made_a_schedule_made_its_jobs_where_nobody_approves_their_own
     await wound.atlas.reviews.approve(Actor("bob", Kind.PERSON, rights), job.id)
 
 
-async def test_only_the_newest_runs_are_kept(wound: Wound, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_times_that_started_nothing_only_the_newest_are_kept(
+    wound: Wound, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("models.schedule.RUNS_KEPT", 3)
-    made = await wound.schedule(cron="* * * * *", overlap="queue")
+    made = await wound.schedule(cron="* * * * *")
     for minute in range(1, 8):
-        last = await wound.at(f"27T07:{minute:02}:00")
-    assert last == ["27 07:05", "27 07:06", "27 07:07"]
-    assert len(await wound.atlas.schedule_queries.runs(made)) == 3
+        await wound.at(f"27T07:{minute:02}:00")
+    *skipped, first = await wound.atlas.schedule_queries.runs(made)
+    assert [f"{run.due_at:%H:%M}" for run in skipped] == ["07:07", "07:06", "07:05"]
+    assert (first.outcome, f"{first.due_at:%H:%M}") == ("started", "07:01"), "its job has it for its author"
+    assert await Job.all().count() == 1
 
 
 async def test_what_cannot_start_is_told_on_the_schedule_and_goes_on_with_its_next_time(wound: Wound) -> None:
@@ -268,7 +311,7 @@ async def test_what_was_prepared_is_not_started_if_something_came_first(wound: W
         case _:
             await scheduler.look()
     before = await Job.all().count()
-    assert await wound.atlas._ledger.write(lambda writer: scheduler._begin(plan, writer)) == []
+    assert await wound.atlas._ledger.write(lambda writer: scheduler._begin(plan, writer)) is None
     assert await Job.all().count() == before
 
 
