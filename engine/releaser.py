@@ -106,17 +106,21 @@ class Releaser:
             return False
         found = await self._ledger.write(partial(self._release, concerned))
         for job_id in found.released:
-            self._bus.publish(JobChanged(job_id))
+            self._tell(job_id)
         for job_id in found.to_fill:
             await self._fill(job_id)
         if found.released or found.to_fill:
             self._look_now()  # a chain of a hundred steps waits for no look between them
-        for job_id in found.waiting:  # they tell why they wait, which may have changed; it concerns no job after them
-            is_known = job_id in self._changed
-            self._bus.publish(JobChanged(job_id))
-            if not is_known:
-                self._changed.discard(job_id)
+        for job_id in found.waiting:  # they tell why they wait, which may have changed
+            self._tell(job_id)
         return found.more
+
+    def _tell(self, job_id: int) -> None:
+        """It changed in a way that concerns no job after it: this is no reason to look once more."""
+        is_known = job_id in self._changed
+        self._bus.publish(JobChanged(job_id))
+        if not is_known:
+            self._changed.discard(job_id)
 
     async def _release(self, concerned: Collection[int] | None, writer: BaseDBAsyncClient) -> "_Found":
         closer = await meet(writer, clock.now(), concerned)

@@ -16,7 +16,7 @@ from engine.approvals.terms import Terms
 from engine.channels.mail_header import header_fault
 from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
-from engine.filling import JOBS, check_expression, expressions, filled, template_faults, templated
+from engine.filling import JOBS, check_expression, expressions, filled, template_faults, templated, texts
 from engine.jobs import AnyJobType, Registry
 from engine.settings import Settings
 from engine.templates import TemplateFault, is_bare, members_of, uses
@@ -160,7 +160,7 @@ class Submission:
         Raises:
             _TemplatesRefused: a template breaks a rule, or has no value.
         """
-        if not self._names and not self.when:
+        if not self.when and not (self._names and any("{{" in text for _, text in texts(self.payload))):
             return self.payload, []
         return await asyncio.to_thread(self._make, job_type)  # thousands of templates keep nobody waiting
 
