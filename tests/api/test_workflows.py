@@ -117,4 +117,10 @@ async def test_an_agent_runs_a_workflow_and_sees_it_through(runner: JobRunner) -
             await call(client, "wait_for_job", job_id=step["jobs"][0]["id"], timeout_seconds=30)
         assert (await call(client, "get_run", run_id=run["id"]))["run"]["status"] == "completed"
         assert (await call(client, "list_runs", workflow="mcp-film"))["runs"][0]["id"] == run["id"]
+        report = await call(client, "run_workflow", name="weekly-report", inputs={"to": ["ada@example.org"]})
+        run = (await call(client, "get_run", run_id=report["run"]["id"]))["run"]
+        for step in run["steps"]:
+            await call(client, "wait_for_job", job_id=step["jobs"][0]["id"], timeout_seconds=30)
+        told = (await call(client, "get_run", run_id=run["id"]))["run"]
+        assert [step["jobs"][0]["status"] for step in told["steps"]] == ["completed", "completed"]
         assert "cannot be cancelled" in await refused(client, "cancel_run", run_id=run["id"])

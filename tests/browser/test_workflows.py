@@ -65,20 +65,34 @@ def test_an_article_becomes_a_page_a_pdf_a_card_and_a_post_once_somebody_approve
 def test_a_script_becomes_a_film_and_a_post_that_is_tried_again_once_its_channel_is_back(
     page: Page, runner: JobRunner
 ) -> None:
-    channel = runner.http.post("/api/v1/channels", json={"name": "films", "kind": "feed", "url": ""}).json()
-    inputs = {"title": "A short film", "script": "# Hello\n\nseconds: 1", "channels": ["films"]}
-    run_id = runner.http.post("/api/v1/workflows/script-to-video/runs", json={"inputs": inputs}).json()["id"]
-    assert runner.http.delete(f"/api/v1/channels/{channel['id']}").status_code in (200, 204)
-    page.goto(f"/app/runs/{run_id}")
+    run_it(page, "Script to video")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("A short film")
+    dialog.get_by_label("Script").fill("# Hello\n\nseconds: 2")
+    (channel,) = runner.http.get("/api/v1/channels").json()["items"]
+    dialog.get_by_role("button", name="Run").click()
+    expect(page).to_have_url(re.compile(r"/app/runs/\d+"))
+    assert runner.http.delete(f"/api/v1/channels/{channel['id']}").status_code == 204
     step(page, "video", "Completed")
     step(page, "post", "Failed")
-    expect(page.get_by_role("region", name="What needs you")).to_contain_text("films")
-    runner.http.post("/api/v1/channels", json={"name": "films", "kind": "feed", "url": ""})
+    expect(page.get_by_role("region", name="What needs you")).to_contain_text("feed")
+    runner.http.post("/api/v1/channels", json={"name": "feed", "kind": "feed", "url": ""})
     page.locator('[data-step="post"]').click()
     page.get_by_role("button", name="Retry job").click()
     page.go_back()
     step(page, "post", "Completed")
     assert "A short film" in runner.http.get("/feed.xml").text
+
+
+def test_a_report_of_the_week_goes_out_as_a_mail(page: Page, runner: JobRunner) -> None:
+    run_it(page, "Weekly report")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Recipients").fill("grace@example.org")
+    dialog.get_by_role("button", name="Run").click()
+    step(page, "report", "Completed")
+    step(page, "mail", "Completed")
+    sent = [mail.read_text() for mail in Path(runner.data_dir, "outbox").glob("*.eml")]
+    assert any("grace@example.org" in mail and "weekly-report.pdf" in mail for mail in sent)
 
 
 def test_somebody_writes_a_workflow_and_mends_the_step_that_fails(page: Page, runner: JobRunner) -> None:
