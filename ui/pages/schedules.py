@@ -20,7 +20,8 @@ from ui.tab import Draw
 
 PATH = "/app/schedules"
 WHAT_FOR = (
-    "A schedule starts a job or a workflow at the times that you choose: a report every Monday at 09:00, a post on the first of "
+    "A schedule starts a job or a workflow at the times that you choose: a report every Monday at 09:00, "
+    "a post on the first of "
     "the month, a check every 15 minutes."
 )
 
