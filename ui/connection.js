@@ -53,13 +53,27 @@
       return input && isText(input) && !input.closest(".q-select") ? [[label.textContent, input]] : [];
     });
 
+  // The uppermost job that is wholly seen: what stands above the list may be another thing after loading anew.
+  const cards = () => [...document.querySelectorAll("main article[data-job-id]")];
+  const uppermost = () => {
+    const topOf = (card) => card.getBoundingClientRect().top - bar().offsetHeight;
+    const card = cards().find((node) => topOf(node) >= 0);
+    return card && { job: card.dataset.jobId, top: topOf(card) };
+  };
+  const backTo = ({ y, place }) => {
+    const card = place && cards().find((node) => node.dataset.jobId === place.job);
+    if (card) scrollBy({ top: card.getBoundingClientRect().top - place.top, behavior: "instant" });
+    else scrollTo({ top: y, behavior: "instant" });
+  };
+
   const keep = () => {
     if (!isLost()) return;
     const dialog = newJob();
     const fields = dialog ? fieldsOf(dialog).map(([name, input]) => [name, input.value]).filter(([, value]) => value) : [];
     const type = dialog?.querySelector(".q-select .q-field__native span")?.textContent.split(" — ")[0];
-    const kept = { at: location.pathname + location.search, y: scrollY, type, fields };
+    const kept = { at: location.pathname + location.search, y: scrollY, place: uppermost(), type, fields };
     sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    history.scrollRestoration = "manual";  // the browser would go back by pixels, and after us
   };
 
   const take = () => {
@@ -78,7 +92,7 @@
   };
 
   const giveBack = async (kept) => {
-    if (await until(() => document.documentElement.scrollHeight >= kept.y + innerHeight)) scrollTo(0, kept.y);
+    if (await until(() => document.documentElement.scrollHeight >= kept.y + innerHeight)) backTo(kept);
     if (!kept.fields.length || !(await until(() => window.did_handshake))) return;
     window.goTo(`/app/jobs?new=${encodeURIComponent(kept.type)}`);
     const dialog = await until(newJob);
@@ -102,6 +116,7 @@
     if (event.target.matches?.("textarea, .q-dialog input")) typed.add(event.target);
   });
   addEventListener("pagehide", keep);
+  addEventListener("load", () => setTimeout(() => { history.scrollRestoration = "auto"; }));
   addEventListener("beforeunload", (event) => {
     if (!isLost() || !isTypedElsewhere()) return;
     event.preventDefault();
