@@ -87,7 +87,8 @@ def test_after_a_restart_the_page_is_at_the_same_address_and_place(browsing: Bro
     expect(page).to_have_url(re.compile(r"/app/jobs\?type=task$"))
     expect(bar(page)).to_be_hidden()
     page.wait_for_function(
-        "([job, top]) => Math.abs(document.querySelector(`[data-job-id='${job}']`).getBoundingClientRect().top - top) < 3",
+        "([id, top]) =>"
+        " Math.abs(document.querySelector(`[data-job-id='${id}']`).getBoundingClientRect().top - top) < 3",
         arg=[jobs[5], before["y"]],
     )
 
