@@ -27,7 +27,7 @@ from engine.jobs import AnyJobType
 from engine.jobs.base import EffectKind
 from engine.reports import Report
 from engine.views import JobView
-from models.finding import Sort
+from models.wanted import Sort
 from models.rights import Right
 from models.states import Approval, Category, Move, Status
 

@@ -17,7 +17,7 @@ from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
 from engine.finding import Criteria
 from engine.submission import Submission
-from models.finding import Sort
+from models.wanted import Sort
 from models.states import Category, Move, Status
 
 MAX_LIMIT = 200

@@ -19,7 +19,7 @@ WITH most AS MATERIALIZED (
 SELECT most.type, most.cause, most.jobs, most.newest_id,
     COUNT(CASE WHEN job.outcome = 'unknown' THEN 1 END) AS unknown,
     MIN(job.finished_at) AS since, MAX(job.finished_at) AS last_at
-FROM most JOIN job ON job.status = 'failed' AND job.type = most.type AND job.cause = most.cause
+FROM most JOIN job {{by_cause}} ON job.status = 'failed' AND job.type = most.type AND job.cause = most.cause
 GROUP BY most.type, most.cause, most.jobs, most.newest_id ORDER BY most.jobs DESC, most.newest_id DESC
 """  # noqa: S608 (our own number)
 _CAUSES = Statement(_GROUPS.format(by_cause="INDEXED BY idx_job_cause"), postgres=_GROUPS.format(by_cause=""))

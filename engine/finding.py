@@ -15,10 +15,11 @@ from engine.views import JobView, Page
 from engine.workforce import built_in_agents
 from models.agent import PREFIX
 from models.database import storable
-from models.finding import MOST_COUNTED, Place, Sort, Wanted, count_found, find_creators, find_ids
+from models.finding import count_found, find_creators, find_ids, find_page
 from models.job import Job
 from models.search import words
 from models.states import ALLOWED_FROM, POISONOUS, UNKNOWN, Approval, Category, Move, Status
+from models.wanted import Place, Sort, Wanted
 
 EXPORT_BATCH = 100  # each may have a payload of megabytes
 MAX_TEXT = 200
@@ -110,16 +111,10 @@ class Finder:
         Raises:
             InvalidInput: a criterion breaks a rule.
         """
-        wanted = self.wanted(criteria)
-        total = await count_found(wanted)
-        capped = bool(wanted.words) and total > MOST_COUNTED
-        total = min(total, MOST_COUNTED) if capped else total
-        pages = max(1, -(-total // size))
-        number = max(1, min(number, pages))
-        ids = await find_ids(wanted, sort, limit=size, offset=(number - 1) * size) if total else []
-        found = {job.id: job for job in await self._jobs(ids)}
-        jobs = tuple(found[job_id] for job_id in ids if job_id in found)
-        return Page(jobs, number, pages, total, capped)
+        page = await find_page(self.wanted(criteria), sort, number, size)
+        found = {job.id: job for job in await self._jobs(page.ids)}
+        jobs = tuple(found[job_id] for job_id in page.ids if job_id in found)
+        return Page(jobs, page.number, page.pages, page.total, page.capped)
 
     async def behind(
         self, criteria: Criteria, sort: Sort, last_id: int | None, *, limit: int
@@ -136,7 +131,7 @@ class Finder:
         return await self._jobs(ids[:limit]), ids[limit - 1] if len(ids) > limit else None
 
     async def count(self, criteria: Criteria) -> int:
-        """How many match; of jobs found by their words, at most one more than `MOST_COUNTED`."""
+        """How many match; by more than type and status, at most 10,001."""
         return await count_found(self.wanted(criteria))
 
     async def ids(self, criteria: Criteria, *, limit: int) -> list[int]:

@@ -23,6 +23,7 @@ from models.approval import JobVersion, Review, ReviewLink
 from models.artifact import Artifact
 from models.attempt import Attempt, LogLine
 from models.channel import Channel
+from models.counts import fold_counts
 from models.database import connection
 from models.dependency import Dependency, needed_by_others
 from models.effect import Effect
@@ -46,6 +47,7 @@ FOLDERS_AT_ONCE = 10
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 60.0
 RETRY_SECONDS = 2.0
+FOLD_SECONDS = 5.0
 FIRST_SWEEP_SECONDS = 300.0  # in which somebody may notice that it was started on the wrong database
 SWEEP_SECONDS = 3600.0
 CONTENTS_STEP = 500
@@ -68,9 +70,10 @@ class Pruner:
         self._health = health
 
     async def run(self) -> None:
-        """Look every minute and sweep every hour, for ever."""
+        """Look every minute, fold counts every few seconds and sweep every hour, for ever."""
         await asyncio.gather(
             self._repeat("pruning", "old jobs", self._look),
+            *([self._repeat("counting", "the numbers of jobs", self._fold)] if self._settings.is_shared else []),
             self._repeat("sweeping", "contents that nothing names", self._sweep_now, after=FIRST_SWEEP_SECONDS),
         )
 
@@ -96,6 +99,10 @@ class Pruner:
         removed = await self.step() + await self.forget_events() + await self.forget_operations()
         removed += await self.forget_runs()
         return PAUSE_SECONDS if removed else LOOK_SECONDS
+
+    async def _fold(self) -> float:
+        await self._ledger.write(fold_counts)
+        return FOLD_SECONDS
 
     async def _sweep_now(self) -> float:
         if removed := await self.sweep():

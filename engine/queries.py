@@ -17,7 +17,7 @@ from engine.budgets.limits import turns_of_jobs
 from engine.budgets.reading import UsageQueries
 from engine.errors import NotFound
 from engine.events import Bus
-from engine.finding import Finder
+from engine.finding import Criteria, Finder
 from engine.health import DRIVER_ERRORS, Health, trouble
 from engine.jobs import AnyJobType, Registry
 from engine.jobs.preview import Preview
@@ -46,6 +46,7 @@ from engine.watcher import Watcher
 from models.agent import PREFIX, Agent
 from models.attempt import Attempt, LogLine
 from models.channel import Channel, FeedEntry
+from models.counts import job_counts
 from models.database import connection
 from models.dependency import parents_of
 from models.effect import Effect
@@ -53,9 +54,11 @@ from models.engine_record import EngineRecord
 from models.job import Job
 from models.states import ACTIVE, UNKNOWN, ProcessRole, Status
 from models.type_policy import TypePolicy
+from models.wanted import Sort
 
 PAGE_SIZE = 15
 FEED_LENGTH = 50
+_CURRENT = tuple(sorted(ACTIVE))
 LOG_LENGTH = 500  # lines of a job; a log may be far longer than anybody reads or a page can show
 
 
@@ -95,11 +98,11 @@ class Queries:
 
     async def active_page(self, category: str | None = None, number: int = 1) -> Page:
         """Everything neither completed nor cancelled, newest first."""
-        return await self._page(Q(status__in=list(ACTIVE)), category, number, "-id")
+        return await self._page(_CURRENT, category, Sort.NEWEST, number)
 
     async def completed_page(self, category: str | None = None, number: int = 1) -> Page:
         """Completed jobs, the latest completion first."""
-        return await self._page(Q(status=Status.COMPLETED), category, number, "-finished_at")
+        return await self._page((Status.COMPLETED,), category, Sort.ENDED, number)
 
     async def awaiting_approval(self) -> list[JobView]:
         """Jobs that a person has to approve or reject, oldest first."""
@@ -140,13 +143,11 @@ class Queries:
 
     async def counts_by_category(self) -> Counter[str]:
         """How many jobs the Jobs page shows under each filter; cancelled ones are not shown."""
-        shown = Job.exclude(status=Status.CANCELLED).annotate(n=Count("id")).group_by("category")
-        return Counter({row["category"]: row["n"] for row in await shown.values("category", "n")})
+        return (await job_counts()).by_category(without=[Status.CANCELLED])
 
     async def counts_by_status(self) -> Counter[str]:
         """How many jobs stand where."""
-        rows = await Job.annotate(n=Count("id")).group_by("status").values("status", "n")
-        return Counter({str(row["status"]): row["n"] for row in rows})
+        return (await job_counts()).by_status
 
     async def board(self) -> Board:
         """Everything that the home screen tells, but for the throughput."""
@@ -270,7 +271,7 @@ class Queries:
 
     async def queue_length(self) -> int:
         """How many jobs are queued, whatever they wait for."""
-        return int(await Job.filter(status=Status.QUEUED).count())
+        return (await job_counts()).by_status[Status.QUEUED]
 
     async def engines(self) -> list[EngineView]:
         """Every engine that has not retired, the latest started first."""
@@ -305,13 +306,9 @@ class Queries:
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
-    async def _page(self, where: Q, category: str | None, number: int, order: str) -> Page:
-        rows = Job.filter(where & Q(category=category) if category else where)
-        total = await rows.count()
-        pages = max(1, -(-total // PAGE_SIZE))
-        number = max(1, min(number, pages))
-        found = await rows.order_by(order, "-id").offset((number - 1) * PAGE_SIZE).limit(PAGE_SIZE)
-        return Page(tuple(await self._views(found)), number, pages, total)
+    async def _page(self, statuses: tuple[Status, ...], category: str | None, sort: Sort, number: int) -> Page:
+        criteria = Criteria(types=(category,) if category else (), statuses=statuses)
+        return await self.finder.page(criteria, sort, number, PAGE_SIZE)
 
     async def _views(self, rows: Sequence[Job]) -> list[JobView]:
         if not rows:

@@ -10,8 +10,8 @@ from engine.finding import Criteria
 from engine.shielded import shielded
 from engine.views import SavedViewView
 from models.database import storable, transaction
-from models.finding import Sort
 from models.saved_view import SavedView, save_view
+from models.wanted import Sort
 
 MOST = 50
 MAX_NAME = 64

@@ -17,6 +17,8 @@ from models.statement import POSTGRES, Statement
 MAX_WORDS = 12  # of a question
 MIN_PREFIX = 2  # a single letter stands for itself only: half of all words begin with some letter
 
+FREQUENT = 10_000  # jobs, from which on a word stands for itself only
+
 SQLITE_MATCH = "job_text MATCH ?"
 POSTGRES_MATCH = "job.id IN (SELECT job_id FROM job_text WHERE words @@ ?::text::tsquery)"
 
@@ -24,6 +26,7 @@ _TOKENS = (
     "CREATE VIRTUAL TABLE said USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')",
     "CREATE VIRTUAL TABLE token USING fts5vocab (said, 'instance')",
 )
+_HAVE = Statement("SELECT COUNT(*) AS n FROM (SELECT 1 FROM job_text WHERE job_text MATCH ? LIMIT ?) AS have")
 _LEXEMES = Statement("""
 SELECT string_agg(
     '''' || lexeme || '''' || CASE WHEN length(lexeme) >= ? OR lexeme ~ '[^ -~]' THEN ':*' ELSE '' END, ' & '
@@ -37,13 +40,25 @@ def words(text: str) -> list[str]:
     return [word for word in kept.split() if any(map(str.isalnum, word))][:MAX_WORDS]
 
 
+async def _is_frequent(reader: BaseDBAsyncClient, word: str) -> bool:
+    [row] = await _HAVE.run(reader, [f'"{word}"', FREQUENT])
+    return bool(row["n"] == FREQUENT)
+
+
 async def question(reader: BaseDBAsyncClient, wanted: Sequence[str]) -> str | None:
-    """What finds the jobs with all of these words, or words that begin so; None if nothing can be found by them."""
+    """What finds the jobs with all of these words, or words that begin so; None if nothing can be found by them.
+
+    A word that very many jobs have stands for itself only: whoever typed all of it does not look for longer ones.
+    """
     text = " ".join(wanted)
     if reader.capabilities.dialect == POSTGRES:
         (row,) = await _LEXEMES.run(reader, [MIN_PREFIX, text])
         return row["question"] or None
-    return " AND ".join(f'"{word}"{"*" if _may_begin(word) else ""}' for word in _sqlite_words(text)) or None
+    asked = []
+    for word in _sqlite_words(text):
+        is_whole = not _may_begin(word) or await _is_frequent(reader, word)
+        asked.append(f'"{word}"' if is_whole else f'"{word}"*')
+    return " AND ".join(asked) or None
 
 
 def _is_of_word(letter: str) -> bool:

@@ -14,9 +14,9 @@ from engine.queries import PAGE_SIZE, Queries
 from engine.views import AgentView, ChannelView, EngineState, EngineView, JobView, Page
 from engine.watcher import AgentAtWork
 from models.approval import count_inbox
-from models.finding import Sort
 from models.states import Status
 from models.usage import Sum
+from models.wanted import Sort
 
 T = TypeVar("T")
 

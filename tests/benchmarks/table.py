@@ -14,6 +14,6 @@ def line(name: str, value: str, bound: str = "") -> None:
     print(f"  {name:<52} {value:>16}  {bound}", flush=True)
 
 
-def spread(values: Sequence[float], unit: str = "ms") -> str:
+def spread(values: Sequence[float], unit: str = "ms", digits: int = 0) -> str:
     """The median, and the least and the greatest."""
-    return f"{statistics.median(values):.0f} {unit} ({min(values):.0f}–{max(values):.0f})"
+    return f"{statistics.median(values):.{digits}f} {unit} ({min(values):.{digits}f}–{max(values):.{digits}f})"

@@ -24,11 +24,11 @@ from engine.jobs.base import Context
 from engine.settings import Settings
 from models.attempt import Attempt
 from models.database import connection
-from models.finding import Sort
 from models.job import Job
 from models.statement import SQLITE
 from models.states import TERMINAL, Approval, Status
 from models.type_policy import TypePolicy
+from models.wanted import Sort
 from tests.chaos.scale import rounds
 from tests.support.engine import running, scripted, until
 

@@ -11,9 +11,9 @@ from engine.engine import Atlas
 from engine.errors import InvalidInput
 from engine.finding import Criteria
 from engine.settings import Settings
-from models.finding import Sort
 from models.job import Job
 from models.states import POISONOUS, UNKNOWN, Approval, Status
+from models.wanted import Sort
 from tests.support.engine import stored_job
 from tests.support.other_program import OtherProgram
 
@@ -175,7 +175,7 @@ async def test_a_page_past_the_last_is_the_last(atlas: Atlas) -> None:
 async def test_a_page_says_when_there_is_more_than_anybody_counted(
     atlas: Atlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("engine.finding", "models.finding"):
+    for module in ("models.finding", "models.looking"):
         monkeypatch.setattr(f"{module}.MOST_COUNTED", 3)
     for _ in range(5):
         await stored_job(name="alpha")

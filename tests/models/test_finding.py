@@ -8,10 +8,11 @@ import pytest
 
 from models import finding
 from models.database import transaction
-from models.finding import Place, Sort, Wanted, count_found, find_ids, note_found
+from models.finding import count_found, find_ids, find_page, note_found
 from models.job import Job
 from models.operation import OperationItem
 from models.states import UNKNOWN, Approval, Priority, Status
+from models.wanted import Place, Sort, Wanted
 from tests.support.engine import stored_job
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -93,6 +94,15 @@ async def in_disorder() -> list[Job]:
     ]
 
 
+LISTS = [
+    Wanted(),
+    Wanted(words=("alpha",)),
+    Wanted(words=("alpha",), job_id=4711),
+    Wanted(statuses=(Status.COMPLETED, Status.QUEUED)),
+    Wanted(categories=("task",)),
+    Wanted(created_by="test"),
+    Wanted(created_by="test", statuses=(Status.COMPLETED,)),
+]
 ORDERS = {
     Sort.NEWEST: [5, 4, 3, 2, 1, 0],
     Sort.OLDEST: [0, 1, 2, 3, 4, 5],
@@ -101,17 +111,20 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(words=("alpha",)), Wanted(words=("alpha",), job_id=4711)])
+@pytest.mark.parametrize("wanted", LISTS)
 @pytest.mark.parametrize("sort", Sort)
 async def test_each_order_is_what_it_says_and_pages_of_it_fit_together(sort: Sort, wanted: Wanted) -> None:
     jobs = await in_disorder()
     expected = [jobs[index].id for index in ORDERS[sort]]
     assert await find_ids(wanted, sort, limit=10) == expected
-    pages = [await find_ids(wanted, sort, limit=2, offset=offset) for offset in (0, 2, 4)]
-    assert [job_id for page in pages for job_id in page] == expected
+    for size in (1, 2, 4, 5):
+        pages = [await find_page(wanted, sort, number, size) for number in range(1, -(-len(jobs) // size) + 1)]
+        assert [job_id for page in pages for job_id in page.ids] == expected
+        assert [(page.number, page.total) for page in pages] == [(number, 6) for number in range(1, len(pages) + 1)]
+        assert await find_page(wanted, sort, 99, size) == pages[-1]
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(words=("alpha",)), Wanted(words=("alpha",), job_id=4711)])
+@pytest.mark.parametrize("wanted", LISTS)
 @pytest.mark.parametrize("sort", Sort)
 async def test_a_list_goes_on_behind_any_of_its_jobs(sort: Sort, wanted: Wanted) -> None:
     jobs = await in_disorder()

@@ -73,4 +73,4 @@ async def test_every_index_and_rule_of_the_former_version_is_still_there(setting
     former = schema(database)
     async with opened(settings):
         pass
-    assert former - schema(database) == {"job due_at TIMESTAMP 1 0"}
+    assert former - schema(database) == {"job due_at TIMESTAMP 1 0", "idx_job_categor_e06df1"}

@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.database import connection
-from models.finding import Sort, Wanted, find_ids
+from models.finding import find_ids
 from models.job import Job
 from models.search import MAX_WORDS, question, words
 from models.states import Status
+from models.wanted import Sort, Wanted
 from tests.support.engine import stored_job
 from tests.support.other_program import OtherProgram
 

@@ -14,12 +14,12 @@ from models.errors import DatabaseError
 from models.transfer import Difference, both_locked
 from tests.models.test_migrations import insert_former_job, make_former
 from tests.support.migration import LONG_AGO, add_jobs, change, contents, copy_of, make_source, new_target
-from tests.support.other_program import OtherProgram
+from tests.support.other_program import OtherProgram, ask
 from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
 
-NOT_MOVED = {"engine", "job_event", "tortoise_migrations", "sqlite_sequence"}
+NOT_MOVED = {"engine", "job_event", "tortoise_migrations", "sqlite_sequence", "job_count"}
 
 
 @pytest.fixture(autouse=True)
@@ -66,13 +66,15 @@ async def moved(source: Path, target: str, damage: str = "SELECT 1") -> dict[str
 
 
 async def test_every_table_is_moved_but_those_of_engines_and_events(source: Path, bare_target: str) -> None:
-    """The index of the jobs' words, and the tables that it is made of, are made anew of the jobs."""
+    """The index of the jobs' words, the tables that it is made of, and the numbers of jobs are made anew of the jobs."""
     with closing(sqlite3.connect(source)) as reader:
         kinds = {row[1]: row[2] for row in reader.execute("PRAGMA table_list") if row[0] == "main"}
     there = {name for name, kind in kinds.items() if kind == "table" and name != "sqlite_schema"}
     rows = await moved(source, bare_target)
     assert set(rows) == there - NOT_MOVED
     assert all(rows.values())
+    [(counted,)] = ask(bare_target, "SELECT SUM(jobs) FROM job_count")
+    assert counted == rows["job"]
 
 
 async def test_the_program_reads_the_same_in_every_row(source: Path, bare_target: str) -> None:

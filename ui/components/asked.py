@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from engine.errors import InvalidInput
 from engine.faults import shown
 from engine.finding import NEEDS, Criteria
-from models.finding import Sort
 from models.states import ACTIVE, Category, Status
+from models.wanted import Sort
 
 PATH = "/app/jobs"
 TYPE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,63}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import JobRunnerError
 from engine.finding import Criteria
-from models.finding import MOST_COUNTED
+from models.looking import MOST_COUNTED
 from models.states import Move, Priority
 from ui.components.dialogs import confirm
 from ui.components.export import Export

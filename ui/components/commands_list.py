@@ -10,7 +10,7 @@ from engine.views import AgentView, SavedViewView, TypeView
 from engine.workflows.views import WorkflowView
 from engine.workforce import BuiltIn
 from models.agent import PREFIX
-from models.finding import MOST_COUNTED
+from models.looking import MOST_COUNTED
 from models.rights import Right
 from ui.components.export import FORMS, export_address
 from ui.theme import GO_KEYS, NAVIGATION

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from engine.finding import MAX_TEXT, Criteria
-from models.finding import Sort
+from models.wanted import Sort
 from ui.components.asked import Asked
 from ui.components.chips import Chips, chips_of
 from ui.components.export import Export

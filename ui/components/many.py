@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.views import JobView, OperationView
-from models.finding import MOST_COUNTED
+from models.looking import MOST_COUNTED
 from models.rights import RIGHT_OF_MOVE, Right
 from models.states import ALLOWED_FROM, Approval, Move, Status
 from ui.theme import MOVES

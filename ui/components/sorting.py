@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from models.finding import Sort
+from models.wanted import Sort
 from ui.components.asked import Asked
 from ui.components.menu import Menu
 from ui.components.node import button

@@ -14,8 +14,8 @@ from engine import clock
 from engine.finding import Criteria
 from engine.jobs.base import ResultLine
 from engine.views import JobView, Page
-from models.finding import Sort
 from models.rights import Right
+from models.wanted import Sort
 from ui.components.asked import PATH, Asked, read_query
 from ui.components.bulk_jobs import Offer, SelectionBar
 from ui.components.filters import Filters

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.finding import Criteria
-from models.finding import Sort
 from models.states import Status
+from models.wanted import Sort
 from ui.components.asked import Asked, read_address
 from ui.components.chips import chips_of
 from ui.components.export import export_address
