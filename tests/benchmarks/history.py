@@ -123,7 +123,7 @@ def _take_away_sqlite(writer: sqlite3.Connection) -> Sequence[str]:
 
 def _fill_postgres(url: str, jobs: int, places: dict[str, int]) -> None:
     text = _JOBS.format(
-        numbers=f"generate_series(1, {jobs}) AS number (n)",
+        numbers=f"generate_series(1::bigint, {jobs}) AS number (n)",
         created=f"now() - interval '{DAYS} days' + n * interval '{DAYS * 86400 / jobs} seconds'",
         ended="created + interval '40 seconds'",
         later="CASE WHEN is_blocked AND n % 3 = 2 THEN timestamptz '2035-06-01 08:00:00+00' END",

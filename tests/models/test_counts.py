@@ -33,10 +33,13 @@ async def test_every_way_of_a_job_is_counted() -> None:
 
 
 async def test_what_is_rolled_back_is_not_counted() -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def submit_in_vain() -> None:
         async with transaction():
             await stored_job()
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await submit_in_vain()
     assert await counted() == {}
 
 

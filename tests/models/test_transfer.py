@@ -66,7 +66,7 @@ async def moved(source: Path, target: str, damage: str = "SELECT 1") -> dict[str
 
 
 async def test_every_table_is_moved_but_those_of_engines_and_events(source: Path, bare_target: str) -> None:
-    """The index of the jobs' words, the tables that it is made of, and the numbers of jobs are made anew of the jobs."""
+    """The index of the jobs' words with its tables, and the numbers of jobs, are made anew of the jobs."""
     with closing(sqlite3.connect(source)) as reader:
         kinds = {row[1]: row[2] for row in reader.execute("PRAGMA table_list") if row[0] == "main"}
     there = {name for name, kind in kinds.items() if kind == "table" and name != "sqlite_schema"}
