@@ -12,8 +12,10 @@ from engine.causes import CauseView, causes
 from engine.finding import Criteria, Finder
 from engine.views import EngineState, EngineView, JobView
 from models.approval import count_inbox
+from models.finding import find_ids
 from models.job import Job
 from models.states import ProcessRole, Status
+from models.wanted import Sort, Wanted
 
 OLDEST = 5
 
@@ -83,5 +85,9 @@ class Overview:
 
     async def oldest(self) -> list[JobView]:
         """The queued jobs that have waited longest; one whose time has not come does not wait yet."""
-        waiting = Job.filter(Q(due_at=None) | Q(due_at__lte=clock.now()), status=Status.QUEUED)
+        first = await find_ids(Wanted(statuses=(Status.QUEUED,)), Sort.OLDEST, limit=1)
+        if not first:
+            return []
+        # What stands before the first queued job may be a long history, which PostgreSQL would look through.
+        waiting = Job.filter(Q(due_at=None) | Q(due_at__lte=clock.now()), status=Status.QUEUED, id__gte=first[0])
         return await self._views(await waiting.order_by("id").limit(OLDEST))

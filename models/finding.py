@@ -120,10 +120,10 @@ async def note_found(
     search = await Search.of(writer, wanted)
     if not search.can_match:
         return
-    found, values = search.ids(Sort.OLDEST)
+    found, values = search.ids(Sort.OLDEST, limit)
     content = "substr(job.content_hash, 1, 32)" if with_content else "CAST(NULL AS TEXT)"
     text = f"""
 INSERT INTO operation_item (operation_id, job_id, before)
-SELECT CAST(? AS BIGINT), job.id, {content} FROM job WHERE job.id IN (SELECT id FROM ({found} LIMIT ?) AS chosen)
+SELECT CAST(? AS BIGINT), job.id, {content} FROM job WHERE job.id IN ({found})
 ORDER BY job.id"""  # noqa: S608 (our own names)
-    await Statement(text).run(writer, [operation_id, *values, limit])
+    await Statement(text).run(writer, [operation_id, *values])

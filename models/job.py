@@ -72,7 +72,7 @@ class Job(Model):
 
     class Meta:
         table = "job"
-        indexes = [("status", "id"), ("type", "status", "id"), ("status", "finished_at")]
+        indexes = [("status", "id"), ("type", "status", "id"), ("status", "finished_at", "id")]
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,16 @@ many match, the order's own index is followed until the page is full.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models.counts import Counts, job_counts
-from models.search import POSTGRES_MATCH, SQLITE_MATCH, question
+from models.search import SQLITE_MATCH, question
 from models.statement import POSTGRES, Statement
 from models.states import Approval
-from models.wanted import Conditions, Sort, Wanted, literal
+from models.wanted import OVER, Conditions, Sort, Wanted, literal
 
 MOST_COUNTED = 10_000
 """Of jobs that are looked for by more than kind and status: more are not counted."""
@@ -50,6 +51,16 @@ class Part:
 
     def __str__(self) -> str:
         return " UNION ALL ".join(text for text, _ in self.branches)
+
+    def ordered(self, order: str, most: int, *, is_postgres: bool) -> str:
+        """The whole in this order, of which no more than the first so many are read.
+
+        PostgreSQL does not see that branches are in order already unless each is bounded.
+        """
+        if is_postgres and self.branches[1:]:
+            bounded = " UNION ALL ".join(f"({text} ORDER BY {order} LIMIT {most})" for text, _ in self.branches)
+            return f"SELECT * FROM ({bounded}) AS merged ORDER BY {order}"  # noqa: S608 (our own names)
+        return f"{self} ORDER BY {order}"
 
     @property
     def values(self) -> list[Any]:
@@ -104,7 +115,7 @@ class Search:
     async def read(self, part: Part, limit: int, offset: int, *, backwards: bool = False) -> list[int]:
         """The ids at these places of a part."""
         order = part.backwards if backwards else part.order
-        text = f"{part} ORDER BY {order} LIMIT ? OFFSET ?"
+        text = f"{part.ordered(order, limit + offset, is_postgres=self._is_postgres)} LIMIT ? OFFSET ?"
         rows = await Statement(text).run(self._reader, [*part.values, limit, offset])
         return [int(row["id"]) for row in rows]
 
@@ -129,10 +140,11 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
         [row] = await Statement(text).run(self._reader, [*part.values, most])
         return int(row["n"])
 
-    def ids(self, sort: Sort) -> tuple[str, list[Any]]:
-        """The text that gives all ids in this order, with the values for it."""
+    def ids(self, sort: Sort, most: int) -> tuple[str, list[Any]]:
+        """The text that gives the first so many ids in this order, with the values for it."""
         part = self._gathered(sort)
-        return f"{part} ORDER BY {part.order}", part.values
+        text = part.ordered(part.order, most, is_postgres=self._is_postgres)
+        return f"SELECT id FROM ({text} LIMIT ?) AS chosen", [*part.values, most]  # noqa: S608 (our own names)
 
     # -- which way -------------------------------------------------------------------------------------------
 
@@ -179,8 +191,8 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
         behind, parts = self._wanted.behind, []
         if not behind or behind.finished_at:
             parts.append(Part(self._ended(), *_ORDERS[Sort.ENDED]))
-        if not self._wanted.ended_since:
-            parts.append(Part(self._not_ended(), *_ORDERS[Sort.NEWEST]))
+        if not self._wanted.ended_since and (unended := self._not_ended()):
+            parts.append(Part(unended, *_ORDERS[Sort.NEWEST]))
         return parts
 
     # -- in SQL ----------------------------------------------------------------------------------------------
@@ -194,7 +206,7 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
     def _not_ended(self) -> Sequence[Branch]:
         behind = self._wanted.behind
         branches = []
-        for status in sorted(self.kept.statuses()):
+        for status in sorted(self.kept.statuses() - OVER):
             conditions = self._conditions()
             conditions.add(f"job.status = {literal(status)} AND job.finished_at IS NULL")
             conditions.add_kinds(self._wanted)
@@ -254,11 +266,18 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
 
     def _of_words(self) -> Conditions:
         words, job_id = self._words, self._wanted.job_id
-        if self._is_postgres or words is None:
+        if words is None:
             conditions = Conditions(is_postgres=self._is_postgres)
-            texts = [] if words is None else [POSTGRES_MATCH]
-            texts += [] if job_id is None else ["job.id = ?"]
-            conditions.add(f"({' OR '.join(texts)})", *(value for value in (words, job_id) if value is not None))
+            conditions.add("job.id = ?", job_id)
+            return conditions
+        if self._is_postgres:
+            # Each question is planned for itself: how one is best answered says nothing of another.
+            question_id = sha256(words.encode()).hexdigest()[:16]
+            said = "SELECT job_id FROM job_text WHERE words @@ ?::text::tsquery"
+            if job_id is not None:
+                said += " UNION SELECT CAST(? AS BIGINT)"
+            conditions = Conditions(is_postgres=True, source=f"job /* {question_id} */")
+            conditions.add(f"job.id IN ({said})", *(value for value in (words, job_id) if value is not None))
             return conditions
         if job_id is None:
             conditions = Conditions(source="job_text CROSS JOIN job ON job.id = job_text.rowid")

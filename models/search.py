@@ -20,7 +20,6 @@ MIN_PREFIX = 2  # a single letter stands for itself only: half of all words begi
 FREQUENT = 10_000  # jobs, from which on a word stands for itself only
 
 SQLITE_MATCH = "job_text MATCH ?"
-POSTGRES_MATCH = "job.id IN (SELECT job_id FROM job_text WHERE words @@ ?::text::tsquery)"
 
 _TOKENS = (
     "CREATE VIRTUAL TABLE said USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')",

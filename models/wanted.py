@@ -9,6 +9,10 @@ from typing import Any
 from models.states import Approval, Status
 
 
+OVER = frozenset({Status.COMPLETED, Status.CANCELLED, Status.FAILED})
+"""What stands so has ended at some time."""
+
+
 class Sort(StrEnum):
     """The order of a list."""
 

@@ -58,7 +58,9 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.RemoveIndex(model_name="Job", name=None, fields=["category", "status", "id"]),
+        ops.RemoveIndex(model_name="Job", name=None, fields=["status", "finished_at"]),
         ops.AddIndex(model_name="Job", index=Index(fields=["type", "status", "id"])),
+        ops.AddIndex(model_name="Job", index=Index(fields=["status", "finished_at", "id"])),
         ops.RunSQL("CREATE INDEX idx_job_priority ON job (priority, id)", reverse_sql="DROP INDEX idx_job_priority"),
         ops.RunSQL(
             "CREATE INDEX idx_job_ended ON job (finished_at, id) WHERE finished_at IS NOT NULL",

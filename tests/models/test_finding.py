@@ -28,7 +28,11 @@ WANTED: dict[str, tuple[dict[str, Any], dict[str, Any], Wanted]] = {
         {"type": "B"},
         Wanted(types=("Z",), categories=("video",)),
     ),
-    "status": ({"status": Status.FAILED}, {"status": Status.QUEUED}, Wanted(statuses=(Status.FAILED, Status.PAUSED))),
+    "status": (
+        {"status": Status.FAILED, "finished_at": NOON},
+        {"status": Status.QUEUED},
+        Wanted(statuses=(Status.FAILED, Status.PAUSED)),
+    ),
     "creator": ({"created_by": "ada"}, {"created_by": "ad"}, Wanted(created_by="ada")),
     "agent": ({"engine_id": "agent-3"}, {"engine_id": "agent-33"}, Wanted(engine_id="agent-3")),
     "approval": ({"approval": Approval.PENDING}, {"approval": None}, Wanted(approval=Approval.PENDING)),
@@ -40,7 +44,7 @@ WANTED: dict[str, tuple[dict[str, Any], dict[str, Any], Wanted]] = {
     "not over": ({"finished_at": NOON}, {"finished_at": None}, Wanted(ended_since=NOON)),
     "words": ({"name": "alpha"}, {"name": "beta"}, Wanted(words=("alpha",))),
     "words and status": (
-        {"name": "alpha", "status": Status.FAILED},
+        {"name": "alpha", "status": Status.FAILED, "finished_at": NOON},
         {"name": "alpha"},
         Wanted(words=("alpha",), statuses=(Status.FAILED,)),
     ),
@@ -82,7 +86,9 @@ async def test_of_nothing_there_is_nothing(wanted: Wanted) -> None:
 async def in_disorder() -> list[Job]:
     """Jobs whose ids, priorities and ends are in no common order; two of them have not ended."""
     return [
-        await stored_job(name="alpha", status=Status.COMPLETED, priority=priority, finished_at=ended)
+        await stored_job(
+            name="alpha", status=Status.COMPLETED if ended else Status.QUEUED, priority=priority, finished_at=ended
+        )
         for priority, ended in [
             (Priority.LOW, NOON),
             (Priority.HIGH, NOON - HOUR),
@@ -101,7 +107,7 @@ LISTS = [
     Wanted(statuses=(Status.COMPLETED, Status.QUEUED)),
     Wanted(categories=("task",)),
     Wanted(created_by="test"),
-    Wanted(created_by="test", statuses=(Status.COMPLETED,)),
+    Wanted(created_by="test", statuses=(Status.COMPLETED, Status.QUEUED)),
 ]
 ORDERS = {
     Sort.NEWEST: [5, 4, 3, 2, 1, 0],
