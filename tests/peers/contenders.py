@@ -110,7 +110,7 @@ CONTENDERS = (
     Contender("huey, results kept", FILE, _huey_results, 5_000),
     Contender("huey", UNSAFE_FILE, _huey_unsafe, 20_000),
     Contender(US, POSTGRES, job_runner.on_postgres_alone, 5_000),
-    Contender(f"{US}, one worker process", POSTGRES, job_runner.on_postgres_with_worker, 2_000),
+    Contender(f"{US}, one worker process", POSTGRES, job_runner.on_postgres_with_worker, 1_500),
     Contender("Procrastinate", POSTGRES, _procrastinate, 2_000),
     Contender("Procrastinate", POSTGRES, _procrastinate, 2_000, at_once=50),
     Contender("SAQ", POSTGRES, _saq_postgres, 2_000),
