@@ -2,7 +2,7 @@
 # what the locks name, and nothing else, is installed there.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check bench audit lock clean
+.PHONY: help run test chaos check bench bench-peers audit lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -20,7 +20,7 @@ export PIP_USER := 0
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 13
 	@echo 'ARGS=… is handed to main.py, pytest, the benchmarks or the lock; PYTHON=… chooses the Python of .venv.'
 
 run: ## Serve on http://127.0.0.1:8080, data in ./data
@@ -44,11 +44,16 @@ bench: ## Run the benchmarks; prints tables, judges nothing
 	@sh -c "$$SETUP" setup requirements-dev.lock
 	@exec $(PY) -m tests.benchmarks $(ARGS)
 
+bench-peers: ## Drain and enqueue no-op jobs beside huey, Procrastinate, SAQ and arq (about 6 minutes)
+	@sh -c "$$SETUP" setup requirements-dev.lock
+	@sh -c "$$PEERS"
+	@exec $(PY) -m tests.peers $(ARGS)
+
 audit: ## Look the locked packages up among known vulnerabilities
 	@sh -c "$$SETUP" setup requirements-dev.lock
 	@exec $(PY) -m pip_audit --disable-pip --require-hashes -r requirements-dev.lock $(ARGS)
 
-lock: ## Write both locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh -c "$$SETUP" setup
 	@sh -c "$$LOCK"
 
@@ -133,6 +138,19 @@ main "$$@"
 endef
 export SETUP
 
+# Makes .venv/peers, which is no part of what runs or tests Job Runner, and holds what its lock names.
+define PEERS
+set -eu
+lock=requirements-peers.lock
+if ! cmp -s "$$lock" ".venv/peers/$$lock" || ! .venv/peers/bin/python -c ""; then
+  echo "Setting up .venv/peers (once, half a minute) …"
+  $(PY) -m venv --clear .venv/peers
+  .venv/peers/bin/python -m pip install --quiet --no-cache-dir --no-compile --only-binary=:all: --no-deps --require-hashes -r "$$lock"
+  cp "$$lock" .venv/peers/
+fi
+endef
+export PEERS
+
 # Runs every check, even after one has failed; a check that passes says one line.
 define CHECK
 failed=0
@@ -151,13 +169,14 @@ export CHECK
 # NOTE: uv writes the locks but never installs; what installs everywhere is the pip that comes with Python.
 define LOCK
 set -eu
-echo "Writing requirements.lock and requirements-dev.lock …"
+echo "Writing requirements.lock, requirements-dev.lock and requirements-peers.lock …"
 [ -x .venv/lock/bin/uv ] || { $(PY) -m venv .venv/lock && .venv/lock/bin/python -m pip install --quiet --no-cache-dir "$(UV)"; }
 compile() {
   .venv/lock/bin/uv pip compile --quiet --no-config --no-cache --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml "$$@" $(ARGS)
+    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" "$$@" $(ARGS)
 }
-compile -o requirements.lock
-compile --group dev -c requirements.lock -o requirements-dev.lock
+compile pyproject.toml -o requirements.lock
+compile pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+compile --group peers -o requirements-peers.lock
 endef
 export LOCK
