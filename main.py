@@ -173,7 +173,7 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
             await opened.enter_async_context(mcp.open())
             live.start()
             opened.push_async_callback(live.stop)
-            gc.set_threshold(10_000, 20, 100)  # short-lived objects die by themselves, thousands a second
+            gc.set_threshold(10_000, 20, 10)  # short-lived objects die by themselves, thousands a second
             gc.freeze()  # what lives until the end need not be walked at every collection, while pages wait
             yield
 

@@ -32,6 +32,7 @@ from ui.tab import Still, View
 from ui.theme import FAVICON, HEAD, STATIC_FILES
 
 ROOT = "/app"
+MESSAGES_KEPT = 200  # for a page whose connection is cut: of about a minute in which very much changes
 RECONNECT_SECONDS = 30.0
 RESPONSE_SECONDS = 60.0  # after a restart every open page asks at once; each gets its turn
 
@@ -106,6 +107,7 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still, nowhere: Callable[[], Re
         dark=None,
         language="en-US",
         reconnect_timeout=RECONNECT_SECONDS,
+        message_history_length=MESSAGES_KEPT,
     )
     return live
 

@@ -60,6 +60,7 @@ class JobCard:
         self._on_answer = on_answer
         self._question: Node | None = None
         self._shown: JobView | None = None
+        self._told: tuple[str, Badge | None, str] | None = None
         self._on_action = on_action
         self._buttons: list[Node] = []
         self._facet: FacetBadge | None = None
@@ -81,14 +82,14 @@ class JobCard:
 
     def show(self, job: JobView, now: datetime) -> None:
         """Bring the card up to date; what shows it already costs nothing, but time alone changes a queued one."""
-        agent = self._agent_of(job.type)
-        self._agent.change(agent, title=f"Done by {agent}", hidden=None if agent else True)
-        if job == self._shown and job.status is not Status.QUEUED:
+        told = self._agent_of(job.type), facet_badge(job, now), note(job, now)
+        if job == self._shown and told == self._told:
             return
+        agent, facet, words_of_note = self._told = told
+        self._agent.change(agent, title=f"Done by {agent}", hidden=None if agent else True)
         is_same_attempt = self._shown and self._shown.attempt == job.attempt and job.status is Status.RUNNING
         percent = max(self.job.progress, job.progress) if is_same_attempt else job.progress
         self.job = self._shown = job
-        facet = facet_badge(job, now)
         kind = facet.kind if facet else ""
         self.root.change(classes=f"job-card {job.status} {kind}".strip())
         show_badge(self._status, status_badge(job))
@@ -97,7 +98,7 @@ class JobCard:
         self._priority.change(job.priority.capitalize(), f"priority-{job.priority}")
         words = " · ".join(meta(job))
         self._meta.change(words, title=words)
-        self._show_note(note(job, now))
+        self._show_note(words_of_note)
         self._show_question(Move.RESOLVE in job.allowed and may(self._rights, Move.RESOLVE))
         self.progress(percent, now)  # the database is a little behind what was told live
         self._show_actions(actions(job, self._rights))

@@ -27,6 +27,9 @@ class Node(ui.element):
         # A new element is sent whole, so nobody needs to observe how its attributes came to be.
         list.extend(self.classes, classes.split())
         dict.update(self.props, {name.replace("_", "-"): value for name, value in attributes.items()})
+        # Observers, which `change` needs none of, refer to themselves: without them what is deleted is gone at once.
+        for observed in (self._classes, self._style, self._props):
+            observed._change_handlers.clear()
 
     @property
     def text(self) -> str:

@@ -1,0 +1,100 @@
+"""A hundred open pages with fifty changes a second, above a long history: delay, share of a core, memory."""
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psutil
+
+from tests.benchmarks.sockets import Tab, open_pages
+from tests.benchmarks.table import line, title
+from tests.support.server import JobRunner
+
+PAGES, SECONDS = 100, 300
+RUNNING, MOVES_PER_SECOND, NEW_PER_SECOND = 15, 45, 5
+PATHS = ("/app/jobs", "/app")
+SAMPLES = 10
+FORGET_SECONDS = 75  # in which a page that was left is forgotten
+
+
+def run(folder: Path, seconds: float = SECONDS) -> None:
+    """Renders move on and jobs are created while every page is told of it."""
+    changes = MOVES_PER_SECOND + NEW_PER_SECOND
+    title(f"Dashboards: {PAGES} open pages, {changes} changes a second, {seconds:.0f} s")
+    with JobRunner(folder / "data", POLL_SECONDS=0.2, CONCURRENCY=RUNNING) as runner:
+        total = int(seconds) + 240
+        for number in range(RUNNING):
+            steps = total * MOVES_PER_SECOND // RUNNING
+            runner.submit("TEST_RENDER", {"title": f"Clip {number}", "seconds": total, "steps": steps})
+        while runner.http.get("/api/v1/jobs?status=running").json()["total"] < RUNNING:
+            time.sleep(0.1)
+        with open_pages(runner.url, 4):  # what is loaded once for all
+            time.sleep(3)
+        before = _memory(runner)
+        with open_pages(runner.url, PAGES, paths=PATHS) as tabs, _creating(runner, tabs[:: len(PATHS)]):
+            time.sleep(10)
+            opened = _memory(runner)
+            line("memory before, and with all pages open", f"{before:.0f}, {opened:.0f} MB")
+            share, memory = _watched(runner, seconds)
+        _tell_delays(tabs[:: len(PATHS)])
+        line("share of a core", f"{share:.0f} %", "under 50 %")
+        line("messages to each page", f"{statistics.mean(tab.updates for tab in tabs) / (seconds + 10):.1f} a second")
+        told = ", ".join(f"{each:.0f}" for each in memory)
+        line("memory, a tenth of the time after another", f"{told} MB", "flat")
+        time.sleep(FORGET_SECONDS)
+        line("memory after all have left", f"{_memory(runner):.0f} MB", f"as before: {before:.0f} MB")
+
+
+@contextmanager
+def _creating(runner: JobRunner, tabs: list[Tab]) -> Iterator[None]:
+    """Somebody creates jobs which every page of jobs shows first."""
+    done = threading.Event()
+
+    def create() -> None:
+        for number in count(1):
+            if done.wait(1 / NEW_PER_SECOND):
+                return
+            name = f"Change {number} is there"
+            began = time.perf_counter()
+            for tab in tabs:
+                tab.awaited[name] = 0
+            runner.submit("TEST_NOOP", name=name, run_at="2027-10-01T08:00:00Z")
+            _begun[name] = began
+
+    thread = threading.Thread(target=create)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+_begun: dict[str, float] = {}
+
+
+def _tell_delays(tabs: list[Tab]) -> None:
+    """From the request that creates a job to the message that shows it; a page may pass over what was soon replaced."""
+    asked = sorted(_begun)[:-NEW_PER_SECOND]
+    delays = sorted(1000 * (at - _begun[name]) for tab in tabs for name in asked if (at := tab.awaited[name]))
+    p50, p95, p99 = (delays[int(len(delays) * share)] for share in (0.5, 0.95, 0.99))
+    line("change to page", f"p50 {p50:.0f}, p95 {p95:.0f}, p99 {p99:.0f} ms", "p95 under 500 ms")
+    line("of the changes every page was told", f"{100 * len(delays) / len(asked) / len(tabs):.1f} %")
+
+
+def _watched(runner: JobRunner, seconds: float) -> tuple[float, list[float]]:
+    process = psutil.Process(runner.pid)
+    began, before = time.perf_counter(), sum(process.cpu_times()[:2])
+    memory = []
+    for _ in range(SAMPLES):
+        time.sleep(seconds / SAMPLES)
+        memory.append(_memory(runner))
+    return 100 * (sum(process.cpu_times()[:2]) - before) / (time.perf_counter() - began), memory
+
+
+def _memory(runner: JobRunner) -> float:
+    return float(psutil.Process(runner.pid).memory_info().rss) / 1e6
