@@ -7,7 +7,7 @@ read. Every ten seconds everything is read again, so that a missed event heals.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
@@ -35,6 +35,7 @@ from engine.events import (
 from engine.health import trouble
 from engine.views import OFFLINE_AFTER, EngineState, JobView
 from models.states import Status
+from ui.memory import give_back_memory
 from ui.reader import Reader
 from ui.tab import Still, Tab
 
@@ -42,9 +43,12 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.25
 COLLECT_SECONDS = 0.03
+SHARE = 2.5  # times as long as a flush took there is no other one of its kind: with many pages, others have their turn
+AT_ONCE = 10  # pages that are drawn before somebody else has a turn
 REFRESH_SECONDS = 10.0
 ENGINE_SECONDS = 2.0
 CHECK_SECONDS = 30.0
+MANY_LEFT = 10
 MAX_REMEMBERED = 20_000
 MAX_PAGES = 200  # of one person
 MAX_LOADING = 100  # each is kept for a minute, whether or not a browser comes for it
@@ -59,6 +63,7 @@ class Live:
         self._tabs: set[Tab] = set()
         self._awake: set[Tab] = set()
         self._loading: set[Tab] = set()  # no browser has listened yet
+        self._left = 0  # pages that are gone since memory was given back
         self.version = 0
         self._changed: set[int] = set()
         self._logged: set[int] = set()
@@ -107,6 +112,7 @@ class Live:
 
     def leave(self, tab: Tab) -> None:
         """Its page is gone."""
+        self._left += tab in self._tabs
         for tabs in (self._tabs, self._awake, self._loading):
             tabs.discard(tab)
 
@@ -170,19 +176,24 @@ class Live:
         self._something_changed.set()
 
     async def _flushing(self, something: asyncio.Event, flush: Callable[[], Awaitable[None]]) -> None:
-        flushed = 0.0
+        next_at = 0.0
         while True:
             await something.wait()
-            await asyncio.sleep(max(COLLECT_SECONDS, flushed + FLUSH_SECONDS - monotonic()))
-            flushed = monotonic()
+            await asyncio.sleep(max(COLLECT_SECONDS, next_at - monotonic()))
+            began = monotonic()
             something.clear()
             async with self._flush_lock:
+                flushing = monotonic()
                 await self._guarded(flush())
+            next_at = began + max(FLUSH_SECONDS, SHARE * (monotonic() - flushing))
 
     async def _refreshing(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             await self._guarded(self._refresh_all())
+            if self._left >= MANY_LEFT:
+                self._left = 0
+                give_back_memory()
 
     async def _checking(self) -> None:
         """A page's socket outlives the cookie that opened it: who is still who they were is asked of every tab."""
@@ -225,7 +236,7 @@ class Live:
                 tab.on_jobs(jobs)
                 if logged and tab.on_log(logged):
                     asking.add(tab)
-        await asyncio.gather(*(self._guarded(tab.refresh(self.reader())) for tab in asking & self._awake))
+        await self._refresh(asking & self._awake)
 
     def _moved(self, jobs: Sequence[JobView]) -> bool:
         """Whether any of these jobs is new, or stands elsewhere than when it was last seen."""
@@ -240,8 +251,12 @@ class Live:
         return moved
 
     async def _refresh_all(self) -> None:
-        reader = self.reader()
-        await asyncio.gather(*(self._guarded(tab.refresh(reader)) for tab in tuple(self._awake)))
+        await self._refresh(self._awake)
+
+    async def _refresh(self, tabs: Iterable[Tab]) -> None:
+        reader, every = self.reader(), tuple(tabs)
+        for first in range(0, len(every), AT_ONCE):
+            await asyncio.gather(*(self._guarded(tab.refresh(reader)) for tab in every[first : first + AT_ONCE]))
 
     async def _tell_engine(self) -> None:
         state = await self._engine_state()
