@@ -28,6 +28,7 @@ from engine.console import create_token, verify_audit
 from engine.engine import Atlas
 from engine.errors import SettingsError
 from engine.jobs import load_registry
+from engine.metrics import Metrics, serve_metrics
 from engine.settings import Settings, load_settings
 from engine.storage import check_storage
 from models.database import close_database, open_database
@@ -133,12 +134,23 @@ async def _work(settings: Settings, only: Sequence[str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
     await check_storage(settings)
     await open_database(settings.database)
+    end_metrics = _worker_metrics(settings, worker.metrics)
     try:
         await worker.start()
         await stopped.wait()
         await worker.stop()
     finally:
+        end_metrics()
         await close_database()
+
+
+def _worker_metrics(settings: Settings, metrics: Metrics) -> Callable[[], None]:
+    if settings.metrics_port is None:
+        return lambda: None
+    try:
+        return serve_metrics(metrics, settings.host, settings.metrics_port)
+    except OSError as error:
+        raise SettingsError(_cannot_listen(settings.host, settings.metrics_port, "METRICS_PORT", error)) from None
 
 
 class Server(uvicorn.Server):
@@ -207,11 +219,15 @@ def _listen(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise SettingsError(
-            f"cannot listen at {settings.host}, port {settings.port}: {error.strerror or error}; "
-            "set JOB_RUNNER_HOST and JOB_RUNNER_PORT to a free address"
-        ) from None
+        raise SettingsError(_cannot_listen(settings.host, settings.port, "PORT", error)) from None
     return listener
+
+
+def _cannot_listen(host: str, port: int, setting: str, error: OSError) -> str:
+    return (
+        f"cannot listen at {host}, port {port}: {error.strerror or error}; "
+        f"set JOB_RUNNER_HOST and JOB_RUNNER_{setting} to a free address"
+    )
 
 
 def _version() -> str:

@@ -34,6 +34,7 @@ from engine.downloads import Downloads
 from engine.event_log import EventLog
 from engine.events import Bus, EngineChanged
 from engine.executor import Executor
+from engine.gauges import Gauges
 from engine.health import Health, trouble
 from engine.heartbeat import Heartbeat
 from engine.jobs import Registry, load_registry
@@ -74,7 +75,9 @@ class Atlas:
         health = self._health = Health(self.bus)
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
+        self.metrics = health.metrics
         self.queries = Queries(settings, self.registry, health, self.bus)
+        self.gauges = Gauges(settings, self.registry, self.queries, self.metrics)
         self._policy = Policy(self.bus)
         self.commands = Commands(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self.reviews = Reviews(settings, self.registry, self.bus, self.audit)

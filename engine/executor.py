@@ -25,7 +25,7 @@ from engine.errors import (
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
-from engine.ledger import Ledger, close_lost
+from engine.ledger import Ledger
 from engine.outcomes import Completed, Failed, Outcome, Postponed, Released, Unknown, decide, ending
 from engine.processes import processors
 from engine.settings import Settings
@@ -154,7 +154,7 @@ class Executor:
         try:
             outcome = await self._outcome(job, running)
             if outcome is None:
-                await self._ledger.write(lambda _: close_lost(lease, "the attempt was stopped"))
+                await self._ledger.close_lost(lease, "the attempt was stopped")
             else:
                 await self._end(ending(lease, outcome, clock.now()))
         finally:
