@@ -28,6 +28,7 @@ from engine.console import create_token, verify_audit
 from engine.engine import Atlas
 from engine.errors import SettingsError
 from engine.jobs import load_registry
+from engine.logs import choose_format, start_log
 from engine.metrics import Metrics, serve_metrics
 from engine.settings import Settings, load_settings
 from engine.storage import check_storage
@@ -46,7 +47,7 @@ KEEP_ALIVE_SECONDS = 75  # longer than clients and proxies keep an idle line: wh
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; a start that cannot succeed is one line and exit code 2."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_log()
     for chatty in ("tortoise", "uvicorn.error", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(is_news)
@@ -88,6 +89,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve(settings: Settings) -> None:
     """Pages, API and engine in this one process, until SIGTERM or Ctrl-C."""
+    choose_format(settings.log_format)
     asyncio.run(_check(settings))
     listener = _listen(settings)
     for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on them, then raises them again for us
@@ -113,6 +115,7 @@ def serve(settings: Settings) -> None:
 
 def work(settings: Settings, only: Sequence[str] = ()) -> None:
     """Execute what the engines on the same database send, until SIGTERM or Ctrl-C."""
+    choose_format(settings.log_format)
     if not settings.is_shared:
         raise SettingsError("a worker needs PostgreSQL: set JOB_RUNNER_DATABASE_URL to postgres://…")
     asyncio.run(_work(settings, only))

@@ -26,6 +26,7 @@ from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
 from engine.ledger import Ledger
+from engine.logs import of_attempt
 from engine.outcomes import Completed, Failed, Outcome, Postponed, Released, Unknown, decide, ending
 from engine.processes import processors
 from engine.settings import Settings
@@ -144,6 +145,10 @@ class Executor:
 
     async def execute(self, job: Claimed, *, pause: bool = False) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
+        with of_attempt(job.id, job.attempt, job.type):
+            await self._execute(job, pause=pause)
+
+    async def _execute(self, job: Claimed, *, pause: bool) -> None:
         lease = Lease(job.id, job.attempt, job.lease_token)
         context = AttemptContext(lease, self._settings, self._bus, self._ledger, self._busy, self._submit)
         running = RunningAttempt(context)
