@@ -32,6 +32,7 @@ from engine.logs import choose_format, start_log
 from engine.metrics import Metrics, serve_metrics
 from engine.settings import Settings, load_settings
 from engine.storage import check_storage
+from engine.tracing import is_wanted, start_tracing, stop_tracing
 from models.database import close_database, open_database
 from models.errors import DatabaseError
 
@@ -138,12 +139,14 @@ async def _work(settings: Settings, only: Sequence[str]) -> None:
     await check_storage(settings)
     await open_database(settings.database)
     end_metrics = _worker_metrics(settings, worker.metrics)
+    start_tracing(worker.id, _version())
     try:
         await worker.start()
         await stopped.wait()
         await worker.stop()
     finally:
         end_metrics()
+        await stop_tracing()
         await close_database()
 
 
@@ -180,6 +183,8 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:  # whatever start-up reached is closed again, or the process never ends
+            start_tracing(atlas.id, _version())
+            opened.push_async_callback(stop_tracing)
             await open_database(settings.database)
             opened.push_async_callback(close_database)
             await atlas.start()
@@ -209,6 +214,7 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
 
 async def _check(settings: Settings) -> None:
     """Find out what is wrong before anything serves."""
+    is_wanted(os.environ)
     await open_database(settings.database)
     await close_database()
     await check_storage(settings)

@@ -29,6 +29,11 @@ class Work:
 _work: ContextVar[Work | None] = ContextVar("work", default=None)
 
 
+def current_work() -> Work | None:
+    """The attempt under way here, if any is."""
+    return _work.get()
+
+
 @contextmanager
 def of_attempt(job_id: int, attempt: int, type_key: str) -> Iterator[None]:
     """Whatever is logged inside is said to be of this attempt."""

@@ -1,4 +1,4 @@
-"""The guide for whoever watches from outside: what it and its dashboard name is what is served, and nothing is left out."""
+"""The guide for whoever watches from outside: what it and its dashboard name is served, and nothing is left out."""
 
 import json
 import re
