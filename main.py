@@ -33,6 +33,7 @@ from engine.metrics import Metrics, serve_metrics
 from engine.settings import Settings, load_settings
 from engine.storage import check_storage
 from engine.tracing import is_wanted, start_tracing, stop_tracing
+from engine.version import version
 from models.database import close_database, open_database
 from models.errors import DatabaseError
 
@@ -139,7 +140,7 @@ async def _work(settings: Settings, only: Sequence[str]) -> None:
     await check_storage(settings)
     await open_database(settings.database)
     end_metrics = _worker_metrics(settings, worker.metrics)
-    start_tracing(worker.id, _version())
+    start_tracing(worker.id, version())
     try:
         await worker.start()
         await stopped.wait()
@@ -183,7 +184,7 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:  # whatever start-up reached is closed again, or the process never ends
-            start_tracing(atlas.id, _version())
+            start_tracing(atlas.id, version())
             opened.push_async_callback(stop_tracing)
             await open_database(settings.database)
             opened.push_async_callback(close_database)
@@ -199,14 +200,14 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
 
     app = FastAPI(
         title="Job Runner",
-        version=_version(),
+        version=version(),
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
     add_routes(app, atlas, sign_in)
-    mcp = McpDoor(atlas, sign_in, _version())
+    mcp = McpDoor(atlas, sign_in, version())
     app.router.routes.append(Route(MCP_PATH, mcp, include_in_schema=False))
     live = add_pages(app, atlas, sign_in.still, nowhere)
     return Guard(app, loopback=settings.is_loopback, recognise=sign_in.recognise), atlas
@@ -237,12 +238,6 @@ def _cannot_listen(host: str, port: int, setting: str, error: OSError) -> str:
         f"cannot listen at {host}, port {port}: {error.strerror or error}; "
         f"set JOB_RUNNER_HOST and JOB_RUNNER_{setting} to a free address"
     )
-
-
-def _version() -> str:
-    project = Path(__file__).with_name("pyproject.toml")
-    lines = project.read_text().splitlines() if project.exists() else []
-    return next((line.split('"')[1] for line in lines if line.startswith("version = ")), "0")
 
 
 if __name__ == "__main__":

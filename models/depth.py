@@ -38,6 +38,18 @@ async def running_by_type() -> dict[str, int]:
     return {row["type"]: int(row["jobs"]) for row in await _RUNNING.run(connection())}
 
 
+_FAILING = Statement("""
+SELECT COUNT(*) AS hooks FROM webhook WHERE (
+    SELECT error FROM delivery WHERE webhook_id = webhook.id AND attempts > 0 ORDER BY id DESC LIMIT 1
+) IS NOT NULL""")
+
+
+async def failing_webhooks() -> int:
+    """How many webhooks did not take the latest message that they were sent."""
+    (row,) = await _FAILING.run(connection())
+    return int(row["hooks"])
+
+
 async def undelivered() -> int:
     """How many messages are still to be sent to webhooks."""
     return int(await Delivery.filter(status=DeliveryStatus.PENDING).count())
