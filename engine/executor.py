@@ -9,6 +9,7 @@ from typing import Any
 
 from engine import clock
 from engine.artifacts import Artifacts
+from engine.attempt_span import attempt_span, note_outcome
 from engine.budgets.limits import RateLimits
 from engine.context import AttemptContext, Submit
 from engine.errors import (
@@ -23,19 +24,18 @@ from engine.errors import (
     TurnLater,
 )
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
-from engine.health import DRIVER_ERRORS, trouble
+from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
 from engine.ledger import Ledger
 from engine.logs import of_attempt
 from engine.outcomes import Completed, Failed, Outcome, Postponed, Released, Unknown, decide, ending
 from engine.processes import processors
 from engine.settings import Settings
-from engine.tracing import Role, Span, Value, is_tracing, span
+from engine.tracing import UNTRACED, Span, is_tracing
 from models.claim import Claimed
 from models.effect import Effect
 from models.ending import Ending, Lease
 from models.states import AttemptOutcome, Move, Phase, Status
-from models.trace import trace_of
 
 log = logging.getLogger(__name__)
 
@@ -148,9 +148,10 @@ class Executor:
     async def execute(self, job: Claimed, *, pause: bool = False) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
         with of_attempt(job.id, job.attempt, job.type):
-            parent = await _submission(job.id) if is_tracing() else None
-            values: dict[str, Value] = {"type": job.type, "job": job.id, "attempt": job.attempt}
-            with span(f"run {job.type}", Role.CONSUMER, parent=parent, **values) as traced:
+            if not is_tracing():
+                await self._execute(job, UNTRACED, pause=pause)
+                return
+            async with attempt_span(job) as traced:
                 await self._execute(job, traced, pause=pause)
 
     async def _execute(self, job: Claimed, traced: Span, *, pause: bool) -> None:
@@ -167,7 +168,7 @@ class Executor:
                 await self._ledger.close_lost(lease, "the attempt was stopped")
             else:
                 await self._end(how := ending(lease, outcome, clock.now()))
-                _note_outcome(traced, how.attempt_outcome)
+                note_outcome(traced, how.attempt_outcome)
         finally:
             running.context.close()
             if self.running.get(job.id) is running:
@@ -280,20 +281,6 @@ class Executor:
 
 def _nothing() -> None:
     return None
-
-
-async def _submission(job_id: int) -> str | None:
-    """Under which traceparent it was submitted; a database in trouble costs the trace its beginning, not the job."""
-    try:
-        return await trace_of(job_id)
-    except DRIVER_ERRORS:
-        return None
-
-
-def _note_outcome(traced: Span, outcome: AttemptOutcome) -> None:
-    traced.note(outcome=outcome.value)
-    if outcome in (AttemptOutcome.FAILED, AttemptOutcome.RETRYING, AttemptOutcome.UNKNOWN):
-        traced.fail(outcome.value)
 
 
 async def _run(job_type: AnyJobType, job: Claimed, context: AttemptContext, limits: RateLimits) -> dict[str, Any]:

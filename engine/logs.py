@@ -5,17 +5,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 TEXT = "text"
 JSON = "json"
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """The attempt under way in this task, and in the tasks and threads that it began."""
 
     job: int
@@ -71,7 +69,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if work := _work.get():
-            told |= vars(work)
+            told |= work._asdict()
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
         if record.stack_info:

@@ -1,5 +1,6 @@
 """What this process counts and times for Prometheus; each engine and worker has its own, and shares it with nobody."""
 
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable
 
 from prometheus_client import (
@@ -59,18 +60,27 @@ class Metrics:
             registry=own,
         )
         ProcessCollector(registry=own)
+        self._of_types: dict[str, Histogram] = {}
 
     def claimed(self, types: Iterable[str]) -> None:
         """Jobs of these types were claimed."""
-        for key in types:
-            self.claims.labels(key).inc()
+        for key, jobs in Tally(types).items():
+            self.claims.labels(key).inc(jobs)
 
     def ended(self, ends: Iterable[AttemptEnd]) -> None:
         """These attempts ended, and that is stored."""
-        for end in ends:
-            self.attempts.labels(end.type, end.outcome).inc()
+        told = list(ends)
+        for (key, outcome), attempts in Tally((end.type, end.outcome) for end in told).items():
+            self.attempts.labels(key, outcome).inc(attempts)
+        for end in told:
             if end.outcome not in UNWORKED:
-                self.attempt_seconds.labels(end.type).observe(end.seconds)
+                self._seconds_of(end.type).observe(end.seconds)
+
+    def _seconds_of(self, key: str) -> Histogram:
+        """Kept at hand: this is asked for each job."""
+        if key not in self._of_types:
+            self._of_types[key] = self.attempt_seconds.labels(key)
+        return self._of_types[key]
 
     def failed(self, duty: str, *, is_foreseen: bool) -> None:
         """A duty met a fault."""

@@ -69,7 +69,7 @@ class _Untraced:
         """Nothing."""
 
 
-_UNTRACED = _Untraced()
+UNTRACED = _Untraced()
 _tracer: Tracer | None = None
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
@@ -141,7 +141,7 @@ def continued(traceparent: str | None) -> Iterator[None]:
 def span(name: str, role: Role, *, parent: str | None = None, **values: Value) -> Iterator[Span]:
     """A span around what is done inside; under `parent`, else under the one under way. What that raises fails it."""
     if _tracer is None:
-        yield _UNTRACED
+        yield UNTRACED
         return
     begun = _tracer.begin(name, role, parent or _current.get(), values)
     token = _current.set(begun.traceparent)

@@ -1,7 +1,7 @@
 """Endings of attempts: one statement for as many as there are, each only where its attempt still owns its job."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -121,7 +121,7 @@ async def end_attempts(writer: BaseDBAsyncClient, endings: Sequence[Ending]) -> 
     rows = await _JOBS.run(writer, [stored_json(told)])
     won = {int(row["id"]): row for row in rows}
     how = {ending.lease.job_id: ending for ending in endings}
-    ends = {job_id: AttemptEnd(row["type"], how[job_id].attempt_outcome) for job_id, row in won.items()}
+    ends: dict[int, AttemptEnd] = {}
     if won:
         kept = [row for row in told if row["id"] in won]
         ended = await _ATTEMPTS.run(writer, [stored_json(kept)])
@@ -130,7 +130,9 @@ async def end_attempts(writer: BaseDBAsyncClient, endings: Sequence[Ending]) -> 
             for row in ended
         }
         await add_usage(writer, list(used.values()))
-        ends |= {job_id: replace(ends[job_id], seconds=use.millis / 1000) for job_id, use in used.items()}
+        for job_id, row in won.items():
+            seconds = used[job_id].millis / 1000 if job_id in used else 0.0
+            ends[job_id] = AttemptEnd(row["type"], how[job_id].attempt_outcome, seconds)
     return ends
 
 

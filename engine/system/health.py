@@ -20,7 +20,6 @@ LONG_LOG = 1_000_000_000
 SLOW_ANSWER_SECONDS = 0.25
 FAST_CLOCK = timedelta(seconds=2)
 MANY_MESSAGES = 1000
-MANY_JOBS = 1_000_000
 
 
 class State(StrEnum):
