@@ -137,10 +137,10 @@ async def _work(settings: Settings, only: Sequence[str]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
-    await check_storage(settings)
-    await open_database(settings.database)
     end_metrics = _worker_metrics(settings, worker.metrics)
     start_tracing(worker.id, version())
+    await check_storage(settings)
+    await open_database(settings.database)
     try:
         await worker.start()
         await stopped.wait()

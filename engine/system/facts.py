@@ -77,7 +77,7 @@ async def read_facts(settings: Settings, queries: Queries) -> Facts:
 async def _with_database(facts: Facts, queries: Queries) -> Facts:
     oldest = await queries.overview.oldest()
     queue = Queue(
-        (await queries.counts_by_status())[Status.QUEUED],
+        (await queries.counts_by_status()).get(Status.QUEUED, 0),
         sum(depth.jobs for depth in await claimable()),
         oldest[0] if oldest else None,
     )

@@ -1,5 +1,6 @@
 """What Prometheus is told: names, units and bounded labels, in both of its formats."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from tests.benchmarks.sockets import open_pages
 from tests.chaos.test_broken_database import lock_of_another
 from tests.chaos.watch import until
+from tests.support.command import command
 from tests.support.server import JobRunner, WorkerProcess, free_port
 
 SECONDS = 15
@@ -104,6 +106,17 @@ def test_while_the_database_does_not_answer_what_is_not_stored_there_is_told(tmp
             assert value(metrics(runner), "job_runner_jobs", status="queued") is None
             until(lambda: value(metrics(runner), "job_runner_faults_total", reason="database"), SECONDS, "faults count")
         told(runner, 1, "job_runner_database_up")
+
+
+def test_a_workers_port_that_is_taken_is_one_line_that_says_what_to_set(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        ended = command("worker", DATA_DIR=tmp_path, DATABASE_URL="postgres://x@127.0.0.1:1/x", METRICS_PORT=port)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"job-runner: cannot listen at 127.0.0.1, port {port}: ")
+    assert ended.stderr.endswith("set JOB_RUNNER_HOST and JOB_RUNNER_METRICS_PORT to a free address\n")
 
 
 @pytest.mark.postgres
