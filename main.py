@@ -28,8 +28,12 @@ from engine.console import create_token, verify_audit
 from engine.engine import Atlas
 from engine.errors import SettingsError
 from engine.jobs import load_registry
+from engine.logs import choose_format, start_log
+from engine.metrics import Metrics, serve_metrics
 from engine.settings import Settings, load_settings
 from engine.storage import check_storage
+from engine.tracing import is_wanted, start_tracing, stop_tracing
+from engine.version import version
 from models.database import close_database, open_database
 from models.errors import DatabaseError
 
@@ -45,7 +49,7 @@ KEEP_ALIVE_SECONDS = 75  # longer than clients and proxies keep an idle line: wh
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; a start that cannot succeed is one line and exit code 2."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_log()
     for chatty in ("tortoise", "uvicorn.error", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(is_news)
@@ -87,6 +91,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve(settings: Settings) -> None:
     """Pages, API and engine in this one process, until SIGTERM or Ctrl-C."""
+    choose_format(settings.log_format)
     asyncio.run(_check(settings))
     listener = _listen(settings)
     for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn shuts down on them, then raises them again for us
@@ -112,6 +117,7 @@ def serve(settings: Settings) -> None:
 
 def work(settings: Settings, only: Sequence[str] = ()) -> None:
     """Execute what the engines on the same database send, until SIGTERM or Ctrl-C."""
+    choose_format(settings.log_format)
     if not settings.is_shared:
         raise SettingsError("a worker needs PostgreSQL: set JOB_RUNNER_DATABASE_URL to postgres://…")
     asyncio.run(_work(settings, only))
@@ -131,6 +137,8 @@ async def _work(settings: Settings, only: Sequence[str]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    end_metrics = _worker_metrics(settings, worker.metrics)
+    start_tracing(worker.id, version())
     await check_storage(settings)
     await open_database(settings.database)
     try:
@@ -138,7 +146,18 @@ async def _work(settings: Settings, only: Sequence[str]) -> None:
         await stopped.wait()
         await worker.stop()
     finally:
+        end_metrics()
+        await stop_tracing()
         await close_database()
+
+
+def _worker_metrics(settings: Settings, metrics: Metrics) -> Callable[[], None]:
+    if settings.metrics_port is None:
+        return lambda: None
+    try:
+        return serve_metrics(metrics, settings.host, settings.metrics_port)
+    except OSError as error:
+        raise SettingsError(_cannot_listen(settings.host, settings.metrics_port, "METRICS_PORT", error)) from None
 
 
 class Server(uvicorn.Server):
@@ -165,6 +184,8 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:  # whatever start-up reached is closed again, or the process never ends
+            start_tracing(atlas.id, version())
+            opened.push_async_callback(stop_tracing)
             await open_database(settings.database)
             opened.push_async_callback(close_database)
             await atlas.start()
@@ -179,14 +200,14 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
 
     app = FastAPI(
         title="Job Runner",
-        version=_version(),
+        version=version(),
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
     add_routes(app, atlas, sign_in)
-    mcp = McpDoor(atlas, sign_in, _version())
+    mcp = McpDoor(atlas, sign_in, version())
     app.router.routes.append(Route(MCP_PATH, mcp, include_in_schema=False))
     live = add_pages(app, atlas, sign_in.still, nowhere)
     return Guard(app, loopback=settings.is_loopback, recognise=sign_in.recognise), atlas
@@ -194,6 +215,7 @@ def build(settings: Settings) -> tuple[Guard, Atlas]:
 
 async def _check(settings: Settings) -> None:
     """Find out what is wrong before anything serves."""
+    is_wanted(os.environ)
     await open_database(settings.database)
     await close_database()
     await check_storage(settings)
@@ -207,17 +229,15 @@ def _listen(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise SettingsError(
-            f"cannot listen at {settings.host}, port {settings.port}: {error.strerror or error}; "
-            "set JOB_RUNNER_HOST and JOB_RUNNER_PORT to a free address"
-        ) from None
+        raise SettingsError(_cannot_listen(settings.host, settings.port, "PORT", error)) from None
     return listener
 
 
-def _version() -> str:
-    project = Path(__file__).with_name("pyproject.toml")
-    lines = project.read_text().splitlines() if project.exists() else []
-    return next((line.split('"')[1] for line in lines if line.startswith("version = ")), "0")
+def _cannot_listen(host: str, port: int, setting: str, error: OSError) -> str:
+    return (
+        f"cannot listen at {host}, port {port}: {error.strerror or error}; "
+        f"set JOB_RUNNER_HOST and JOB_RUNNER_{setting} to a free address"
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from api.schedules import schedule_routes
 from api.schemas.problems import Problem
 from api.secrets import secret_routes
 from api.sign_in import SignIn, sign_in_routes
+from api.system import system_routes
 from api.types import engine_routes
 from api.views import view_routes
 from api.webhooks import webhook_routes
@@ -47,6 +48,7 @@ def add_routes(app: FastAPI, atlas: Atlas, sign_in: SignIn) -> None:
         workflow_routes,
         schedule_routes,
         budget_routes,
+        system_routes,
     )
     for router in (*(routes(atlas) for routes in (export_routes, *own, *more)), event_routes(atlas, sign_in)):
         app.include_router(router, responses=refusals)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import problem, unavailable
 from engine.actors import Actor, Kind
 from engine.health import DRIVER_ERRORS, trouble
+from engine.tracing import HEADER, continued
 from models.rights import Right
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -64,7 +65,8 @@ class Guard:
         if refusal is None and scope["type"] == "http":
             refusal, receive = await _bounded(scope, receive)
         if refusal is None:
-            await self._app(scope, receive, _with_headers(send))
+            with continued(Headers(scope=scope).get(HEADER)):
+                await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:

@@ -1,17 +1,13 @@
 """For whoever watches the process: alive, ready, and numbers for Prometheus."""
 
-from fastapi import APIRouter
+import asyncio
+
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client.exposition import choose_encoder
 
 from api.problems import problem
 from engine.engine import Atlas
-from models.states import Status
-
-
-class MetricsResponse(PlainTextResponse):
-    """Prometheus text format 0.0.4."""
-
-    media_type = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def health_routes(atlas: Atlas) -> APIRouter:
@@ -31,17 +27,11 @@ def health_routes(atlas: Atlas) -> APIRouter:
             return problem(503, f"the engine is offline: {state.fault or 'it does not beat'}")
         return JSONResponse({"status": "ready"})
 
-    @router.get("/metrics", response_class=MetricsResponse)
-    async def metrics() -> MetricsResponse:
-        """Prometheus text format 0.0.4."""
-        counts, state = await atlas.queries.counts_by_status(), await atlas.queries.engine()
-        lines = ["# HELP job_runner_jobs Jobs by status.", "# TYPE job_runner_jobs gauge"]
-        lines += [f'job_runner_jobs{{status="{status}"}} {counts[status]}' for status in Status]
-        lines += [
-            "# HELP job_runner_engine_online Whether an engine beats.",
-            "# TYPE job_runner_engine_online gauge",
-        ]
-        lines += [f"job_runner_engine_online {int(state.online)}", ""]
-        return MetricsResponse("\n".join(lines))
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def metrics(request: Request) -> Response:
+        """Prometheus text format, or OpenMetrics for who asks for it; while the database is away, without its part."""
+        await atlas.gauges.read()
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(await asyncio.to_thread(encode, atlas.metrics.registry), headers={"Content-Type": content_type})
 
     return router

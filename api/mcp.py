@@ -21,6 +21,7 @@ from api.sign_in import SignIn
 from engine.engine import Atlas
 from engine.errors import InvalidInput, JobRunnerError
 from engine.health import trouble
+from engine.tracing import HEADER, continued
 from models.database import DRIVER_ERRORS
 
 PATH = "/mcp"
@@ -124,7 +125,8 @@ class McpDoor:
             actor = request.state.actor
             still = partial(self._sign_in.still, actor, is_use=False)
             caller = Caller(actor, str(request.base_url), request.is_disconnected, still)
-            told = await tool.run(caller, asked.arguments or {})
+            with continued(request.headers.get(HEADER)):
+                told = await tool.run(caller, asked.arguments or {})
         except JobRunnerError as error:
             return CallToolResult(content=[TextContent(text=_sentence(error))], is_error=True)
         except DRIVER_ERRORS as error:

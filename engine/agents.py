@@ -278,7 +278,9 @@ class Agents:
             return [(job, await _begun(writer, types[job.type], job, now)) for job in jobs]
 
         handed = []
-        for job, identity in await self._ledger.write(claim):
+        claimed = await self._ledger.write(claim)
+        self._ledger.metrics.claimed(job.type for job, _ in claimed)
+        for job, identity in claimed:
             self._bus.publish(JobChanged(job.id))
             job_type = types[job.type]
             if identity is None and job_type.effect is EffectKind.IRREVERSIBLE:

@@ -1,8 +1,12 @@
 """Backup and restore: what a person gets told, and what a restore must not do again by itself."""
 
 import asyncio
+import json
 import logging
+import os
 import socket
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +23,8 @@ from models.errors import DatabaseError
 
 log = logging.getLogger(__name__)
 
+NOTE = "last-backup.json"
+
 
 def save_backup(settings: Settings, file: Path) -> str:
     """Copy the database into a new file, while engines go on working; returns a sentence about the copy.
@@ -28,7 +34,34 @@ def save_backup(settings: Settings, file: Path) -> str:
     """
     at = clock.now()  # before the copy begins: whatever was accepted until then is in it
     jobs = backup.save(_database(settings), file, at=at)
+    _note_backup(settings, LastBackup(at, file.stat().st_size))
     return f"Backed up to {file}: {file.stat().st_size:,} bytes, {_count(jobs)}, as of {_told(at)}"
+
+
+@dataclass(frozen=True)
+class LastBackup:
+    """The moment as of which it was made, and how large it is in bytes."""
+
+    at: datetime
+    bytes: int
+
+
+def last_backup(settings: Settings) -> LastBackup | None:
+    """The latest backup of this data folder's database; None if none is known of."""
+    try:
+        told = json.loads((settings.data_dir / NOTE).read_text())
+        return LastBackup(datetime.fromisoformat(told["at"]), int(told["bytes"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _note_backup(settings: Settings, made: LastBackup) -> None:
+    """The backup is made; that nobody can be told of it later makes it no worse."""
+    note = settings.data_dir / NOTE
+    draft = note.with_name(f".{NOTE}-{os.getpid()}")
+    with suppress(OSError):
+        draft.write_text(json.dumps({"at": made.at.isoformat(), "bytes": made.bytes}))
+        draft.replace(note)
 
 
 def restore_backup(settings: Settings, registry: Registry, file: Path) -> str:

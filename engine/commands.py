@@ -33,6 +33,7 @@ from engine.operations.terms import checked_priority
 from engine.queries import Queries
 from engine.settings import Settings
 from engine.submission import After, Submission, ref_faults
+from engine.tracing import Role, span
 from engine.views import JobView
 from models.agent import agent_id_of
 from models.attempt import Attempt
@@ -117,8 +118,12 @@ class Commands:
         asked = Submission(
             type_key, payload, priority, name, run_at, created_by, requires_approval, agent, tuple(after)
         )
-        carried_out = asyncio.ensure_future(self._submit(asked, idempotency_key, told, with_view=with_view))
-        return await asyncio.shield(carried_out)  # the key is in flight until it is done, whoever hangs up
+        known = f" {type_key}" if self._registry.find(type_key) else ""
+        with span(f"submit{known}", Role.PRODUCER, type=type_key) as traced:
+            carried_out = asyncio.ensure_future(self._submit(asked, idempotency_key, told, with_view=with_view))
+            made = await asyncio.shield(carried_out)  # the key is in flight until it is done, whoever hangs up
+            traced.note(job=made.id)
+            return made
 
     async def _submit(
         self, asked: Submission, idempotency_key: str | None, told: Told | None, *, with_view: bool
@@ -170,7 +175,8 @@ class Commands:
             IdempotencyConflict: a key was used for another body.
             KeyInFlight: a request with one of the keys is being carried out.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._carry_out_batch(batch, told)))
+        with span("submit", Role.PRODUCER, jobs=len(batch)):
+            return await asyncio.shield(asyncio.ensure_future(self._carry_out_batch(batch, told)))
 
     async def _carry_out_batch(
         self, batch: Sequence[tuple[Submission, str | None]], told: Told | None

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -21,8 +22,10 @@ from engine.budgets.told import micros
 from engine.errors import AttemptError, LeaseLost, OutcomeUnknown, PauseAsked, PermanentError
 from engine.events import Bus, JobLogged, JobProgressed
 from engine.ledger import Ledger, close_lost
+from engine.logs import current_work
 from engine.processes import OnLine, Processes
 from engine.settings import Settings
+from engine.tracing import Role, Span, span
 from models.attempt import Attempt, LogLine
 from models.database import storable
 from models.effect import Effect, begin_effect, settle_effect
@@ -190,7 +193,8 @@ class AttemptContext:
             raise OutcomeUnknown(reason)
         self._speaking += 1
         try:
-            result = await self._perform(perform(kept))
+            with _traced(self.lease):
+                result = await self._perform(perform(kept))
             await self._settle(target, Phase.DONE, result=result)
         except OutcomeUnknown:
             raise  # the row stays at `sending`: a person settles it
@@ -258,6 +262,13 @@ class AttemptContext:
 
 def _nothing() -> None:
     return None
+
+
+def _traced(lease: Lease) -> AbstractContextManager[Span]:
+    """A span around an effect; what it says and whom it reaches is not told."""
+    work = current_work()
+    name = f"effect of {work.type}" if work else "effect"
+    return span(name, Role.CLIENT, type=work.type if work else "", job=lease.job_id, attempt=lease.attempt)
 
 
 async def _in_time(work: Coroutine[Any, Any, T], seconds: float) -> T | None:

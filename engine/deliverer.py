@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from engine import clock
+from engine import clock, tracing
 from engine.cluster import Cluster
 from engine.errors import PermanentError
 from engine.events import Bus, Event, JobChanged, WebhooksChanged
@@ -31,6 +31,7 @@ from engine.views import JobView
 from engine.webhooks import SECRET_PREFIX
 from models.job_event import Happened, Position, events_after
 from models.states import DeliveryStatus
+from models.trace import trace_of
 from models.webhook import Delivery, Webhook
 
 AFTER = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)  # seconds from one try to the next
@@ -165,12 +166,10 @@ class Deliverer:
             **signed(secret, row.message_id, int(clock.now().timestamp()), body),
             "Content-Type": "application/json",
         }
+        parent = await trace_of(row.job_id) if tracing.is_tracing() else None
         try:
-            async with (
-                asyncio.timeout(ANSWER_SECONDS),
-                http.stream("POST", hook.url, content=body, headers=headers) as answer,
-            ):
-                code = answer.status_code
+            with tracing.span("tell webhook", tracing.Role.CLIENT, parent=parent, job=row.job_id, kind=row.kind):
+                code = await _posted(http, hook.url, body, headers | tracing.headers())
         except TimeoutError:
             return None, f"no answer within {ANSWER_SECONDS:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -183,6 +182,11 @@ class Deliverer:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, JobChanged | WebhooksChanged):
             self._woken.set()
+
+
+async def _posted(http: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> int:
+    async with asyncio.timeout(ANSWER_SECONDS), http.stream("POST", url, content=body, headers=headers) as answer:
+        return answer.status_code
 
 
 def signed(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -60,6 +60,7 @@ class Dispatcher:
         self._stopping = False
         self._drain_until = 0.0
         self._backlog = False
+        self._sent: list[Claimed] = []  # to workers, by the latest look
         self._came_due_at = -math.inf  # on a clock that nobody sets back
         executor.on_ending = self._on_slot_freed
         if self._is_shared:
@@ -97,12 +98,16 @@ class Dispatcher:
         jobs: list[Claimed] = []
         self._backlog = True
         if self._is_shared or self._executor.free_slots > 0:
+            began = monotonic()
             jobs, self._backlog = await self._ledger.write(self._claim)
+            self._ledger.metrics.claim_seconds.observe(monotonic() - began)
+            self._ledger.metrics.claimed(job.type for job in (*self._sent, *jobs))
         for job in jobs:
             self._executor.start(job)
 
     async def _claim(self, writer: BaseDBAsyncClient) -> tuple[list[Claimed], bool]:
         """What this process is to execute, and whether more may be waiting for a place."""
+        self._sent = []
         if self._stopping:
             return [], False
         now = clock.now()
@@ -127,6 +132,7 @@ class Dispatcher:
         jobs, more = await self._claim_due(writer, places, None, now)
         if jobs:
             await send(writer, jobs)
+        self._sent = jobs
         return _Sent(frozenset[str]().union(*(worker.types for worker in workers)), more)
 
     async def _claim_due(

@@ -34,6 +34,7 @@ from engine.downloads import Downloads
 from engine.event_log import EventLog
 from engine.events import Bus, EngineChanged
 from engine.executor import Executor
+from engine.gauges import Gauges
 from engine.health import Health, trouble
 from engine.heartbeat import Heartbeat
 from engine.jobs import Registry, load_registry
@@ -55,6 +56,7 @@ from engine.schedules.starter import JOB, JobStarter, Starters
 from engine.schedules.workflow_starter import WORKFLOW, WorkflowStarter
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
+from engine.system.health import System
 from engine.tokens import Tokens
 from engine.webhooks import Webhooks
 from engine.workflows.catalog import Workflows
@@ -74,7 +76,10 @@ class Atlas:
         health = self._health = Health(self.bus)
         self._ledger = Ledger(health)
         self.audit = Audit(settings, self._ledger)
+        self.metrics = health.metrics
         self.queries = Queries(settings, self.registry, health, self.bus)
+        self.system = System(settings, self.queries)
+        self.gauges = Gauges(settings, self.registry, self.queries, self.metrics)
         self._policy = Policy(self.bus)
         self.commands = Commands(settings, self.registry, self.bus, self.audit, self.queries, self._policy)
         self.reviews = Reviews(settings, self.registry, self.bus, self.audit)

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine import clock
 from engine.artifacts import Artifacts
+from engine.attempt_span import attempt_span, note_outcome
 from engine.budgets.limits import RateLimits
 from engine.context import AttemptContext, Submit
 from engine.errors import (
@@ -25,10 +26,12 @@ from engine.errors import (
 from engine.events import AttemptEnded, Bus, Event, JobChanged, StopAsked
 from engine.health import trouble
 from engine.jobs import AnyJobType, Registry
-from engine.ledger import Ledger, close_lost
+from engine.ledger import Ledger
+from engine.logs import of_attempt
 from engine.outcomes import Completed, Failed, Outcome, Postponed, Released, Unknown, decide, ending
 from engine.processes import processors
 from engine.settings import Settings
+from engine.tracing import UNTRACED, Span, is_tracing
 from models.claim import Claimed
 from models.effect import Effect
 from models.ending import Ending, Lease
@@ -144,6 +147,14 @@ class Executor:
 
     async def execute(self, job: Claimed, *, pause: bool = False) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
+        with of_attempt(job.id, job.attempt, job.type):
+            if not is_tracing():
+                await self._execute(job, UNTRACED, pause=pause)
+                return
+            async with attempt_span(job) as traced:
+                await self._execute(job, traced, pause=pause)
+
+    async def _execute(self, job: Claimed, traced: Span, *, pause: bool) -> None:
         lease = Lease(job.id, job.attempt, job.lease_token)
         context = AttemptContext(lease, self._settings, self._bus, self._ledger, self._busy, self._submit)
         running = RunningAttempt(context)
@@ -154,9 +165,10 @@ class Executor:
         try:
             outcome = await self._outcome(job, running)
             if outcome is None:
-                await self._ledger.write(lambda _: close_lost(lease, "the attempt was stopped"))
+                await self._ledger.close_lost(lease, "the attempt was stopped")
             else:
-                await self._end(ending(lease, outcome, clock.now()))
+                await self._end(how := ending(lease, outcome, clock.now()))
+                note_outcome(traced, how.attempt_outcome)
         finally:
             running.context.close()
             if self.running.get(job.id) is running:

@@ -3,6 +3,7 @@
 import logging
 
 from engine.events import Bus, EngineChanged
+from engine.metrics import Metrics
 from models.database import DRIVER_ERRORS, trouble
 
 __all__ = ["DRIVER_ERRORS", "Health", "trouble"]
@@ -15,6 +16,7 @@ class Health:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self.metrics = Metrics()
         self._faults: dict[str, str] = {}
 
     @property
@@ -25,6 +27,7 @@ class Health:
     def failed(self, duty: str, error: BaseException) -> None:
         """This duty met a fault; of a row only the first is logged, and in full if nobody foresaw it."""
         foreseen = trouble(error)
+        self.metrics.failed(duty, is_foreseen=foreseen is not None)
         told = foreseen or f"an unexpected {type(error).__name__}: {error}"
         if self._faults.get(duty) != told:
             log.error("%s cannot go on, and tries again: %s", duty, told, exc_info=None if foreseen else error)

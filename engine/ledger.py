@@ -7,7 +7,7 @@ and a slow one costs one flush for many jobs.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -18,6 +18,7 @@ from engine.health import Health
 from models.attempt import Attempt, LogLine
 from models.database import connection, storable, transaction, trouble
 from models.effect import Effect
+from models.ended import AttemptEnd
 from models.ending import Ending, Lease, count_closed, end_attempts
 from models.job import Job
 from models.states import AttemptOutcome, Phase, Status
@@ -46,6 +47,7 @@ class Ledger:
 
     def __init__(self, health: Health) -> None:
         self._health = health
+        self.metrics = health.metrics
         self._endings: list[_Closing] = []
         self._entries: list[_Entry[Any]] = []
         self._wake = asyncio.Event()
@@ -101,6 +103,10 @@ class Ledger:
         self._wake.set()
         return await written
 
+    async def close_lost(self, lease: Lease, told: str) -> None:
+        """Close an attempt that owns its job no more, see there; it is counted once that is stored."""
+        self.metrics.ended(await self.write(lambda _: close_lost(lease, told)))
+
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
@@ -113,7 +119,7 @@ class Ledger:
 
     async def _commit(self, endings: list[_Closing], entries: list[_Entry[Any]] | None = None) -> None:
         """Write the endings, then these entries, or those that wait by then: freed slots are claimed in one go."""
-        won: set[int] = set()
+        won: dict[int, AttemptEnd] = {}
         try:
             async with transaction() as writer:
                 if endings:
@@ -124,6 +130,7 @@ class Ledger:
             await self._after(error, endings, self._take_entries() if entries is None else entries)
             return
         self._health.worked("storing")
+        self.metrics.ended(won.values())
         for ending, written in endings:
             _tell(written, ending.lease.job_id in won)
         for entry, result in zip(entries, results, strict=True):
@@ -148,7 +155,7 @@ class Ledger:
                 await self._commit([], [entry])
 
 
-async def _write_endings(writer: BaseDBAsyncClient, endings: list[Ending]) -> set[int]:
+async def _write_endings(writer: BaseDBAsyncClient, endings: list[Ending]) -> dict[int, AttemptEnd]:
     won = await end_attempts(writer, endings)
     for ending in endings:
         if ending.lease.job_id not in won and not ending.died:  # a rescue that came second has nothing to tell
@@ -156,8 +163,8 @@ async def _write_endings(writer: BaseDBAsyncClient, endings: list[Ending]) -> se
     return won
 
 
-async def close_lost(lease: Lease, told: str) -> None:
-    """Close an attempt that owns its job no more: cancelled by a person, or too late after a rescue.
+async def close_lost(lease: Lease, told: str) -> list[AttemptEnd]:
+    """Close an attempt that owns its job no more: cancelled by a person, or too late after a rescue; returns its end.
 
     Of the job nothing changes, but that a cancelled one tells what had already happened.
     """
@@ -168,17 +175,18 @@ async def close_lost(lease: Lease, told: str) -> None:
     was_open = await own.update(
         outcome=AttemptOutcome.LOST, error="Its lease was lost before it ended", finished_at=now
     )
-    if was_open:
-        await count_closed(connection(), lease, now)
+    ends = await count_closed(connection(), lease, now) if was_open else []
     if await cancelled.exists():
         if was_open:
             error = await _what_had_happened(lease.job_id)
             this = Attempt.filter(job_id=lease.job_id, number=lease.attempt)
             await this.update(outcome=AttemptOutcome.CANCELLED, error=error)
+            ends = [replace(end, outcome=AttemptOutcome.CANCELLED) for end in ends]
             await cancelled.update(error=error, lease_token=None, lease_expires_at=None)
-        return
+        return ends
     text = f"Too late, so nothing was changed: {storable(told)}"
     await LogLine.create(job_id=lease.job_id, attempt=lease.attempt, at=now, text=text)
+    return ends
 
 
 async def close_cancelled(lease: Lease) -> None:

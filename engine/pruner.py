@@ -33,6 +33,7 @@ from models.operation import prune_operations
 from models.person import Person
 from models.schedule import ScheduleRun
 from models.states import TERMINAL
+from models.trace import JobTrace
 from models.webhook import Delivery
 from models.workflow import prune_runs
 
@@ -192,6 +193,17 @@ def _digest(file: Stored) -> str:
 async def _remove(_: BaseDBAsyncClient, chosen: list[int]) -> None:
     over = Job.filter(id__in=chosen, status__in=list(TERMINAL)).select_for_update()
     ids = [row["id"] for row in await over.values("id")]  # somebody may have sent one back meanwhile
-    for model in (LogLine, Effect, Attempt, Artifact, JobVersion, Review, ReviewLink, Dependency, ScheduleRun):
+    for model in (
+        LogLine,
+        Effect,
+        Attempt,
+        Artifact,
+        JobVersion,
+        Review,
+        ReviewLink,
+        Dependency,
+        ScheduleRun,
+        JobTrace,
+    ):
         await model.filter(job_id__in=ids).delete()
     await Job.filter(id__in=ids).delete()

@@ -19,7 +19,7 @@ from engine.events import AttemptEnded, Bus, JobChanged, JobLogged, JobProgresse
 from engine.faults import shown
 from engine.jobs import AnyJobType, Registry
 from engine.jobs.base import EffectKind
-from engine.ledger import Ledger, close_lost
+from engine.ledger import Ledger
 from engine.outcomes import Completed, Failed, Outcome, Paused, Released, Unknown, decide, ending
 from engine.pace import Pace
 from engine.settings import Settings
@@ -221,7 +221,7 @@ class Reports:
             lease = Lease(cancelled.id, cancelled.attempt, report.lease_token)
             if report.status != UNKNOWN:
                 await self._settle(lease, cancelled.type, report)
-            await self._ledger.write(lambda _: close_lost(lease, f"the agent reported {report.status}"))
+            await self._ledger.close_lost(lease, f"the agent reported {report.status}")
             self._bus.publish(JobChanged(cancelled.id))
             self._bus.publish(AttemptEnded(cancelled.id))
         return Heard(report.job_id, await _why_lost(report.job_id), is_lost=True)

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 5
     retention_days: Annotated[float, Field(ge=0, le=36500)] = 0
+    log_format: Literal["text", "json"] = "text"
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     max_artifact_mb: Annotated[float, Field(gt=0, le=10_000_000)] = 2000
     max_job_artifacts_mb: Annotated[float, Field(gt=0, le=10_000_000)] = 5000
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from engine import clock
+from engine import clock, tracing
 from engine.approvals.policy import Policy, both
 from engine.approvals.terms import Terms
 from engine.channels.mail_header import header_fault
@@ -240,6 +240,7 @@ class Submission:
             blocked=bool(self.after),
             parents=tuple(after.dependency() for after in self.after),
             step=self.step,
+            traceparent=tracing.current(),
             ref=self.ref,
         )
 

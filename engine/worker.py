@@ -65,6 +65,7 @@ class Worker:
         self.types = chosen_types(self._registry, only)
         health = Health(self.bus)
         self._ledger = Ledger(health)
+        self.metrics = health.metrics
         audit, queries = Audit(settings, self._ledger), Queries(settings, self._registry, health)
         self._policy = Policy(self.bus)
         commands = Commands(settings, self._registry, self.bus, audit, queries, self._policy)

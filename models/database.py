@@ -47,6 +47,7 @@ MODELS = (
     "models.usage",
     "models.budget",
     "models.rate_limit",
+    "models.trace",
 )
 
 DRIVER_ERRORS = (sqlite3.Error, BaseORMException)

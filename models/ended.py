@@ -7,6 +7,7 @@ from typing import Any
 from models.at_work import moment
 from models.database import connection
 from models.statement import Statement
+from models.states import AttemptOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,15 @@ class Ended:
     started_at: datetime
     finished_at: datetime
     outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How the attempt of a job of this type ended, and how many seconds after its claim."""
+
+    type: str
+    outcome: AttemptOutcome
+    seconds: float = 0.0
 
 
 _COLUMNS = """SELECT attempt.id AS id, attempt.job_id AS job_id, job.type AS type, attempt.engine_id AS engine_id,

@@ -11,6 +11,7 @@ from models.agent import PREFIX
 from models.at_work import moment
 from models.cause import cause_of
 from models.database import storable, stored_json
+from models.ended import AttemptEnd
 from models.statement import Statement, records
 from models.states import AttemptOutcome, Status
 from models.usage import MAX_USED, NOTHING, Sum, Used, add_usage, day_of
@@ -111,26 +112,28 @@ _ATTEMPTS = Statement(
 )
 
 
-async def end_attempts(writer: BaseDBAsyncClient, endings: Sequence[Ending]) -> set[int]:
-    """Write them in the transaction of `writer`; returns the ids of the jobs whose attempt still owned them.
+async def end_attempts(writer: BaseDBAsyncClient, endings: Sequence[Ending]) -> dict[int, AttemptEnd]:
+    """Write them in the transaction of `writer`; returns by job how it ended, of those whose attempt still owned it.
 
     What these used is added to the day's sums. For the others nothing is changed.
     """
     told = [_as_row(ending) for ending in endings]
     rows = await _JOBS.run(writer, [stored_json(told)])
     won = {int(row["id"]): row for row in rows}
+    how = {ending.lease.job_id: ending for ending in endings}
+    ends: dict[int, AttemptEnd] = {}
     if won:
         kept = [row for row in told if row["id"] in won]
         ended = await _ATTEMPTS.run(writer, [stored_json(kept)])
-        how = {ending.lease.job_id: ending for ending in endings}
-        await add_usage(
-            writer,
-            [
-                _use({**row, **won[row["job_id"]]}, how[row["job_id"]].at, how[row["job_id"]].attempt_outcome)
-                for row in ended
-            ],
-        )
-    return set(won)
+        used = {
+            row["job_id"]: _use({**row, **won[row["job_id"]]}, (end := how[row["job_id"]]).at, end.attempt_outcome)
+            for row in ended
+        }
+        await add_usage(writer, list(used.values()))
+        for job_id, row in won.items():
+            seconds = used[job_id].millis / 1000 if job_id in used else 0.0
+            ends[job_id] = AttemptEnd(row["type"], how[job_id].attempt_outcome, seconds)
+    return ends
 
 
 _NOTE = """UPDATE attempt SET tokens = {greatest}(tokens, ?), micros = {greatest}(micros, ?)
@@ -150,10 +153,12 @@ FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.job_id = ? AND at
 """)
 
 
-async def count_closed(writer: BaseDBAsyncClient, lease: Lease, at: datetime) -> None:
-    """Add what an attempt used that ended without its job, in the transaction of `writer`."""
+async def count_closed(writer: BaseDBAsyncClient, lease: Lease, at: datetime) -> list[AttemptEnd]:
+    """Add what an attempt used that ended without its job, in the transaction of `writer`; returns its end."""
     rows = await _OF_ONE.run(writer, [lease.job_id, lease.attempt])
-    await add_usage(writer, [_use(row, at, AttemptOutcome.LOST) for row in rows])
+    used = [_use(row, at, AttemptOutcome.LOST) for row in rows]
+    await add_usage(writer, used)
+    return [AttemptEnd(use.type, AttemptOutcome.LOST, use.millis / 1000) for use in used]
 
 
 def _use(row: dict[str, Any], at: datetime, outcome: AttemptOutcome) -> Sum:

@@ -13,6 +13,7 @@ from models.database import stored_json
 from models.dependency import NewDependency, insert_dependencies
 from models.statement import Statement, records
 from models.states import Approval, Category, Priority, Status
+from models.trace import keep_traces
 
 
 class Job(Model):
@@ -101,6 +102,7 @@ class NewJob:
     run_id: int | None = None
     step: str | None = None
     parents: tuple[NewDependency, ...] = ()
+    traceparent: str | None = None
     ref: str = ""
     """What other jobs that are stored together with it call it."""
 
@@ -160,6 +162,8 @@ async def insert_jobs(writer: BaseDBAsyncClient, jobs: Sequence[NewJob]) -> list
     without = iter(sorted(int(row["id"]) for row in rows if row["idempotency_key"] is None))
     ids = [with_key.pop(job.idempotency_key, None) if job.idempotency_key else next(without) for job in jobs]
     stored = [(job_id, job) for job_id, job in zip(ids, jobs, strict=True) if job_id]
+    if traces := {job_id: job.traceparent for job_id, job in stored if job.traceparent}:
+        await keep_traces(writer, traces)
     if len(stored) < len(jobs) and any(parent.ref for job in jobs for parent in job.parents):
         return ids  # a parent may be among those whose key is taken: whoever asked stores none of them
     refs = {job.ref: job_id for job_id, job in stored if job.ref}

@@ -111,6 +111,7 @@ def _take(runner: JobRunner, browser: Browser, failed: int) -> None:
     take("job", f"/app/jobs/{failed}", 900)
     take("watcher", "/app/agents", 900)
     take("settings", "/app/settings", 900)
+    take("system", "/app/settings/system", 980)
     take("approvals", "/app/approvals", 720)
     take("palette", "/app/jobs", 620, _palette)
     take("run", "/app/runs/1", 640, _waits)

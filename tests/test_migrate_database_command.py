@@ -130,8 +130,8 @@ def test_jobs_are_there_with_their_ids_after_the_move_and_work_goes_on(tmp_path:
 
 def test_a_second_run_finds_that_everything_is_there_and_compares_it_again(source: Path, target: str) -> None:
     first, second = migrated(source, target), migrated(source, target)
-    assert first.startswith("Copied 59 rows and compared each of them (job 2, attempt 2, ")
-    assert second.startswith("Everything had been copied already: 59 rows and compared each of them (job 2, ")
+    assert first.startswith("Copied 60 rows and compared each of them (job 2, attempt 2, ")
+    assert second.startswith("Everything had been copied already: 60 rows and compared each of them (job 2, ")
 
 
 def test_twenty_thousand_jobs_of_100_mb_take_little_memory(source: Path, target: str) -> None:
@@ -180,7 +180,7 @@ def test_killed_on_the_way_it_leaves_nothing_and_the_next_run_ends_right(
     process.send_signal(signal.SIGKILL)
     assert process.wait(timeout=10) == -signal.SIGKILL
     assert jobs_in(bare_target) == 0
-    assert migrated_by_a_process(source, bare_target).startswith(f"Copied {2 * BROKEN_OFF + 59:,} rows")
+    assert migrated_by_a_process(source, bare_target).startswith(f"Copied {2 * BROKEN_OFF + 60:,} rows")
     assert asyncio.run(contents(bare_target)) == asyncio.run(contents(f"sqlite://{source}"))
 
 
@@ -319,4 +319,4 @@ def test_a_source_that_somebody_writes_to_is_refused(source: Path, target: str) 
 
 def test_a_host_with_its_engine_gone_is_free_at_once(source: Path, target: str) -> None:
     leave_engine(source, host=socket.gethostname(), pid=999_999_999, beat=LONG_AGO)
-    assert migrated(source, target).startswith("Copied 59 rows")
+    assert migrated(source, target).startswith("Copied 60 rows")

@@ -25,6 +25,7 @@ from ui.pages.knowledge import ArticlePage, KnowledgePage
 from ui.pages.run import RunPage
 from ui.pages.schedules import SchedulesPage
 from ui.pages.settings import SettingsPage
+from ui.pages.system import SystemPage
 from ui.pages.workflow import WorkflowPage
 from ui.pages.workflows import WorkflowsPage
 from ui.sockets import PageOwner, bind_sockets, notice_silence
@@ -56,6 +57,7 @@ PAGES: dict[str, MakeView] = {
     "/agents/{key}": AgentPage,
     "/settings": SettingsPage,
     "/settings/audit": AuditPage,
+    "/settings/system": SystemPage,
 }
 
 

@@ -37,6 +37,7 @@ from engine.views import OFFLINE_AFTER, EngineState, JobView
 from models.states import Status
 from ui.memory import give_back_memory
 from ui.reader import Reader
+from ui.since import Since
 from ui.tab import Still, Tab
 
 log = logging.getLogger(__name__)
@@ -73,8 +74,8 @@ class Live:
         self._asking: set[Tab] = set()
         self._stale = False
         self._flush_lock = asyncio.Lock()
-        self._something_changed = asyncio.Event()
-        self._something_moved_on = asyncio.Event()
+        self._something_changed = Since()
+        self._something_moved_on = Since()
         self._access_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -84,6 +85,7 @@ class Live:
     def start(self) -> None:
         """Listen to the engine."""
         self._unsubscribe = self._atlas.bus.subscribe(self._on_event)
+        self._atlas.metrics.live_pages.set_function(lambda: len(self._awake))
         loops = (
             self._flushing(self._something_changed, self._flush_changes),
             self._flushing(self._something_moved_on, self._flush_progress),
@@ -175,17 +177,19 @@ class Live:
         self.version += 1
         self._something_changed.set()
 
-    async def _flushing(self, something: asyncio.Event, flush: Callable[[], Awaitable[None]]) -> None:
+    async def _flushing(self, something: Since, flush: Callable[[], Awaitable[None]]) -> None:
         next_at = 0.0
         while True:
             await something.wait()
             await asyncio.sleep(max(COLLECT_SECONDS, next_at - monotonic()))
-            began = monotonic()
+            began, changed_at = monotonic(), something.at
             something.clear()
             async with self._flush_lock:
                 flushing = monotonic()
                 await self._guarded(flush())
             next_at = began + max(FLUSH_SECONDS, SHARE * (monotonic() - flushing))
+            if self._awake:
+                self._atlas.metrics.flush_lag.observe(monotonic() - changed_at)
 
     async def _refreshing(self) -> None:
         while True:

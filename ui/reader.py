@@ -11,6 +11,7 @@ from engine.causes import CauseView
 from engine.finding import Criteria
 from engine.overview import Needs
 from engine.queries import PAGE_SIZE, Queries
+from engine.system.health import Report, System
 from engine.views import AgentView, ChannelView, EngineState, EngineView, JobView, Page
 from engine.watcher import AgentAtWork
 from models.approval import count_inbox
@@ -112,6 +113,10 @@ class Reader:
     async def used_today(self) -> dict[str, Sum]:
         """What each agent has used today, by its key."""
         return await self._once("used today", self.queries.usage.today_of_agents)
+
+    async def system(self, system: System) -> Report:
+        """How the installation is."""
+        return await self._once("system", system.report)
 
     async def workforce(self) -> list[AgentAtWork]:
         """Every agent at work."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BeforeValidator, Field
 
-from engine import clock
+from engine import clock, tracing
 from engine.budgets.ways import HOST
 from engine.channels.http import retry_after
 from engine.errors import AttemptError, FieldError, InvalidInput, OutcomeUnknown, PermanentError, TransientError
@@ -170,10 +170,11 @@ class WebhookCall(JobType[CallPayload]):
         call = await _filled_in(payload, context)
         async with http_client(await allowed(context.settings)) as http:
             if payload.method in ONLY_LOOKS:
-                return await _ask(call, payload, http, {})
+                return await _ask(call, payload, http, _trace_headers(call))
 
             async def perform(identity: dict[str, Any]) -> dict[str, Any]:
-                return await _ask(call, payload, http, {"Idempotency-Key": identity["idempotency_key"]})
+                more = {"Idempotency-Key": identity["idempotency_key"], **_trace_headers(call)}
+                return await _ask(call, payload, http, more)
 
             return await context.effect(TARGET, {"idempotency_key": str(uuid.uuid4())}, perform)
 
@@ -262,6 +263,11 @@ def _check_hosts(url: str, secrets: dict[str, Opened]) -> None:
         if not secret.may_reach(host):
             allowed_hosts = ", ".join(sorted(secret.hosts))
             raise PermanentError(f"The secret {name} may be sent to {allowed_hosts} only, as set in Settings")
+
+
+def _trace_headers(call: Call) -> dict[str, str]:
+    """So that whoever is called may go on with the trace; what the request itself says of one holds."""
+    return {} if tracing.HEADER in {name.lower() for name in call.headers} else tracing.headers()
 
 
 async def _ask(call: Call, payload: CallPayload, http: httpx.AsyncClient, more: dict[str, str]) -> dict[str, Any]:

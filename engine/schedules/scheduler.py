@@ -27,6 +27,7 @@ from engine.schedules.due import Due, due
 from engine.schedules.starter import Starter, Starters, Store
 from engine.schedules.terms import created_by
 from engine.settings import Settings
+from engine.tracing import Role, span
 from models.database import connection, storable
 from models.schedule import Overlap, RunOutcome, Schedule, ScheduleRun, latest_runs, move_on, note_runs
 
@@ -168,9 +169,10 @@ class Scheduler:
             try:
                 _, plan.starter = self._starters.of(schedule.target)
                 prepare = self._starters.prepare
-                store = await prepare(
-                    schedule.target, created_by=by, agent=agent, author=schedule.author, idempotency_key=key
-                )
+                with span("schedule", Role.PRODUCER, schedule=schedule.id):
+                    store = await prepare(
+                        schedule.target, created_by=by, agent=agent, author=schedule.author, idempotency_key=key
+                    )
             except JobRunnerError as error:
                 return _failed(plan, str(error), moment)
             except Exception as error:

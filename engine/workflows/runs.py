@@ -25,6 +25,7 @@ from engine.queries import Queries
 from engine.settings import Settings
 from engine.shielded import shielded
 from engine.submission import Submission, ref_faults
+from engine.tracing import Role, span
 from engine.workflows.catalog import Workflows
 from engine.workflows.definition import Definition
 from engine.workflows.expand import completed_inputs, expanded
@@ -140,7 +141,8 @@ class Runs:
             faults.append(FieldError("inputs", "inputs must make at least one step, and every list is empty"))
         if faults:
             raise InvalidInput(faults)
-        new = await self._accepted(jobs.batch)
+        with span("start workflow", Role.PRODUCER, workflow=name, jobs=len(jobs.batch)):
+            new = await self._accepted(jobs.batch)
         run_hash = _fingerprint(name, given, created_by)
         run = NewRun(workflow_id, jobs.inputs, created_by, clock.now(), idempotency_key, run_hash)
         return Prepared(name, run, tuple(new))

@@ -44,6 +44,7 @@ ROUTES = {
     "/api/v1/runs/{run_id}/cancel": {"post"},
     "/api/v1/usage": {"get"},
     "/api/v1/budgets": {"get", "put"},
+    "/api/v1/system": {"get"},
     "/api/v1/budgets/{budget_id}": {"delete"},
     "/api/v1/rate-limits": {"get"},
     "/api/v1/rate-limits/{key}": {"put", "delete"},
@@ -129,8 +130,8 @@ def test_the_numbers_are_in_the_format_of_prometheus(runner: JobRunner) -> None:
     answer = runner.http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     values = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
-    assert int(values['job_runner_jobs{status="completed"}']) >= 1
-    assert values["job_runner_engine_online"] == "1"
+    assert float(values['job_runner_jobs{status="completed"}']) >= 1
+    assert float(values["job_runner_engine_online"]) == 1
     assert answer.text.endswith("\n")
 
 

@@ -16,7 +16,7 @@ PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
 PATHS = ["/app", "/app/jobs", "/app/kb", "/app/approvals", "/app/agents", "/app/agents/operator", "/app/settings"]
 PATHS += ["/app/settings/audit", "/app/workflows", "/app/workflows/article-to-post", "/app/workflows/new/edit"]
-PATHS += ["/app/schedules"]
+PATHS += ["/app/schedules", "/app/settings/system"]
 
 MAIL = {"to": "ada@example.org", "subject": "Numbers", "body": "Here they are."}
 LATER: dict[str, Any] = {"run_at": "2027-03-01T09:00:00Z"}

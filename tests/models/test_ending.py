@@ -35,7 +35,7 @@ def ending(job: Job, status: Status, **more: Any) -> Ending:
 
 async def end(*endings: Ending) -> set[int]:
     async with transaction() as writer:
-        return await end_attempts(writer, endings)
+        return set(await end_attempts(writer, endings))
 
 
 async def ended(status: Status, *, job: Job | None = None, **more: Any) -> Job:

@@ -35,6 +35,7 @@ from models.statement import stored_time
 from models.states import AttemptOutcome, Category, Phase, Priority, Status
 from models.stored_secret import StoredSecret
 from models.token import Token
+from models.trace import JobTrace
 from models.type_policy import TypePolicy
 from models.usage import UsageSum
 from models.webhook import Delivery, Webhook
@@ -50,7 +51,7 @@ MADE = (StoredSecret, Article, ArticleVersion, Artifact)
 REVIEWED = (ApprovalRule, Review, JobVersion, ReviewLink, KnownDomain)
 MANY = (Operation, OperationItem, SavedView, Dependency, Workflow, WorkflowRun, Schedule, ScheduleRun)
 USUAL = (Job, Attempt, LogLine, Effect, Channel, FeedEntry, Person, TypePolicy)
-USED = (UsageSum, Budget, RateLimit, RateClock, RateTurn)
+USED = (UsageSum, Budget, RateLimit, RateClock, RateTurn, JobTrace)
 MODELS = (*USUAL, *ACCESS, *OUTSIDE, *MADE, *REVIEWED, *MANY, *USED)
 EVERYTHING: dict[str, Any] = {
     "words": "naïve 日本語 🎬 \"quoted\" 'text' \\ \n\t",
@@ -207,6 +208,7 @@ async def _fill_budgets(made: dict[str, Any]) -> None:
     for key in ("mail:ä.example", "Mail", "mail"):
         await RateClock.create(key=key, planned=LONG_AGO, gone=LONG_AGO)
     await RateTurn.create(job_id=1, at=LONG_AGO, ways='["mail"]', reason=EVERYTHING["words"])
+    await JobTrace.create(job_id=2, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 
 async def contents(url: str) -> dict[str, list[dict[str, Any]]]:

@@ -204,6 +204,8 @@ def _settings(rights: frozenset[Right], signed_in: bool) -> list[Command]:
         Command(f"settings:{part}", SETTINGS, SECTIONS[part], "settings", "settings", href=f"/app/settings#{part}")
         for part in sections
     ]
+    about = "health status disk backup version"
+    found.append(Command("system", SETTINGS, "System", "monitor_heart", about, href="/app/settings/system"))
     if Right.ADMINISTER in rights:
         found.append(Command("audit", SETTINGS, "Audit log", "history", "settings", href="/app/settings/audit"))
     return found

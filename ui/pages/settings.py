@@ -81,6 +81,9 @@ class SettingsPage(StillView):
             with Node("section", "", "panel", aria_label="Audit"), Node("div", "", "panel-head"):
                 Node("h2", "Audit log")
                 Node("a", "Open the audit log", "button", href="/app/settings/audit", data_icon="history")
+        with Node("section", "", "panel", aria_label="System"), Node("div", "", "panel-head"):
+            Node("h2", "System")
+            Node("a", "See how it is", "button", href="/app/settings/system", data_icon="monitor_heart")
         if shell.actor.session:
             with Node("section", "", "panel", aria_label="You"), Node("div", "", "panel-head"):
                 with Node("div"):

@@ -1,0 +1,28 @@
+"""Of which trace a job is, in a table of its own."""
+
+from tortoise import fields, migrations
+from tortoise.migrations import operations as ops
+
+
+class Migration(migrations.Migration):
+    dependencies = [("models", "0014_counts")]
+
+    operations = [
+        ops.CreateModel(
+            name="JobTrace",
+            fields=[
+                (
+                    "job_id",
+                    fields.BigIntField(generated=False, primary_key=True, unique=True, db_index=True),
+                ),
+                ("traceparent", fields.CharField(max_length=55)),
+            ],
+            options={
+                "table": "job_trace",
+                "app": "models",
+                "pk_attr": "job_id",
+                "table_description": "The traceparent under which a job was submitted.",
+            },
+            bases=["Model"],
+        ),
+    ]
