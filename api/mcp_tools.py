@@ -27,9 +27,9 @@ from engine.jobs import AnyJobType
 from engine.jobs.base import EffectKind
 from engine.reports import Report
 from engine.views import JobView
-from models.wanted import Sort
 from models.rights import Right
 from models.states import Approval, Category, Move, Status
+from models.wanted import Sort
 
 LONGEST_WAIT = 50.0  # many clients give up after a minute
 LOOK_AGAIN_SECONDS = 5.0

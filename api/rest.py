@@ -17,8 +17,8 @@ from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
 from engine.finding import Criteria
 from engine.submission import Submission
-from models.wanted import Sort
 from models.states import Category, Move, Status
+from models.wanted import Sort
 
 MAX_LIMIT = 200
 _TYPE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,63}")

@@ -27,7 +27,12 @@ CONNECT_ERRORS = (OSError,)
 
 # A write-ahead log that is cut short after each checkpoint must grow again, which makes every flush slower.
 # Whoever waits for another process's lock keeps everybody of this one waiting: the ledger tries again by itself.
-_PRAGMAS = {"journal_size_limit": 64 * 1024 * 1024, "wal_autocheckpoint": 4000, "busy_timeout": 1000, "cache_size": -16000}
+_PRAGMAS = {
+    "journal_size_limit": 64 * 1024 * 1024,
+    "wal_autocheckpoint": 4000,
+    "busy_timeout": 1000,
+    "cache_size": -16000,
+}
 
 _DAMAGED = "the database file is damaged; stop, and restore a backup: python main.py restore FILE"
 _TROUBLES = {  # SQLite's result codes (sqlite.org/rescode.html), and what they mean to a person
@@ -59,7 +64,8 @@ class _Client(SqliteClient):
         if not self._reader:
             reader = await aiosqlite.connect(self.filename, isolation_level=None)
             reader.row_factory = sqlite3.Row
-            await reader.execute(f"PRAGMA busy_timeout = {_PRAGMAS['busy_timeout']}")
+            for name in ("busy_timeout", "cache_size"):
+                await reader.execute(f"PRAGMA {name} = {_PRAGMAS[name]}")
             await reader.execute("PRAGMA query_only = ON")
             self._reader = reader
 

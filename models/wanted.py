@@ -8,7 +8,6 @@ from typing import Any
 
 from models.states import Approval, Status
 
-
 OVER = frozenset({Status.COMPLETED, Status.CANCELLED, Status.FAILED})
 """What stands so has ended at some time."""
 
