@@ -28,7 +28,7 @@ from engine.submission import Submission, made_of
 from engine.templates import TemplateFault, holds
 from models.cause import cause_of
 from models.database import storable, stored_json
-from models.dependency import meet, ready, release, waiting_for_any
+from models.dependency import is_any_blocked, meet, ready, release, waiting_for_any
 from models.job import Job, NewJob
 from models.states import Priority, Status
 
@@ -124,6 +124,8 @@ class Releaser:
 
     async def _release(self, concerned: Collection[int] | None, writer: BaseDBAsyncClient) -> "_Found":
         closer = await meet(writer, clock.now(), concerned)
+        if not await is_any_blocked(writer):
+            return _Found([], [], set(), False)
         among = None if concerned is None else closer | set(concerned)
         waiting = await ready(writer, among, STEP)
         released = await release(writer, [job_id for job_id, fills in waiting.items() if not fills])

@@ -9,7 +9,7 @@ from tortoise import fields
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 
-from models.statement import Statement
+from models.statement import POSTGRES, Statement
 from models.states import Status
 
 
@@ -112,6 +112,7 @@ _PARENTS_OF = Statement(_PARENTS.format(ids=_SQLITE_IDS), postgres=_PARENTS.form
 _CONCERNED = """SELECT DISTINCT dependency.job_id AS job_id
 FROM dependency JOIN job AS parent ON parent.id = dependency.parent_id
 WHERE met_at IS NULL AND parent.status <> 'running' AND dependency.parent_id IN ({ids}) LIMIT 1000"""
+_ANY_BLOCKED = Statement("SELECT 1 FROM job INDEXED BY idx_job_blocked WHERE blocked LIMIT 1")
 _WAITING = Statement(_CONCERNED.format(ids=_SQLITE_IDS), postgres=_CONCERNED.format(ids=_POSTGRES_IDS))
 _CHILDREN = Statement("""SELECT job.id AS id, job.name AS name, job.status AS status
 FROM dependency JOIN job ON job.id = dependency.job_id WHERE dependency.parent_id = ? ORDER BY job.id LIMIT ?""")
@@ -155,8 +156,18 @@ async def ready(writer: BaseDBAsyncClient, among: Collection[int] | None, limit:
     return {int(row["id"]): bool(row["fills"]) for row in rows}
 
 
+async def is_any_blocked(writer: BaseDBAsyncClient) -> bool:
+    """Whether any job may wait for others; where none does, nobody has to be looked for.
+
+    Only SQLite is asked, of which it is known that its index of few rows answers.
+    """
+    return writer.capabilities.dialect == POSTGRES or bool(await _ANY_BLOCKED.run(writer))
+
+
 async def release(writer: BaseDBAsyncClient, ids: Collection[int]) -> list[int]:
     """Let jobs be claimed that have nothing to be filled in; returns those that were blocked until now."""
+    if not ids:
+        return []
     return [int(row["id"]) for row in await _RELEASE_JOBS.run(writer, [json.dumps(list(ids))])]
 
 
