@@ -2,7 +2,31 @@
 
 from typing import Any
 
+from tortoise import migrations
 from tortoise.migrations import operations as ops
+
+_ONLY_ADD = (ops.RunSQL, ops.RunPython, ops.CreateModel, ops.AddIndex)
+
+
+class QuickMigration(migrations.Migration):
+    """A migration that keeps a copy of the former models only for operations that look at it.
+
+    The ORM makes one for each operation, which was three quarters of the time of a first start.
+    """
+
+    async def apply(
+        self, state: Any, *, dry_run: bool = False, schema_editor: Any = None, collect_sql: bool = False
+    ) -> Any:
+        """Apply the operations in their order; see the ORM's own."""
+        if dry_run or collect_sql or schema_editor is None:
+            return await super().apply(state, dry_run=dry_run, schema_editor=schema_editor, collect_sql=collect_sql)
+        in_transaction = schema_editor.client.capabilities.supports_transactions
+        for operation in self.operations:
+            former = state if isinstance(operation, _ONLY_ADD) else state.clone()
+            operation.state_forward(self.app_label, state)
+            await self._run_database_forward(operation, former, state, schema_editor, in_transaction)
+        state.validate_relations_initialized()
+        return state
 
 
 class SqlOfEach(ops.RunSQL):

@@ -1,13 +1,14 @@
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 from models.states import AttemptOutcome, Phase, Priority, Status
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     initial = True
 
     operations = [

@@ -1,10 +1,11 @@
 """The claim's own index: a descending, partial one, which the ORM cannot express."""
 
-from tortoise import migrations
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 
-class Migration(migrations.Migration):
+
+class Migration(QuickMigration):
     dependencies = [("models", "0001_initial")]
 
     operations = [

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 from models.states import AttemptOutcome
 
 JOB = "One row per job. `engine_id` and `attempt` name the latest attempt, `lease_token` the one that owns the job now."
@@ -33,7 +34,7 @@ class AlterFieldInPlace(ops.AlterField):
             await super().database_forward(app_label, old_state, new_state, state_editor)
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0002_claim_index")]
 
     operations = [

@@ -1,16 +1,17 @@
 """Engines have a role, and a worker the types that it runs."""
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 from models.states import ProcessRole
 
 ENGINE = "A process that is, or was, at work on this database; a worker runs only what engines send, of these types."
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0003_reliability")]
 
     operations = [

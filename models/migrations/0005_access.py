@@ -1,14 +1,15 @@
 """Roles, sessions on the server, tokens and the audit log."""
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 from models.rights import Role
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0004_workers")]
 
     operations = [

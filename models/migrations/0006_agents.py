@@ -1,12 +1,12 @@
 """The log of events with the triggers that write it, webhooks, defined types and outside agents."""
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from models.migrating import SqlOfEach
+from models.migrating import QuickMigration, SqlOfEach
 from models.states import Category, DeliveryStatus
 
 COLUMNS = "(tx, at, kind, job_id, job_type, status, attempt, approval, outcome)"
@@ -52,7 +52,7 @@ FOR EACH ROW WHEN ({MOVED}) EXECUTE FUNCTION note_job_moved()""",
 ]
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0005_access")]
 
     operations = [

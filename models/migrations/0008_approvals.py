@@ -1,12 +1,13 @@
 """Approvals, and which files a job made."""
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
 from models.approval import Creators, ReviewKind, RuleKind
+from models.migrating import QuickMigration
 
 # For a new database: where jobs run already, whoever runs it decides.
 SHIPPED = """
@@ -18,7 +19,7 @@ WHERE NOT EXISTS (SELECT 1 FROM job)
 """
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0007_secrets_and_articles")]
 
     operations = [

@@ -3,13 +3,13 @@
 from typing import Any
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
 from models.cause import cause_of
-from models.migrating import SqlOfEach
+from models.migrating import QuickMigration, SqlOfEach
 from models.statement import Statement
 
 MAX_TEXT = 100_000  # characters of a job; PostgreSQL takes no more than about a million
@@ -88,7 +88,7 @@ async def _name_causes(_: Any, editor: Any) -> None:
             await Statement(f"UPDATE job SET cause = ? WHERE id IN ({marks})").run(editor.client, [cause, *some])  # noqa: S608
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0008_approvals")]
 
     initial = False

@@ -1,14 +1,16 @@
 """Jobs that wait for jobs: what is blocked is not among what may be claimed."""
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.migrations import operations as ops
+
+from models.migrating import QuickMigration
 
 CLAIMABLE = "status = 'queued' AND due_at IS NULL AND (approval IS NULL OR approval = 'approved') AND NOT blocked"
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0009_finding")]
 
     operations = [

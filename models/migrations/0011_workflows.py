@@ -1,12 +1,14 @@
 """Workflows: their versions, their runs, and the jobs that are steps of a run."""
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 
-class Migration(migrations.Migration):
+
+class Migration(QuickMigration):
     dependencies = [("models", "0010_dependencies")]
 
     operations = [

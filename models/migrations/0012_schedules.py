@@ -1,15 +1,16 @@
 """Schedules, and what came of each of their times."""
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 from models.schedule import Missed, Overlap, RunOutcome
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0011_workflows")]
 
     initial = False

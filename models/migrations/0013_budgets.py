@@ -1,10 +1,12 @@
 """What attempts use, how much may be used a day, and how much may go out in a time."""
 
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 
-class Migration(migrations.Migration):
+
+class Migration(QuickMigration):
     dependencies = [("models", "0012_schedules")]
 
     operations = [

@@ -1,10 +1,9 @@
 """How many jobs of each kind stand where, kept by triggers; and indexes that lead to any page of any list."""
 
-from tortoise import migrations
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from models.migrating import SqlOfEach
+from models.migrating import QuickMigration, SqlOfEach
 
 OF_OLD, OF_NEW = "OLD.category, OLD.type, OLD.status", "NEW.category, NEW.type, NEW.status"
 MOVED = "OLD.status <> NEW.status OR OLD.type <> NEW.type OR OLD.category <> NEW.category"
@@ -51,7 +50,7 @@ FOR EACH ROW WHEN ({MOVED}) EXECUTE FUNCTION count_moved_job()""",
 ]
 
 
-class Migration(migrations.Migration):
+class Migration(QuickMigration):
     dependencies = [("models", "0013_budgets")]
 
     initial = False

@@ -1,10 +1,12 @@
 """Of which trace a job is, in a table of its own."""
 
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.migrations import operations as ops
 
+from models.migrating import QuickMigration
 
-class Migration(migrations.Migration):
+
+class Migration(QuickMigration):
     dependencies = [("models", "0014_counts")]
 
     operations = [
