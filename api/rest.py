@@ -78,7 +78,8 @@ def job_routes(atlas: Atlas) -> APIRouter:
     ) -> schemas.JobList:
         """The newest jobs first, unless another order is asked for.
 
-        Of jobs found by `q`, `total` counts 10,001 at most, which means that there are more.
+        `total` is exact by type and status, or by creator. By anything else it counts 10,001 at most, which means that
+        there are more.
         """
         jobs, more = await queries.finder.behind(criteria, Sort(sort), cursor_of(cursor), limit=limit)
         total = await queries.finder.count(criteria)

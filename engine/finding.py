@@ -131,7 +131,7 @@ class Finder:
         return await self._jobs(ids[:limit]), ids[limit - 1] if len(ids) > limit else None
 
     async def count(self, criteria: Criteria) -> int:
-        """How many match; by more than type and status, at most 10,001."""
+        """How many match; by more than type and status, or one creator, at most 10,001."""
         return await count_found(self.wanted(criteria))
 
     async def ids(self, criteria: Criteria, *, limit: int) -> list[int]:

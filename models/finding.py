@@ -43,8 +43,8 @@ async def find_page(wanted: Wanted, sort: Sort, number: int, size: int) -> Found
         found = await search.read_and_count(sort, size, (number - 1) * size, MOST_COUNTED)
         if found:
             return _page(*found, number, size, MOST_COUNTED)
-    total = search.kept.total if wanted.is_plain else await search.count(MOST_COUNTED + 1)
-    page = _page([], total, number, size, None if wanted.is_plain else MOST_COUNTED)
+    total = await _count(search, wanted)
+    page = _page([], total, number, size, None if wanted.is_counted else MOST_COUNTED)
     parts = search.parts(sort, is_few=total <= MOST_COUNTED)
     offset = (page.number - 1) * size
     if wanted.is_plain:
@@ -97,14 +97,21 @@ async def _far(search: Search, parts: Sequence[Part], total: int, limit: int, of
 async def count_found(wanted: Wanted, *, most: int | None = None) -> int:
     """How many there are, or `most` if there are more.
 
-    Without `most` it is exact of kinds and statuses, and of anything else at most one more than are counted.
+    Without `most` it is exact of kinds and statuses, or of one creator, and of anything else at most one more than are
+    counted.
     """
     search = await Search.of(connection(), wanted)
     if not search.can_match:
         return 0
     if wanted.is_plain:
         return search.kept.total if most is None else min(search.kept.total, most)
-    return await search.count(MOST_COUNTED + 1 if most is None else most)
+    return await _count(search, wanted) if most is None else await search.count(most)
+
+
+async def _count(search: Search, wanted: Wanted) -> int:
+    if wanted.is_plain:
+        return search.kept.total
+    return await search.count(search.kept.total if wanted.is_counted else MOST_COUNTED + 1)
 
 
 async def find_creators(*, limit: int) -> list[str]:

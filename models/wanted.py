@@ -71,6 +71,11 @@ class Wanted:
         """Whether nothing is said but kinds and statuses, so that the number of such jobs is kept."""
         return self == Wanted(types=self.types, categories=self.categories, statuses=self.statuses)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is counted exactly however many there are: the numbers are kept, or one index has no others."""
+        return self.is_plain or self == Wanted(created_by=self.created_by)
+
 
 class Conditions:
     """Conditions of a query with their values, in the order in which they stand."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models import finding
+from models import finding, looking
 from models.database import transaction
 from models.finding import count_found, find_ids, find_page, note_found
 from models.job import Job
@@ -147,13 +147,28 @@ async def test_before_is_for_batches() -> None:
         assert await find_ids(wanted, Sort.NEWEST, limit=10) == [ids[1], ids[0]]
 
 
-async def test_by_words_no_more_are_counted_than_somebody_would_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_are_counted_than_somebody_would_read_unless_it_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(finding, "MOST_COUNTED", 2)
+    monkeypatch.setattr(looking, "MOST_COUNTED", 2)
     for _ in range(5):
-        await stored_job(name="alpha")
-    assert await count_found(Wanted(words=("alpha",))) == 3
-    assert await count_found(Wanted()) == 5
-    assert await count_found(Wanted(), most=4) == 4
+        await stored_job(name="alpha", status=Status.FAILED, finished_at=NOON)
+    for wanted in (Wanted(words=("alpha",)), Wanted(created_by="test", statuses=(Status.FAILED,))):
+        assert await count_found(wanted) == 3
+        for sort in Sort:
+            pages = [await find_page(wanted, sort, number, 1) for number in (1, 2, 3)]
+            assert [(page.number, page.pages, page.total, page.capped) for page in pages] == [
+                (1, 2, 2, True),
+                (2, 2, 2, True),
+                (2, 2, 2, True),
+            ]
+    for wanted in (Wanted(), Wanted(statuses=(Status.FAILED,)), Wanted(created_by="test")):
+        assert await count_found(wanted) == 5
+        assert await count_found(wanted, most=4) == 4
+        for sort in Sort:
+            last = await find_page(wanted, sort, 9, 2)
+            assert (last.number, last.total, last.capped, len(last.ids)) == (3, 5, False, 1)
 
 
 # -- items of an operation -----------------------------------------------------------------------------------
