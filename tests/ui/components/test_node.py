@@ -1,6 +1,8 @@
-"""What a press of a button counts."""
+"""What a press of a button counts, and what stays of a node that is deleted."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -8,6 +10,10 @@ import pytest
 from nicegui import Client, ui
 from nicegui.page import page
 
+from engine import clock
+from models.rights import Right
+from tests.ui.views import a_job
+from ui.components.job_card import JobCard
 from ui.components.node import Node, icon_button
 
 
@@ -74,3 +80,21 @@ async def test_a_press_that_fails_leaves_the_button_free(client: Client) -> None
     for _ in range(2):
         with pytest.raises(RuntimeError):
             await press(button)
+
+
+def test_a_card_that_is_deleted_is_gone_at_once(client: Client) -> None:
+    """Hundreds a second come and go while many pages are open, and nobody waits for a collector of garbage."""
+    gc.collect()
+    gc.disable()
+    try:
+        with client, Node("div") as outer:
+            card = JobCard(a_job(), "", clock.now(), frozenset(Right), lambda *_: None, lambda *_: None, agent_of=str)
+            nodes = [card.root, *card.root.descendants()]
+            seen = [weakref.ref(each) for node in nodes for each in (node, node.classes, node.style, node.props)]
+        del card, nodes
+        outer.clear()
+        client.outbox.updates.clear()
+        assert len(seen) > 40
+        assert [each() for each in seen if each() is not None] == []
+    finally:
+        gc.enable()
