@@ -145,16 +145,20 @@ class Executor:
             log.error("an attempt could not be recorded", exc_info=error)
         self.on_ending()
 
+    async def _carry(self, job: Claimed, running: RunningAttempt, lease: Lease, traced: Span) -> None:
+        outcome = await self._outcome(job, running)
+        if outcome is None:
+            await self._ledger.close_lost(lease, "the attempt was stopped")
+        else:
+            await self._end(how := ending(lease, outcome, clock.now()))
+            note_outcome(traced, how.attempt_outcome)
+
     async def execute(self, job: Claimed, *, pause: bool = False) -> None:
         """Carry one claimed job to its outcome; never raises but on a broken database."""
         with of_attempt(job.id, job.attempt, job.type):
-            if not is_tracing():
-                await self._execute(job, UNTRACED, pause=pause)
-                return
-            async with attempt_span(job) as traced:
-                await self._execute(job, traced, pause=pause)
+            await self._execute(job, pause=pause)
 
-    async def _execute(self, job: Claimed, traced: Span, *, pause: bool) -> None:
+    async def _execute(self, job: Claimed, *, pause: bool) -> None:
         lease = Lease(job.id, job.attempt, job.lease_token)
         context = AttemptContext(lease, self._settings, self._bus, self._ledger, self._busy, self._submit)
         running = RunningAttempt(context)
@@ -163,12 +167,11 @@ class Executor:
         self.running[job.id] = running
         self._bus.publish(JobChanged(job.id))
         try:
-            outcome = await self._outcome(job, running)
-            if outcome is None:
-                await self._ledger.close_lost(lease, "the attempt was stopped")
+            if is_tracing():
+                async with attempt_span(job) as traced:
+                    await self._carry(job, running, lease, traced)
             else:
-                await self._end(how := ending(lease, outcome, clock.now()))
-                note_outcome(traced, how.attempt_outcome)
+                await self._carry(job, running, lease, UNTRACED)
         finally:
             running.context.close()
             if self.running.get(job.id) is running:

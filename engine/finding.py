@@ -134,6 +134,10 @@ class Finder:
         """How many match; by more than type and status, or one creator, at most 10,001."""
         return await count_found(self.wanted(criteria))
 
+    def counts_all(self, criteria: Criteria) -> bool:
+        """Whether these are counted to the last, however many match."""
+        return self.wanted(criteria).is_counted
+
     async def ids(self, criteria: Criteria, *, limit: int) -> list[int]:
         """The newest that match."""
         return await find_ids(self.wanted(criteria), Sort.NEWEST, limit=limit)

@@ -59,7 +59,7 @@ class TracedSpan:
         self._span = begun
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier, set_span_in_context(begun))
-        self.traceparent = carrier[HEADER]
+        self.traceparent = carrier.get(HEADER, "")  # a span that is not recorded has none
         begun.set_attribute("messaging.system", "job_runner")
 
     def note(self, **values: Value) -> None:

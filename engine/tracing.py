@@ -80,8 +80,8 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
     Raises:
         SettingsError: they ask for a protocol that is not spoken here.
     """
-    is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    if is_off or environment.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+    is_off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if is_off or (environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp") != "otlp":
         return False
     if not any(environment.get(name) for name in ENDPOINTS):
         return False
@@ -92,12 +92,19 @@ def is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def start_tracing(process_id: str, version: str) -> None:
-    """Trace from now on, if that is wanted."""
+    """Trace from now on, if that is wanted.
+
+    Raises:
+        SettingsError: a variable has a value that cannot be used.
+    """
     global _tracer
     if is_wanted(os.environ):
         from engine.otel import OpenTelemetry  # takes a tenth of a second, so it is loaded only where it is used
 
-        _tracer = OpenTelemetry(process_id, version)
+        try:
+            _tracer = OpenTelemetry(process_id, version)
+        except ValueError as error:
+            raise SettingsError(f"a limit among the OTEL_ variables cannot be used: {error}") from None
 
 
 async def stop_tracing() -> None:

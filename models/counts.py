@@ -24,7 +24,7 @@ GROUP BY category, type, status HAVING SUM(jobs) <> 0
 
 @dataclass(frozen=True)
 class Cell:
-    """Jobs that are of one kind and stand alike: there is at least one."""
+    """Jobs that are of one kind and stand alike, of which there are some, or were."""
 
     category: str
     type: str
@@ -69,18 +69,18 @@ class Counts:
             ]
         )
 
+    def types(self, types: Collection[str] | None, categories: Collection[str]) -> set[str]:
+        """These types, and those of which there are, or were, jobs of one of the categories."""
+        return {*(types or ()), *(cell.type for cell in self._cells if cell.category in categories)}
+
     def kinds(self) -> set[tuple[str, Status]]:
         """Which types there are, and where their jobs stand."""
-        return {(cell.type, cell.status) for cell in self._cells}
-
-    def statuses(self) -> set[Status]:
-        """Where jobs stand."""
-        return {cell.status for cell in self._cells}
+        return {(cell.type, cell.status) for cell in self._cells if cell.jobs}
 
     def _by(self, name: Callable[[Cell], str], without: Collection[Status] = ()) -> Counter[str]:
         found: Counter[str] = Counter()
         for cell in self._cells:
-            if cell.status not in without:
+            if cell.jobs and cell.status not in without:
                 found[name(cell)] += cell.jobs
         return found
 
@@ -88,9 +88,7 @@ class Counts:
 async def job_counts(reader: BaseDBAsyncClient | None = None) -> Counts:
     """How many jobs there are, by kind and status."""
     rows = await _COUNTS.run(reader or connection())
-    return Counts(
-        [Cell(row["category"], row["type"], Status(row["status"]), int(row["jobs"])) for row in rows if row["jobs"] > 0]
-    )
+    return Counts([Cell(row["category"], row["type"], Status(row["status"]), int(row["jobs"])) for row in rows])
 
 
 async def fold_counts(writer: BaseDBAsyncClient) -> None:

@@ -43,12 +43,14 @@ async def find_page(wanted: Wanted, sort: Sort, number: int, size: int) -> Found
         found = await search.read_and_count(sort, size, (number - 1) * size, MOST_COUNTED)
         if found:
             return _page(*found, number, size, MOST_COUNTED)
+    search.only_newest = True
     total = await _count(search, wanted)
     page = _page([], total, number, size, None if wanted.is_counted else MOST_COUNTED)
     parts = search.parts(sort, is_few=total <= MOST_COUNTED)
     offset = (page.number - 1) * size
     if wanted.is_plain:
-        return replace(page, ids=await _far(search, parts, total, size, offset))
+        ids = await _far(search, parts, total, size, offset)
+        return replace(page, ids=ids, total=max(total, offset + len(ids)))  # one may have come since it was counted
     return replace(page, ids=await _near(search, parts, min(size, page.total - offset), offset))
 
 
@@ -71,7 +73,7 @@ async def _near(search: Search, parts: Sequence[Part], limit: int, offset: int) 
     ids: list[int] = []
     for part in parts:
         found = await search.read(part, limit - len(ids), offset)
-        ids += found
+        ids += [job_id for job_id in found if job_id not in ids]  # one may have moved on between the parts
         if len(ids) == limit or part is parts[-1]:
             break
         offset = max(0, offset - await search.size(part)) if offset and not found else 0

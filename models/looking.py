@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import product
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -16,16 +17,15 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from models.counts import Counts, job_counts
 from models.search import SQLITE_MATCH, question
 from models.statement import POSTGRES, Statement
-from models.states import Approval
-from models.wanted import OVER, Conditions, Sort, Wanted, literal
+from models.states import Approval, Status
+from models.wanted import Conditions, Sort, Wanted, literal
 
 MOST_COUNTED = 10_000
 """Of jobs that are looked for by more than kind and status: more are not counted."""
-MOST_MERGED = 40
-OUT_OF_ORDER = 10_000
-"""Ids; within so many, what was created later may have the lower one, because several machines create jobs."""
+MOST_MERGED = 60
 
-_FIRST_SINCE = Statement("SELECT id FROM job WHERE created_at >= ? ORDER BY created_at, id LIMIT 1")
+_FIRST_SINCE = Statement("SELECT MIN(id) AS id FROM job WHERE created_at >= ?")
+_LAST_UNTIL = Statement("SELECT MAX(id) AS id FROM job WHERE created_at < ?")
 _OF_CREATOR = Statement("SELECT COUNT(*) AS n FROM (SELECT 1 FROM job WHERE created_by = ? LIMIT ?) AS own")
 
 _ORDERS = {  # and the same backwards
@@ -80,7 +80,13 @@ class Search:
         self._ids: list[tuple[str, int]] = []  # between which the wanted ones are
         self._has_stretches = wanted.has_kinds or wanted.statuses is not None
         self._by_creator = False
-        self.can_match = bool(self.kept.total)
+        self._types = (
+            wanted.types if not wanted.categories else tuple(sorted(counts.types(wanted.types, wanted.categories)))
+        )
+        self._statuses = tuple(sorted(Status if wanted.statuses is None else set(wanted.statuses)))
+        self.only_newest = False
+        """Whether of jobs found by words, in another order than that of their ids, only the newest are sorted."""
+        self.can_match = bool(self._statuses) and self._types != () and wanted.ids != ()
 
     @classmethod
     async def of(cls, reader: BaseDBAsyncClient, wanted: Wanted) -> "Search":
@@ -97,18 +103,19 @@ class Search:
             self.can_match = self._words is not None or wanted.job_id is not None
             return
         if wanted.since:
-            first = await self._first_since(wanted.since)
-            self.can_match = first is not None
-            self._ids += [("job.id >= ?", (first or 0) - OUT_OF_ORDER)]
-        if wanted.until and (first := await self._first_since(wanted.until)) is not None:
-            self._ids += [("job.id <= ?", first + OUT_OF_ORDER)]
+            await self._bound("job.id >= ?", _FIRST_SINCE, wanted.since)
+        if wanted.until:
+            await self._bound("job.id <= ?", _LAST_UNTIL, wanted.until)
         if wanted.created_by:
             [row] = await _OF_CREATOR.run(self._reader, [wanted.created_by, self.kept.total])
             self._by_creator = not self._has_stretches or row["n"] < self.kept.total
 
-    async def _first_since(self, moment: datetime) -> int | None:
-        rows = await _FIRST_SINCE.run(self._reader, [moment])
-        return int(rows[0]["id"]) if rows else None
+    async def _bound(self, condition: str, statement: Statement, moment: datetime) -> None:
+        """Between which ids the moments lie; clocks may have told them in another order than that of ids."""
+        [row] = await statement.run(self._reader, [moment])
+        if row["id"] is None:
+            self.can_match = False
+        self._ids.append((condition, row["id"]))
 
     # -- asking ----------------------------------------------------------------------------------------------
 
@@ -191,8 +198,8 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
         behind, parts = self._wanted.behind, []
         if not behind or behind.finished_at:
             parts.append(Part(self._ended(), *_ORDERS[Sort.ENDED]))
-        if not self._wanted.ended_since and (unended := self._not_ended()):
-            parts.append(Part(unended, *_ORDERS[Sort.NEWEST]))
+        if not self._wanted.ended_since:
+            parts.append(Part(self._not_ended(), *_ORDERS[Sort.ENDED]))
         return parts
 
     # -- in SQL ----------------------------------------------------------------------------------------------
@@ -206,22 +213,22 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
     def _not_ended(self) -> Sequence[Branch]:
         behind = self._wanted.behind
         branches = []
-        for status in sorted(self.kept.statuses() - OVER):
+        for status in self._statuses:
             conditions = self._conditions()
             conditions.add(f"job.status = {literal(status)} AND job.finished_at IS NULL")
             conditions.add_kinds(self._wanted)
             if behind and not behind.finished_at:
                 conditions.add_behind(behind, Sort.NEWEST)
-            branches.append(self._branch(conditions, Sort.NEWEST))
+            branches.append(self._branch(conditions, Sort.ENDED))
         return branches
 
     def _stretches(self, sort: Sort, *more: str) -> Sequence[Branch]:
         """One branch for each kind and status, or one for all if these are too many to be merged."""
         if self._wanted.has_kinds:
-            kinds = sorted(self.kept.kinds())
+            kinds = product(self._types or (), self._statuses)
             texts = [(f"job.type = ? AND job.status = {literal(status)}", [key]) for key, status in kinds]
         else:
-            texts = [(f"job.status = {literal(status)}", []) for status in sorted(self.kept.statuses())]
+            texts = [(f"job.status = {literal(status)}", []) for status in self._statuses]
         if len(texts) > MOST_MERGED:
             return [self._followed(sort, "", *more)]
         index = "idx_job_cause" if self._wanted.cause and self._wanted.has_kinds else ""
@@ -242,16 +249,16 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
             conditions.add(each)
         conditions.add_kinds(self._wanted)
         if self._wanted.statuses is not None:
-            conditions.add_statuses(sorted(self.kept.statuses()))
+            conditions.add_statuses(self._statuses)
         self._add_behind(conditions, sort, only_ended=bool(more))
         return self._branch(conditions, sort, index)
 
     def _said(self, sort: Sort) -> Branch:
         """By words; SQLite goes through the jobs in the order in which its index of words gives them.
 
-        In another order than that of their ids are the newest of those that are counted.
+        A page in another order than that of their ids is one of the newest that are counted.
         """
-        if sort in (Sort.PRIORITY, Sort.ENDED) and not self._wanted.behind:
+        if self.only_newest and sort in (Sort.PRIORITY, Sort.ENDED):
             text, values = self._said(Sort.NEWEST)
             newest = f"{text} ORDER BY id DESC LIMIT {MOST_COUNTED}"
             joined = f"({newest}) AS newest JOIN job ON job.id = newest.id"
@@ -260,7 +267,7 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
         conditions.add_rest(self._wanted)
         conditions.add_kinds(self._wanted)
         if self._wanted.statuses is not None:
-            conditions.add_statuses(sorted(self.kept.statuses()))
+            conditions.add_statuses(self._statuses)
         self._add_behind(conditions, sort)
         return self._branch(conditions, sort)
 

@@ -5,7 +5,48 @@ from typing import Any
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 
-_ONLY_ADD = (ops.RunSQL, ops.RunPython, ops.CreateModel, ops.AddIndex)
+
+class AddIndexOnce(ops.AddIndex):
+    """An index by a statement that does nothing where it is there already, so that a broken upgrade is begun anew."""
+
+    def __init__(self, sql: str, **more: Any) -> None:
+        super().__init__(**more)
+        self._sql = sql
+
+    async def database_forward(self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None) -> None:
+        """Run the statement."""
+        if state_editor:
+            await state_editor.client.execute_script(self._sql)
+
+
+class RemoveIndexOnce(ops.RemoveIndex):
+    """The same of an index that goes."""
+
+    def __init__(self, sql: str, **more: Any) -> None:
+        super().__init__(**more)
+        self._sql = sql
+
+    async def database_forward(self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None) -> None:
+        """Run the statement."""
+        if state_editor:
+            await state_editor.client.execute_script(self._sql)
+
+
+class SqlOfEach(ops.RunSQL):
+    """Statements that each kind of database says its own way."""
+
+    def __init__(self, sqlite: list[str], postgres: list[str]) -> None:
+        super().__init__(sqlite, reverse_sql="")
+        self._of = {"sqlite": sqlite, "postgres": postgres}
+
+    async def database_forward(self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None) -> None:
+        """Run those of this kind."""
+        if state_editor:
+            for statement in self._of[state_editor.DIALECT]:
+                await state_editor.client.execute_script(statement)
+
+
+_ONLY_ADD = (ops.RunSQL, ops.RunPython, ops.CreateModel, ops.AddIndex, RemoveIndexOnce)
 
 
 class QuickMigration(migrations.Migration):
@@ -27,17 +68,3 @@ class QuickMigration(migrations.Migration):
             await self._run_database_forward(operation, former, state, schema_editor, in_transaction)
         state.validate_relations_initialized()
         return state
-
-
-class SqlOfEach(ops.RunSQL):
-    """Statements that each kind of database says its own way."""
-
-    def __init__(self, sqlite: list[str], postgres: list[str]) -> None:
-        super().__init__(sqlite, reverse_sql="")
-        self._of = {"sqlite": sqlite, "postgres": postgres}
-
-    async def database_forward(self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None) -> None:
-        """Run those of this kind."""
-        if state_editor:
-            for statement in self._of[state_editor.DIALECT]:
-                await state_editor.client.execute_script(statement)

@@ -8,9 +8,6 @@ from typing import Any
 
 from models.states import Approval, Status
 
-OVER = frozenset({Status.COMPLETED, Status.CANCELLED, Status.FAILED})
-"""What stands so has ended at some time."""
-
 
 class Sort(StrEnum):
     """The order of a list."""
@@ -74,7 +71,8 @@ class Wanted:
     @property
     def is_counted(self) -> bool:
         """Whether it is counted exactly however many there are: the numbers are kept, or one index has no others."""
-        return self.is_plain or self == Wanted(created_by=self.created_by)
+        ended = Wanted(statuses=self.statuses, ended_since=self.ended_since)
+        return self.is_plain or self == Wanted(created_by=self.created_by) or (bool(self.statuses) and self == ended)
 
 
 class Conditions:

@@ -151,9 +151,10 @@ def _queue(facts: Facts) -> Line | None:
 def _oldest(facts: Facts) -> Line | None:
     if facts.queue is None or (job := facts.queue.oldest) is None:
         return None
-    waited = facts.at - job.created_at
-    said = f"Job {job.id}, {job.name}, was created {span(waited)} ago: {_lower(job.waiting_for or 'is just starting')}"
-    if job.approval == "pending" or waited < LONG_WAIT:
+    since = max(job.created_at, job.run_at or job.created_at)
+    waited, began = facts.at - since, "was created" if since == job.created_at else "came due"
+    said = f"Job {job.id}, {job.name}, {began} {span(waited)} ago: {_lower(job.waiting_for or 'is just starting')}"
+    if job.approval == "pending" or job.blocked or waited < LONG_WAIT:
         return Line("oldest", "Longest wait", State.GOOD, said, href=f"/app/jobs/{job.id}")
     advice = "If that is not meant: more slots (JOB_RUNNER_CONCURRENCY), or a type, budget or limit in Settings"
     return Line("oldest", "Longest wait", State.ATTENTION, said, advice, f"/app/jobs/{job.id}")

@@ -24,7 +24,7 @@ from tests.support.engine import stored_job
 from tests.support.other_program import ask
 from tests.support.server import JobRunner
 
-MANY = 400
+MANY = 800
 LONG = 20_000  # characters of a payload: together far more than lies between server and client
 
 

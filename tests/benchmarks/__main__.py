@@ -4,8 +4,23 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
-from tests.benchmarks import agents, engine, live, pages, renders, schedules, start, workers, workflows
+from tests.benchmarks import (
+    agents,
+    dashboards,
+    engine,
+    growth,
+    live,
+    million,
+    pages,
+    renders,
+    schedules,
+    start,
+    workers,
+    workflows,
+)
+from tests.benchmarks.table import line
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "start": start.run,
@@ -17,6 +32,9 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "schedules": schedules.run,
     "workers": workers.run,
     "workflows": workflows.run,
+    "growth": growth.run,
+    "million": million.run,
+    "dashboards": dashboards.run,
 }
 
 
@@ -24,7 +42,9 @@ def main(names: list[str]) -> None:
     """Each in a folder of its own, which is gone afterwards."""
     for name in names or list(BENCHMARKS):
         with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
+            began = perf_counter()
             BENCHMARKS[name](Path(folder))
+            line("this took", f"{perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from models import finding, looking
+from models.counts import Cell, Counts
 from models.database import transaction
 from models.finding import count_found, find_ids, find_page, note_found
 from models.job import Job
@@ -169,6 +170,45 @@ async def test_no_more_are_counted_than_somebody_would_read_unless_it_costs_noth
         for sort in Sort:
             last = await find_page(wanted, sort, 9, 2)
             assert (last.number, last.total, last.capped, len(last.ids)) == (3, 5, False, 1)
+
+
+async def test_a_job_is_found_though_it_moved_since_numbers_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no job stood a moment ago one may stand now."""
+
+    async def old_numbers(_: Any) -> Counts:
+        return Counts([Cell("task", "A", Status.QUEUED, 0)])
+
+    monkeypatch.setattr(looking, "job_counts", old_numbers)
+    job = await stored_job(type="A", status=Status.RUNNING)
+    for wanted in (Wanted(types=("A",)), Wanted(categories=("task",)), Wanted(statuses=(Status.RUNNING,)), Wanted()):
+        for sort in Sort:
+            assert await find_ids(wanted, sort, limit=10) == [job.id]
+            page = await find_page(wanted, sort, 1, 10)
+            assert (page.ids, page.total) == ([job.id], 1)
+
+
+async def test_a_clock_that_once_went_wrong_hides_no_job_from_a_time() -> None:
+    ahead = await stored_job(created_at=NOON + HOUR)
+    behind = [await stored_job(created_at=NOON - HOUR) for _ in range(3)]
+    since, until = Wanted(since=NOON), Wanted(until=NOON)
+    assert await find_ids(since, Sort.NEWEST, limit=10) == [ahead.id]
+    assert await find_ids(until, Sort.OLDEST, limit=10) == [job.id for job in behind]
+
+
+@pytest.mark.parametrize("sort", [Sort.PRIORITY, Sort.ENDED])
+async def test_a_list_by_words_goes_on_to_its_last_job_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, sort: Sort
+) -> None:
+    for module in (finding, looking):
+        monkeypatch.setattr(module, "MOST_COUNTED", 2)
+    jobs = [await stored_job(name="alpha", priority=Priority.HIGH, finished_at=NOON)]
+    jobs += [await stored_job(name="alpha", finished_at=NOON - HOUR) for _ in range(4)]
+    wanted, seen = Wanted(words=("alpha",)), []
+    while found := await find_ids(wanted, sort, limit=2):
+        seen += found
+        last = await Job.get(id=found[-1])
+        wanted = replace(wanted, behind=Place(last.id, last.priority, last.finished_at))
+    assert seen == [jobs[0].id, *(job.id for job in reversed(jobs[1:]))]
 
 
 # -- items of an operation -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from tortoise import Tortoise
 from tortoise.migrations.api.migrate import migrate
 
 from engine.settings import Settings
+from models.counts import job_counts
 from models.database import configuration
 from models.job import Job
 from models.states import Status
-from tests.support.engine import opened
+from tests.support.engine import opened, stored_job
 
 pytestmark = pytest.mark.sqlite
 
@@ -76,3 +78,17 @@ async def test_every_index_and_rule_of_the_former_version_is_still_there(setting
     assert former - schema(database) - {"idx_job_categor_e06df1", "idx_job_status_6393e5"} == {
         "job due_at TIMESTAMP 1 0"
     }
+
+
+async def test_an_upgrade_that_was_broken_off_before_it_was_noted_is_begun_anew(settings: Settings) -> None:
+    database = settings.data_dir / "job-runner.db"
+    database.unlink(missing_ok=True)
+    await migrate(config=configuration(f"sqlite://{database}"), target="models.0013_budgets")
+    await Tortoise.close_connections()
+    counts = import_module("models.migrations.0014_counts")
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        for statement in ("DROP INDEX idx_job_categor_e06df1", *counts.INDEXES, *counts.SQLITE):
+            writer.execute(statement)
+    async with opened(settings):
+        await stored_job()
+        assert (await job_counts()).by_status == {"queued": 1}

@@ -139,11 +139,11 @@ def exports(what: str, criteria: Criteria) -> list[Command]:
     ]
 
 
-def matching_words(number: int, *, by_words: bool) -> str:
-    """So many jobs; of those found by their words, not all are counted."""
+def matching_words(number: int, *, exact: bool) -> str:
+    """So many jobs; where it is not exact, no more than 10,001 were counted."""
     if number == 1:
         return "the 1 job that matches"
-    plus = "+" if by_words and number > MOST_COUNTED else ""
+    plus = "+" if not exact and number > MOST_COUNTED else ""
     return f"the {min(number, MOST_COUNTED) if plus else number:,}{plus} jobs that match"
 
 

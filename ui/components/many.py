@@ -105,7 +105,7 @@ def consequences(wish: Wish, chosen: Chosen) -> list[str]:
     else:
         said += [_each(wish, status, numbers[status], plus) for status in Status if _counts(wish, status, numbers)]
     left = chosen.total - chosen.able(wish)
-    if left > 0:
+    if left > 0 and not chosen.capped:  # else nobody knows how many
         said.append(f"{left:,} cannot be {wish.done} and {'is' if left == 1 else 'are'} left as {_they(left)}.")
     return said
 

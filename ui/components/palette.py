@@ -106,7 +106,7 @@ class Palette:
             return commands
         criteria = asked.read_address(address)[0].shown
         number = await self._queries.finder.count(criteria)
-        what = commands_list.matching_words(number, by_words=bool(criteria.q))
+        what = commands_list.matching_words(number, exact=self._queries.finder.counts_all(criteria))
         own = {command.id: command for command in commands_list.exports(what, criteria)}
         return [own.get(command.id, command) for command in commands]
 

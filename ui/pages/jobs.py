@@ -14,6 +14,7 @@ from engine import clock
 from engine.finding import Criteria
 from engine.jobs.base import ResultLine
 from engine.views import JobView, Page
+from models.looking import MOST_COUNTED
 from models.rights import Right
 from models.wanted import Sort
 from ui.components.asked import PATH, Asked, read_query
@@ -108,7 +109,7 @@ class JobsPage(StillView):
 
     async def _count(self, reader: Reader, criteria: Criteria, *, capped: bool) -> Chosen:
         pending = 0 if criteria.needs == "answer" else await reader.count(replace(criteria, needs="approval"))
-        return Chosen(await reader.found_by_status(criteria), pending, capped)
+        return Chosen(await reader.found_by_status(criteria), pending, capped or pending > MOST_COUNTED)
 
     def _show(self, found: _Found) -> None:
         now, pages = clock.now(), found.pages

@@ -85,6 +85,8 @@ FULL = replace(DOWN, fault="the disk is full, so nothing can be stored; free som
         ({"processes": [silent()]}, "heartbeat", State.ATTENTION, "the worker on render-2, process 4711"),
         ({"queue": Queue(3, 3, waiting(20))}, "oldest", State.ATTENTION, "Job 12, Send email, was created 20 minutes"),
         ({"queue": Queue(3, 3, waiting(5))}, "oldest", State.GOOD, "5 minutes ago"),
+        ({"queue": Queue(3, 3, waiting(999, run_at=NOW - timedelta(minutes=5)))}, "oldest", State.GOOD, "came due 5"),
+        ({"queue": Queue(3, 3, waiting(999, blocked=True))}, "oldest", State.GOOD, "16 hours ago"),
         ({"queue": Queue(3, 0, waiting(99, approval="pending"))}, "oldest", State.GOOD, "1 hour ago"),
         ({"queue": Queue(3, 1, None)}, "queue", State.GOOD, "1 job could start now; 2 jobs wait for approval"),
         ({"database": replace(DATABASE, journal="delete")}, "database", State.ATTENTION, "its journal is delete"),
