@@ -24,8 +24,9 @@ MOST_COUNTED = 10_000
 """Of jobs that are looked for by more than kind and status: more are not counted."""
 MOST_MERGED = 60
 
-_FIRST_SINCE = Statement("SELECT MIN(id) AS id FROM job WHERE created_at >= ?")
-_LAST_UNTIL = Statement("SELECT MAX(id) AS id FROM job WHERE created_at < ?")
+# Plus nothing: else both databases go through all jobs in the order of their ids, until one is of that time.
+_FIRST_SINCE = Statement("SELECT MIN(id + 0) AS id FROM job WHERE created_at >= ?")
+_LAST_UNTIL = Statement("SELECT MAX(id + 0) AS id FROM job WHERE created_at < ?")
 _OF_CREATOR = Statement("SELECT COUNT(*) AS n FROM (SELECT 1 FROM job WHERE created_by = ? LIMIT ?) AS own")
 
 _ORDERS = {  # and the same backwards

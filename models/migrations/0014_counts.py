@@ -66,6 +66,8 @@ WHERE finished_at IS NOT NULL""",
     "CREATE INDEX idx_job_pending ON job (priority DESC, id, status) WHERE approval = 'pending'",
     "DROP INDEX IF EXISTS idx_job_created",
     "CREATE INDEX idx_job_created ON job (created_at, id)",
+    "DROP INDEX IF EXISTS idx_job_creator",
+    "CREATE INDEX idx_job_creator ON job (created_by, id, status, type)",
 ]
 
 
