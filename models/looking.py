@@ -6,7 +6,7 @@ many match, the order's own index is followed until the page is full.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import product
@@ -23,6 +23,7 @@ from models.wanted import Conditions, Sort, Wanted, literal
 MOST_COUNTED = 10_000
 """Of jobs that are looked for by more than kind and status: more are not counted."""
 MOST_MERGED = 60
+FEW = 500
 
 # Plus nothing: else both databases go through all jobs in the order of their ids, until one is of that time.
 _FIRST_SINCE = Statement("SELECT MIN(id + 0) AS id FROM job WHERE created_at >= ?")
@@ -77,7 +78,9 @@ class Search:
         self._is_postgres = reader.capabilities.dialect == POSTGRES
         self._wanted = wanted
         self.kept = counts.among(wanted.types, wanted.categories, wanted.statuses)
+        self._counts = counts
         self._words: str | None = None
+        self._among_few = False
         self._ids: list[tuple[str, int]] = []  # between which the wanted ones are
         self._has_stretches = wanted.has_kinds or wanted.statuses is not None
         self._by_creator = False
@@ -102,6 +105,7 @@ class Search:
         if wanted.words:
             self._words = await question(self._reader, wanted.words)
             self.can_match = self._words is not None or wanted.job_id is not None
+            await self._look_without_words()
             return
         if wanted.since:
             await self._bound("job.id >= ?", _FIRST_SINCE, wanted.since)
@@ -111,12 +115,26 @@ class Search:
             [row] = await _OF_CREATOR.run(self._reader, [wanted.created_by, self.kept.total])
             self._by_creator = not self._has_stretches or row["n"] < self.kept.total
 
+    async def _look_without_words(self) -> None:
+        """SQLite's index of words gives all jobs that have one; where all else leaves few, each is asked for it."""
+        rest = replace(self._wanted, words=(), behind=None)
+        if self._is_postgres or self._words is None or self._wanted.job_id is not None or rest == Wanted():
+            return
+        other = Search(self._reader, rest, self._counts)
+        await other._look()
+        self._among_few = other.can_match and await other.count(FEW + 1) <= FEW
+        self._ids, self._by_creator = other._ids, other._by_creator
+
     async def _bound(self, condition: str, statement: Statement, moment: datetime) -> None:
         """Between which ids the moments lie; clocks may have told them in another order than that of ids."""
         [row] = await statement.run(self._reader, [moment])
         if row["id"] is None:
             self.can_match = False
         self._ids.append((condition, row["id"]))
+
+    @property
+    def _by_words(self) -> bool:
+        return self._wanted.has_words and not self._among_few
 
     # -- asking ----------------------------------------------------------------------------------------------
 
@@ -158,7 +176,7 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
 
     def parts(self, sort: Sort, *, is_few: bool) -> list[Part]:
         """The parts of the list, one after the other."""
-        if self._wanted.has_words or sort in (Sort.NEWEST, Sort.OLDEST):
+        if self._by_words or sort in (Sort.NEWEST, Sort.OLDEST):
             return [self._gathered(sort)]
         if sort is Sort.ENDED and (self._wanted.is_plain or not is_few):
             return self._by_end()
@@ -175,7 +193,7 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
 
     def _fewest(self, sort: Sort) -> Sequence[Branch]:
         wanted = self._wanted
-        if wanted.has_words:
+        if self._by_words:
             return [self._said(sort)]
         index = self._narrow_index()
         if index or wanted.ids is not None or self._by_creator or not self._has_stretches:
@@ -302,6 +320,9 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
         conditions.add_rest(self._wanted, by_creator=self._by_creator)
         for text, bound in self._ids:
             conditions.add(text, bound)
+        if self._among_few:
+            said = f"SELECT 1 FROM job_text WHERE {SQLITE_MATCH} AND rowid = job.id"  # noqa: S608 (our own names)
+            conditions.add(f"EXISTS ({said})", self._words)
         return conditions
 
     def _add_behind(self, conditions: Conditions, sort: Sort, *, only_ended: bool = False) -> None:
