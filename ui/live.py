@@ -50,6 +50,7 @@ REFRESH_SECONDS = 10.0
 ENGINE_SECONDS = 2.0
 CHECK_SECONDS = 30.0
 MANY_LEFT = 10
+FORGOTTEN_SECONDS = 45.0  # after the last one left; until then its browser may come back to it
 MAX_REMEMBERED = 20_000
 MAX_PAGES = 200  # of one person
 MAX_LOADING = 100  # each is kept for a minute, whether or not a browser comes for it
@@ -65,6 +66,7 @@ class Live:
         self._awake: set[Tab] = set()
         self._loading: set[Tab] = set()  # no browser has listened yet
         self._left = 0  # pages that are gone since memory was given back
+        self._left_at = 0.0
         self.version = 0
         self._changed: set[int] = set()
         self._logged: set[int] = set()
@@ -115,6 +117,7 @@ class Live:
     def leave(self, tab: Tab) -> None:
         """Its page is gone."""
         self._left += tab in self._tabs
+        self._left_at = monotonic()
         for tabs in (self._tabs, self._awake, self._loading):
             tabs.discard(tab)
 
@@ -195,7 +198,7 @@ class Live:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             await self._guarded(self._refresh_all())
-            if self._left >= MANY_LEFT:
+            if self._left >= MANY_LEFT and monotonic() - self._left_at > FORGOTTEN_SECONDS:
                 self._left = 0
                 give_back_memory()
 

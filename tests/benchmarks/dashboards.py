@@ -18,7 +18,7 @@ PAGES, SECONDS = 100, 300
 RUNNING, MOVES_PER_SECOND, NEW_PER_SECOND = 15, 45, 5
 PATHS = ("/app/jobs", "/app")
 SAMPLES = 10
-FORGET_SECONDS = 75  # in which a page that was left is forgotten
+FORGET_SECONDS = 100  # in which pages that were left are forgotten, and their memory is given back
 
 
 def run(folder: Path, seconds: float = SECONDS) -> None:
