@@ -102,7 +102,7 @@ class Pruner:
         return PAUSE_SECONDS if removed else LOOK_SECONDS
 
     async def _fold(self) -> float:
-        await self._ledger.write(fold_counts)
+        await fold_counts(connection())  # by itself: that it can be stored says nothing of what else waits
         return FOLD_SECONDS
 
     async def _sweep_now(self) -> float:
