@@ -49,7 +49,6 @@ def with_jobs(folder: Path) -> None:
 
 
 async def _answers(settings: Settings, jobs: int) -> dict[str, float]:
-    settings.data_dir.mkdir(parents=True)
     async with opened(settings):
         await asyncio.to_thread(fill, settings.database, jobs)
         atlas = Atlas(settings)
