@@ -6,8 +6,8 @@ from tortoise import migrations
 from tortoise.migrations import operations as ops
 
 
-class AddIndexOnce(ops.AddIndex):
-    """An index by a statement that does nothing where it is there already, so that a broken upgrade is begun anew."""
+class _Once:
+    """Runs a statement that does nothing where it is done already, so that a broken upgrade is begun anew."""
 
     def __init__(self, sql: str, **more: Any) -> None:
         super().__init__(**more)
@@ -19,17 +19,12 @@ class AddIndexOnce(ops.AddIndex):
             await state_editor.client.execute_script(self._sql)
 
 
-class RemoveIndexOnce(ops.RemoveIndex):
-    """The same of an index that goes."""
+class AddIndexOnce(_Once, ops.AddIndex):
+    """An index that may be there already."""
 
-    def __init__(self, sql: str, **more: Any) -> None:
-        super().__init__(**more)
-        self._sql = sql
 
-    async def database_forward(self, app_label: str, old_state: Any, new_state: Any, state_editor: Any = None) -> None:
-        """Run the statement."""
-        if state_editor:
-            await state_editor.client.execute_script(self._sql)
+class RemoveIndexOnce(_Once, ops.RemoveIndex):
+    """An index that may be gone already."""
 
 
 class SqlOfEach(ops.RunSQL):
