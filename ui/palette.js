@@ -163,8 +163,8 @@
     field.append(input, close);
     dialog.append(field, note, list, foot, status);
     document.body.append(dialog);
-    close.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", () => input.blur());  // a browser leaves it there if nothing had the focus before
+    close.addEventListener("click", shut);
+    dialog.addEventListener("close", () => input.blur());
     input.addEventListener("input", () => {
       isSure = false;
       search();
@@ -204,6 +204,12 @@
     if (window.socket?.connected) ask("offer", { jobs, at: location.pathname + location.search });
   };
 
+  // The field would keep the keyboard if nothing had it before, and take the key that is pressed next.
+  const shut = () => {
+    parts.dialog.close();
+    parts.input.blur();
+  };
+
   const optionAt = (target) => {
     const node = target.closest?.("[role=option]");
     return node && options.find((each) => each.node === node);
@@ -212,7 +218,7 @@
   const onClick = (event) => {
     const box = parts.dialog.getBoundingClientRect();
     const isBeside = event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
-    if (event.target === parts.dialog && isBeside) return parts.dialog.close();
+    if (event.target === parts.dialog && isBeside) return shut();
     const option = optionAt(event.target);
     if (option) follow(option.line, event.ctrlKey || event.metaKey);
   };
@@ -229,6 +235,9 @@
     if (event.target === parts.input && event.key in places && !event.shiftKey) {
       event.preventDefault();
       if (options.length) choose(options[places[event.key]]);
+    } else if (event.key === "Escape") {
+      event.preventDefault();  // a browser closes it a moment later, and the next key may come before
+      shut();
     } else if (event.key === "Enter" && event.target === parts.input) {
       event.preventDefault();
       const isNewTab = event.ctrlKey || event.metaKey;
@@ -243,7 +252,7 @@
       window.open(line.href, "_blank", "noopener");
       return;
     }
-    parts.dialog.close();
+    shut();
     if (line.href) window.goTo(line.href);
     else if (line.press) document.querySelector(line.press)?.click();
     else if (line.download) Object.assign(document.createElement("a"), { href: line.download, download: "" }).click();
@@ -261,7 +270,7 @@
   document.addEventListener("keydown", (event) => {
     const isWanted = event.key?.toLowerCase() === "k" && (event.metaKey || (event.ctrlKey && !isMac)) && !event.shiftKey && !event.altKey;
     if (!isWanted || !document.getElementById("palette")) return;
-    if (parts?.dialog.open) parts.dialog.close();
+    if (parts?.dialog.open) shut();
     else openWhenFree(performance.now() + CLOSING_MS);
     event.preventDefault();
     event.stopPropagation();

@@ -122,6 +122,15 @@ def test_the_focus_returns_where_it_was(page: Page) -> None:
         expect(mode).to_be_focused()
 
 
+def test_escape_gives_the_keyboard_back_before_the_next_key(page: Page) -> None:
+    expect(field(opened(page))).to_be_focused()
+    press = "key => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}))"
+    page.evaluate(press, "Escape")
+    assert page.evaluate("() => document.activeElement.matches('.palette-input')") is False
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
 def test_it_opens_while_somebody_types_and_by_its_button_but_not_over_a_dialog(page: Page) -> None:
     ready(page, "/app/kb")
     palette = page.get_by_role("dialog", name="Command palette")
