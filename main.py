@@ -1,7 +1,10 @@
 """Composition root: settings → database → engine → API → pages → serve."""
 
-import asyncio
 import gc
+
+gc.disable()  # what is imported stays: looking through it again and again is a seventh of a start
+
+import asyncio
 import logging
 import os
 import signal
@@ -36,6 +39,9 @@ from engine.tracing import is_wanted, start_tracing, stop_tracing
 from engine.version import version
 from models.database import close_database, open_database
 from models.errors import DatabaseError
+
+gc.freeze()
+gc.enable()
 
 USAGE = (
     "usage: python main.py "
