@@ -124,8 +124,8 @@ def test_the_focus_returns_where_it_was(page: Page) -> None:
 
 def test_escape_gives_the_keyboard_back_before_the_next_key(page: Page) -> None:
     expect(field(opened(page))).to_be_focused()
-    press = "key => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}))"
-    page.evaluate(press, "Escape")
+    escape = "new KeyboardEvent('keydown', {key: 'Escape', bubbles: true, cancelable: true})"
+    page.evaluate(f"() => document.activeElement.dispatchEvent({escape})")
     assert page.evaluate("() => document.activeElement.matches('.palette-input')") is False
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
