@@ -7,35 +7,17 @@ read. Every ten seconds everything is read again, so that a missed event heals.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from time import monotonic
 
-from engine import clock
 from engine.actors import Actor
 from engine.engine import Atlas
-from engine.events import (
-    AccessChanged,
-    BudgetsChanged,
-    ChannelsChanged,
-    EngineChanged,
-    Event,
-    JobChanged,
-    JobLogged,
-    JobProgressed,
-    OperationChanged,
-    PolicyChanged,
-    SchedulesChanged,
-    SecretsChanged,
-    TypesChanged,
-    WebhooksChanged,
-    WorkflowsChanged,
-)
 from engine.health import trouble
-from engine.views import OFFLINE_AFTER, EngineState, JobView
-from models.states import Status
+from engine.views import EngineState
+from ui.engine_watch import EngineWatch
 from ui.memory import give_back_memory
+from ui.news import News
 from ui.reader import Reader
 from ui.since import Since
 from ui.tab import Still, Tab
@@ -51,7 +33,6 @@ ENGINE_SECONDS = 2.0
 CHECK_SECONDS = 30.0
 MANY_LEFT = 10
 FORGOTTEN_SECONDS = 45.0  # after the last one left; until then its browser may come back to it
-MAX_REMEMBERED = 20_000
 MAX_PAGES = 200  # of one person
 MAX_LOADING = 100  # each is kept for a minute, whether or not a browser comes for it
 
@@ -67,30 +48,30 @@ class Live:
         self._loading: set[Tab] = set()  # no browser has listened yet
         self._left = 0  # pages that are gone since memory was given back
         self._left_at = 0.0
-        self.version = 0
-        self._changed: set[int] = set()
-        self._logged: set[int] = set()
-        self._operations: set[int] = set()
-        self._percents: dict[int, float] = {}
-        self._sections: dict[int, tuple[str, Status, str | None, str | None]] = {}
         self._asking: set[Tab] = set()
-        self._stale = False
+        self._news = News()
         self._flush_lock = asyncio.Lock()
-        self._something_changed = Since()
-        self._something_moved_on = Since()
-        self._access_changed = asyncio.Event()
+        self._watch = EngineWatch(atlas.queries, ENGINE_SECONDS)
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._reading: asyncio.Future[EngineState] | None = None
-        self.engine: EngineState | None = None
+
+    @property
+    def version(self) -> int:
+        """Of what pages show; it grows with every change."""
+        return self._news.version
+
+    @property
+    def engine(self) -> EngineState | None:
+        """How the engine is, once it was looked at."""
+        return self._watch.state
 
     def start(self) -> None:
         """Listen to the engine."""
-        self._unsubscribe = self._atlas.bus.subscribe(self._on_event)
+        self._unsubscribe = self._atlas.bus.subscribe(self._news.tell)
         self._atlas.metrics.live_pages.set_function(lambda: len(self._awake))
         loops = (
-            self._flushing(self._something_changed, self._flush_changes),
-            self._flushing(self._something_moved_on, self._flush_progress),
+            self._flushing(self._news.changed, self._flush_changes),
+            self._flushing(self._news.moved_on, self._flush_progress),
             self._refreshing(),
             self._checking(),
             self._watching_engine(),
@@ -142,43 +123,11 @@ class Live:
     def ask_refresh(self, tab: Tab) -> None:
         """Let this tab read again with the next flush."""
         self._asking.add(tab)
-        self._something_changed.set()
+        self._news.changed.set()
 
     def reader(self) -> Reader:
         """For a page's first read."""
         return Reader(self._atlas.queries)
-
-    def _on_event(self, event: Event) -> None:
-        match event:
-            case JobChanged(job_id):
-                self._changed.add(job_id)
-            case JobProgressed(job_id, percent):
-                self._percents[job_id] = percent
-                self._something_moved_on.set()
-                return
-            case JobLogged(job_id):
-                self._logged.add(job_id)
-            case OperationChanged(operation_id):
-                self._operations.add(operation_id)
-            case AccessChanged():
-                self._access_changed.set()
-                self._stale = True
-            case (
-                ChannelsChanged()
-                | TypesChanged()
-                | WebhooksChanged()
-                | SecretsChanged()
-                | PolicyChanged()
-                | WorkflowsChanged()
-                | SchedulesChanged()
-                | BudgetsChanged()
-                | EngineChanged()
-            ):
-                self._stale = True
-            case _:
-                return
-        self.version += 1
-        self._something_changed.set()
 
     async def _flushing(self, something: Since, flush: Callable[[], Awaitable[None]]) -> None:
         next_at = 0.0
@@ -207,8 +156,8 @@ class Live:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_SECONDS):
-                    await self._access_changed.wait()
-            self._access_changed.clear()
+                    await self._news.access_changed.wait()
+            self._news.access_changed.clear()
             for tab in tuple(self._tabs):
                 await self._guarded(tab.check())
 
@@ -218,44 +167,29 @@ class Live:
             await asyncio.sleep(ENGINE_SECONDS)
 
     async def _flush_progress(self) -> None:
-        if self._changed:  # a card must show that its job runs before it shows how far
+        if self._news.has_changed_jobs:  # a card must show that its job runs before it shows how far
             await self._flush_changes()
-        percents, self._percents = self._percents, {}
+        percents = self._news.take_progress()
         for tab in tuple(self._awake):
             with _fault_of_one_tab():
                 tab.on_progress(percents)
 
     async def _flush_changes(self) -> None:
-        changed, self._changed = self._changed, set()
-        logged, self._logged = self._logged, set()
-        begun, self._operations = self._operations, set()
+        changed = self._news.take()
         asking, self._asking = self._asking, set()
-        stale, self._stale = self._stale, False
         if not self._awake:
             return
-        jobs = await self._atlas.queries.jobs(changed) if changed else []
-        operations = [await self._atlas.queries.operations.operation(each) for each in sorted(begun)]
-        if self._moved(jobs) or stale:
+        jobs = await self._atlas.queries.jobs(changed.jobs) if changed.jobs else []
+        operations = [await self._atlas.queries.operations.operation(each) for each in sorted(changed.operations)]
+        if self._news.have_moved(jobs) or changed.is_stale:
             await self._refresh_all()
         for tab in tuple(self._awake):
             with _fault_of_one_tab():
                 tab.on_operations(operations)
                 tab.on_jobs(jobs)
-                if logged and tab.on_log(logged):
+                if changed.logged and tab.on_log(changed.logged):
                     asking.add(tab)
         await self._refresh(asking & self._awake)
-
-    def _moved(self, jobs: Sequence[JobView]) -> bool:
-        """Whether any of these jobs is new, or stands elsewhere than when it was last seen."""
-        moved = False
-        for job in jobs:
-            section = (job.category, job.status, job.approval, job.outcome)
-            if self._sections.get(job.id) != section:
-                self._sections[job.id] = section
-                moved = True
-        while len(self._sections) > MAX_REMEMBERED:
-            del self._sections[next(iter(self._sections))]
-        return moved
 
     async def _refresh_all(self) -> None:
         await self._refresh(self._awake)
@@ -266,26 +200,11 @@ class Live:
             await asyncio.gather(*(self._guarded(tab.refresh(reader)) for tab in every[first : first + AT_ONCE]))
 
     async def _tell_engine(self) -> None:
-        state = await self._engine_state()
-        was, self.engine = self.engine, state
-        if was is None or (was.online, was.fault) != (state.online, state.fault):
+        if await self._watch.look() and (state := self._watch.state):
             for tab in tuple(self._awake):
                 with _fault_of_one_tab():
                     tab.on_engine(state)
-            self._stale = True
-            self._something_changed.set()
-
-    async def _engine_state(self) -> EngineState:
-        """What the database says; while it does not answer, what is known with the time that has passed since."""
-        if self._reading is None:
-            self._reading = asyncio.ensure_future(self._atlas.queries.engine())
-        done, _ = await asyncio.wait({self._reading}, timeout=ENGINE_SECONDS if self.engine else None)
-        if done or self.engine is None:
-            reading, self._reading = self._reading, None
-            return await reading
-        beat = self.engine.last_beat_at
-        is_late = beat is None or clock.now() - beat >= OFFLINE_AFTER
-        return replace(self.engine, online=False) if is_late else self.engine
+            self._news.make_stale()
 
     async def _guarded(self, work: Awaitable[None]) -> None:
         try:
