@@ -60,6 +60,7 @@ def runner(server: JobRunner) -> JobRunner:
 def profile(browser: Browser, server: JobRunner) -> Iterator[BrowserContext]:
     """A browser profile for the module, so that what never changes is loaded once."""
     profile = new_profile(browser, server.url)
+    profile.new_page()  # stays open: with the last tab its processes end, and to start them is most of a load
     yield profile
     profile.close()
 

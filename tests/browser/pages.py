@@ -42,6 +42,7 @@ class Browsing:
 
     def __init__(self, profile: BrowserContext, url: str) -> None:
         self._profile = profile
+        self._kept = profile.pages
         self._url = url
         self._own_profiles: list[BrowserContext] = []
         self._expected: list[str] = []
@@ -73,7 +74,8 @@ class Browsing:
     def close(self) -> None:
         """Close every tab, and forget what it kept."""
         for page in self._profile.pages:
-            page.close()
+            if page not in self._kept:
+                page.close()
         self._profile.clear_cookies()
         for profile in self._own_profiles:
             profile.close()
