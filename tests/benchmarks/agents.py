@@ -15,8 +15,8 @@ from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
 RATE, SECONDS = 200, 10
-BATCH, BATCHES = 1000, 7
-STREAMS, IDLE_SECONDS = 100, 15.0
+BATCH, BATCHES = 1000, 5
+STREAMS, IDLE_SECONDS = 100, 8.0
 WORK, HANDFUL = 3000, 100
 
 

@@ -10,8 +10,8 @@ from tests.benchmarks.table import line, spread, title
 from tests.browser.chromium import LAUNCH_ARGS, ensure_chromium
 from tests.support.server import JobRunner
 
-JOBS, PAGES, SECONDS = 15, 50, 20
-CHANGES_PER_SECOND = 20
+JOBS, PAGES, SECONDS = 15, 50, 8
+CHANGES_PER_SECOND, CREATED = 20, 10
 WATCH = """
 (name) => new Promise(resolve => {
   const cards = () => [...document.querySelectorAll('[data-job-id]')].map(e => e.getAttribute('aria-label'));
@@ -59,7 +59,7 @@ def _to_screen(runner: JobRunner) -> list[float]:
         page = browser.new_page()
         page.goto(f"{runner.url}/app/jobs")
         page.get_by_role("article").first.wait_for()
-        for number in range(15):
+        for number in range(CREATED):
             name = f"Watched {number}"
             page.evaluate("([watch, name]) => { window.seen = eval(watch)(name) }", [WATCH, name])
             answer = runner.http.post(

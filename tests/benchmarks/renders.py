@@ -15,9 +15,9 @@ from engine.renders.scenes import gradient
 from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
-ROUNDS = 3
+ROUNDS = 2
 SCENES, SECONDS = 6, 5
-PAGES = 40
+PAGES = 25
 WAIT_SECONDS = 300
 COLOURS = ["#312E81", "#065F46", "#7C2D12", "#0F172A", "#9D174D", "#155E75"]
 

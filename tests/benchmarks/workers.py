@@ -15,8 +15,8 @@ from tests.benchmarks.table import line, spread, title
 from tests.support.postgres import DURABLE, PostgresServer
 from tests.support.server import ROOT, JobRunner, WorkerProcess, environment, free_port
 
-JOBS, AT_ONCE, WORKERS, ROUNDS = 3_000, 10, (1, 2, 4), 3
-CHANGES = 30
+JOBS, AT_ONCE, WORKERS, ROUNDS = 1_500, 10, (1, 2, 4), 2
+CHANGES = 20
 _NAME = re.compile(r"Across \d+\.")
 
 _DEFER = f"""
