@@ -38,7 +38,16 @@ def value(families: list[Metric], name: str, **labels: str) -> float | None:
 
 def told(runner: JobRunner, expected: float, name: str, **labels: str) -> None:
     """Wait until the series has this value: what is stored is read once a second."""
-    until(lambda: value(metrics(runner), name, **labels) == expected, SECONDS, f"{name} {labels} is {expected}")
+    found: list[float | None] = [None]
+
+    def holds() -> bool:
+        found[0] = value(metrics(runner), name, **labels)
+        return found[0] == expected
+
+    try:
+        until(holds, SECONDS, f"{name} {labels} is {expected}")
+    except AssertionError as late:
+        raise AssertionError(f"{late}, but {found[0]}\n{runner.output}") from None
 
 
 def test_what_attempts_came_to_and_how_long_they_took_is_counted_by_type(runner: JobRunner) -> None:
@@ -60,7 +69,7 @@ def test_what_attempts_came_to_and_how_long_they_took_is_counted_by_type(runner:
 
 
 def test_how_many_jobs_could_be_claimed_and_how_old_they_are_is_told_by_type(runner: JobRunner) -> None:
-    runner.http.put("/api/v1/job-types/TEST_NOOP/policy", json={"paused": True})
+    assert runner.http.patch("/api/v1/job-types/TEST_NOOP", json={"paused": True}).json()["paused"] is True
     runner.submit("TEST_NOOP", run_at="2027-06-01T00:00:00Z")
     runner.submit("TEST_NOOP", requires_approval=True)
     for _ in range(3):

@@ -139,7 +139,7 @@ def test_the_numbers_are_in_the_format_of_prometheus(runner: JobRunner) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/", "/api/v2/jobs", "/api/v1/jobs/1/2/3/4"])
 def test_an_unknown_path_is_a_json_404_that_says_where_to_look(runner: JobRunner, method: str, path: str) -> None:
-    problem = assert_problem(runner.http.request(method, path), 404)
+    problem = assert_problem(runner.http.request(method, path, extensions={"nowhere": True}), 404)
     assert problem["detail"] == f"there is no {method} {path}; see /api/openapi.json"
 
 

@@ -29,6 +29,13 @@ WEBSOCKET = (  # how a page begins to listen
 )
 
 
+def _must_exist(answer: httpx.Response) -> None:
+    """A test that misspells an address would otherwise test nothing, unless it looks at what came of it."""
+    if answer.status_code == 404 and "nowhere" not in answer.request.extensions:
+        answer.read()
+        assert "see /api/openapi.json" not in answer.text, answer.text
+
+
 class JobRunner:
     """`with JobRunner(folder) as runner: runner.url …`; its output is shown when it dies."""
 
@@ -44,7 +51,8 @@ class JobRunner:
         self.url = f"http://{self.address}:{self.port}"
         self._settings = {"DATA_DIR": data_dir, "PORT": self.port, **settings}
         self._process: subprocess.Popen[bytes] | Forked | None = None
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        hooks = {"response": [_must_exist]}
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, event_hooks=hooks)
 
     def __enter__(self) -> Self:
         self.start()
