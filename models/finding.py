@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models.database import connection
-from models.looking import MOST_COUNTED, Part, Search
+from models.looking import MOST_COUNTED, Search
+from models.selecting import Part
 from models.statement import Statement
 from models.wanted import Sort, Wanted
 
@@ -43,10 +44,9 @@ async def find_page(wanted: Wanted, sort: Sort, number: int, size: int) -> Found
         found = await search.read_and_count(sort, size, (number - 1) * size, MOST_COUNTED)
         if found:
             return _page(*found, number, size, MOST_COUNTED)
-    search.only_newest = True
     total = await _count(search, wanted)
     page = _page([], total, number, size, None if wanted.is_counted else MOST_COUNTED)
-    parts = search.parts(sort, is_few=total <= MOST_COUNTED)
+    parts = search.parts(sort, is_few=total <= MOST_COUNTED, only_newest=True)
     offset = (page.number - 1) * size
     if wanted.is_plain:
         ids = await _far(search, parts, total, size, offset)

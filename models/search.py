@@ -9,17 +9,21 @@ import sqlite3
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from models.statement import POSTGRES, Statement
+from models.wanted import Conditions
 
 MAX_WORDS = 12  # of a question
 MIN_PREFIX = 2  # a single letter stands for itself only: half of all words begin with some letter
 
 FREQUENT = 10_000  # jobs, from which on a word stands for itself only
 
-SQLITE_MATCH = "job_text MATCH ?"
+_SQLITE_MATCH = "job_text MATCH ?"
+SQLITE_HAS = f"EXISTS (SELECT 1 FROM job_text WHERE {_SQLITE_MATCH} AND rowid = job.id)"  # noqa: S608 (our own names)
+"""The condition that one job is found by a question."""
 
 _TOKENS = (
     "CREATE VIRTUAL TABLE said USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')",
@@ -58,6 +62,33 @@ async def question(reader: BaseDBAsyncClient, wanted: Sequence[str]) -> str | No
         is_whole = not _may_begin(word) or await _is_frequent(reader, word)
         asked.append(f'"{word}"' if is_whole else f'"{word}"*')
     return " AND ".join(asked) or None
+
+
+def having(asked: str | None, job_id: int | None, *, is_postgres: bool) -> Conditions:
+    """The condition that a job is found by the question, or has this id; at least one of both is given.
+
+    SQLite goes through the jobs in the order in which the index gives them.
+    """
+    if asked is None:
+        conditions = Conditions(is_postgres=is_postgres)
+        conditions.add("job.id = ?", job_id)
+        return conditions
+    if is_postgres:
+        # Each question is planned for itself: how one is best answered says nothing of another.
+        question_id = sha256(asked.encode()).hexdigest()[:16]
+        said = "SELECT job_id FROM job_text WHERE words @@ ?::text::tsquery"
+        if job_id is not None:
+            said += " UNION SELECT CAST(? AS BIGINT)"
+        conditions = Conditions(is_postgres=True, source=f"job /* {question_id} */")
+        conditions.add(f"job.id IN ({said})", *(value for value in (asked, job_id) if value is not None))
+        return conditions
+    if job_id is None:
+        conditions = Conditions(source="job_text CROSS JOIN job ON job.id = job_text.rowid")
+        conditions.id = "job_text.rowid"
+        conditions.add(_SQLITE_MATCH, asked)
+        return conditions
+    either = f"SELECT rowid AS id FROM job_text WHERE {_SQLITE_MATCH} UNION SELECT ?"  # noqa: S608 (our own names)
+    return Conditions(source=f"({either}) AS said CROSS JOIN job ON job.id = said.id", source_values=(asked, job_id))
 
 
 def _is_of_word(letter: str) -> bool:

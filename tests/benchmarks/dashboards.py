@@ -1,15 +1,14 @@
 """A hundred open pages with fifty changes a second, above a long history: delay, share of a core, memory."""
 
 import statistics
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 
 import psutil
 
+from tests.benchmarks.repeating import meanwhile
 from tests.benchmarks.sockets import Tab, open_pages
 from tests.benchmarks.table import line, title
 from tests.support.server import JobRunner
@@ -49,29 +48,19 @@ def run(folder: Path, seconds: float = SECONDS) -> None:
         line("memory after all have left", f"{_memory(runner):.0f} MB", f"as before: {before:.0f} MB")
 
 
-@contextmanager
-def _creating(runner: JobRunner, tabs: list[Tab]) -> Iterator[None]:
+def _creating(runner: JobRunner, tabs: list[Tab]) -> AbstractContextManager[None]:
     """Somebody creates jobs which every page of jobs shows first."""
-    done = threading.Event()
+    numbers = count(1)
 
     def create() -> None:
-        for number in count(1):
-            if done.wait(1 / NEW_PER_SECOND):
-                return
-            name = f"Change {number} is there"
-            began = time.perf_counter()
-            for tab in tabs:
-                tab.awaited[name] = 0
-            runner.submit("TEST_NOOP", name=name, run_at="2027-10-01T08:00:00Z")
-            _begun[name] = began
+        name = f"Change {next(numbers)} is there"
+        began = time.perf_counter()
+        for tab in tabs:
+            tab.awaited[name] = 0
+        runner.submit("TEST_NOOP", name=name, run_at="2027-10-01T08:00:00Z")
+        _begun[name] = began
 
-    thread = threading.Thread(target=create)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return meanwhile(create, 1 / NEW_PER_SECOND)
 
 
 _begun: dict[str, float] = {}

@@ -2,15 +2,12 @@
 
 import sqlite3
 import statistics
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from datetime import datetime
 from pathlib import Path
 
-import httpx
-
+from tests.benchmarks.repeating import meanwhile
 from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
@@ -100,25 +97,15 @@ def _moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-@contextmanager
-def _asking_for_pages(runner: JobRunner, times: list[float]) -> Iterator[None]:
+def _asking_for_pages(runner: JobRunner, times: list[float]) -> AbstractContextManager[None]:
     """Somebody opens the Jobs page twice a second."""
-    done = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(base_url=runner.url, trust_env=False, timeout=30) as client:
-            while not done.wait(0.5):
-                began = time.perf_counter()
-                client.get("/app/jobs").raise_for_status()
-                times.append(1000 * (time.perf_counter() - began))
+        began = time.perf_counter()
+        runner.http.get("/app/jobs").raise_for_status()
+        times.append(1000 * (time.perf_counter() - began))
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return meanwhile(ask, 0.5)
 
 
 def _copy_job(database: Path, job_id: int, total: int) -> None:

@@ -19,6 +19,7 @@ from engine.storage import CONTENTS
 from models.states import Status
 from models.wanted import Sort
 from tests.benchmarks.history import fill
+from tests.benchmarks.repeating import timed
 from tests.benchmarks.sockets import open_pages
 from tests.benchmarks.table import line, title
 from tests.support.engine import opened, settings_in
@@ -52,7 +53,8 @@ async def _answers(settings: Settings, jobs: int) -> dict[str, float]:
     async with opened(settings):
         await asyncio.to_thread(fill, settings.database, jobs)
         atlas = Atlas(settings)
-        return {name: await _median(ask) for name, ask in _questions(atlas, jobs).items()}
+        asked = _questions(atlas, jobs).items()
+        return {name: statistics.median(await timed(ask, ROUNDS)) for name, ask in asked}
 
 
 def _questions(atlas: Atlas, jobs: int) -> dict[str, Callable[[], Awaitable[Any]]]:
@@ -68,16 +70,6 @@ def _questions(atlas: Atlas, jobs: int) -> dict[str, Callable[[], Awaitable[Any]
         "counts by status": queries.counts_by_status,
         "Dashboard": queries.board,
     }
-
-
-async def _median(ask: Callable[[], Awaitable[Any]]) -> float:
-    await ask()
-    times = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        await ask()
-        times.append(1000 * (time.perf_counter() - began))
-    return statistics.median(times)
 
 
 def with_pages(folder: Path) -> None:

@@ -12,6 +12,7 @@ from engine.finding import Criteria
 from engine.queries import PAGE_SIZE
 from models.states import Status
 from models.wanted import Sort
+from tests.benchmarks.repeating import timed
 from tests.benchmarks.table import line, spread
 from tests.support.engine import opened, settings_in
 from tests.support.server import JobRunner
@@ -77,13 +78,7 @@ async def _in_database(settings: Any, jobs: int) -> None:
     async with opened(settings):
         atlas = Atlas(settings)
         for name, ask in _questions(atlas, jobs).items():
-            await ask()
-            times = []
-            for _ in range(ROUNDS):
-                began = time.perf_counter()
-                await ask()
-                times.append(1000 * (time.perf_counter() - began))
-            line(name, spread(times, digits=1), IN_DATABASE)
+            line(name, spread(await timed(ask, ROUNDS), digits=1), IN_DATABASE)
 
 
 def _questions(atlas: Atlas, jobs: int) -> dict[str, Callable[[], Awaitable[Any]]]:
