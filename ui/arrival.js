@@ -1,6 +1,6 @@
 // Where the keyboard and a screen reader stand once another page is shown.
 (() => {
-  const isAsked = () => document.querySelector(".q-dialog, dialog[open]");
+  const isAsked = () => document.querySelector(".q-dialog--modal, dialog[open]");
   const FRAMES = 90;  // what is to be found may be drawn a moment later
 
   // Another page: its title takes the focus, and so is told, unless something there has it already.

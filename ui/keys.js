@@ -3,7 +3,7 @@
 (() => {
   const typing =
     "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox], [role=textbox]";
-  const asking = ".q-dialog, .q-menu, dialog[open], nav.sidebar:popover-open";
+  const asking = ".q-dialog--modal, .q-menu, dialog[open], nav.sidebar:popover-open";
   const arrows = { ArrowDown: "j", ArrowUp: "k" };
   const pages = { d: "/app", j: "/app/jobs", a: "/app/approvals", t: "/app/schedules", w: "/app/agents", s: "/app/settings", k: "/app/kb" };
   const GO_MS = 1500;

@@ -259,9 +259,9 @@
     else ask("run", { id: line.id });
   };
 
-  // A dialog that was just closed is still seen while it fades; one that stays keeps the palette away.
+  // A dialog that is just being closed is modal for a moment still; one that stays keeps the palette away.
   const openWhenFree = (until) => {
-    if (!document.querySelector(".q-dialog, dialog[open]")) open();
+    if (!document.querySelector(".q-dialog--modal, dialog[open]")) open();
     else if (performance.now() < until) setTimeout(openWhenFree, 30, until);
   };
 

@@ -130,7 +130,7 @@
 // Finding and acting on many: the search field, the boxes of cards, and the menus.
 (() => {
   const isOff = () => /(^|; )job_runner_keys=off/.test(document.cookie);
-  const asking = ".q-dialog, .q-menu, dialog[open], nav.sidebar:popover-open";
+  const asking = ".q-dialog--modal, .q-menu, dialog[open], nav.sidebar:popover-open";
 
   // What was found is shown: the field says so, and shows what was searched for unless somebody types on.
   window.showFound = (id, held) => {

@@ -24,6 +24,9 @@ def server_settings(model: LlmServer) -> dict[str, object]:
     return {"POLL_SECONDS": 0.2, "LLM_URL": model.endpoint, "LLM_MODEL": "test-model"}
 
 
+PATIENCE_MS = 30_000  # whoever asks a model first waits until what speaks to models is loaded
+
+
 def opened(page: Page, type_key: str = "EMAIL_SEND") -> Locator:
     page.goto("/app/jobs")
     page.get_by_role("button", name="New Job").click()
@@ -42,7 +45,7 @@ def test_a_draft_of_a_brief_takes_the_texts_place_and_what_was_there_can_be_brou
     model.says("Dear Ada,\n\nthe numbers are up.")
     dialog.get_by_role("textbox", name="Brief").fill("Tell Ada that the numbers are up")
     dialog.get_by_role("button", name="Write", exact=True).click()
-    expect(body).to_have_value("Dear Ada,\n\nthe numbers are up.")
+    expect(body).to_have_value("Dear Ada,\n\nthe numbers are up.", timeout=PATIENCE_MS)
     expect(dialog.get_by_text("A draft: read it before you send it.")).to_be_visible()
     assert "Tell Ada that the numbers are up" in str(model.bodies[-1])
     dialog.get_by_role("button", name="Bring back what was there").click()
@@ -61,7 +64,7 @@ def test_an_endpoint_that_refuses_is_told_and_nothing_is_lost(
     model.fails(401, "no")
     dialog.get_by_role("textbox", name="Brief").fill("Something")
     dialog.get_by_role("button", name="Write", exact=True).click()
-    expect(dialog.get_by_text("JOB_RUNNER_LLM_API_KEY")).to_be_visible()
+    expect(dialog.get_by_text("JOB_RUNNER_LLM_API_KEY")).to_be_visible(timeout=PATIENCE_MS)
     expect(text).to_have_value("Mine")
 
 
@@ -76,6 +79,6 @@ def test_an_agent_is_given_a_goal_and_its_steps_and_answer_are_seen(
     expect(done).to_contain_text("It does the work that was asked for.", timeout=30_000)
     done.get_by_role("link", name="Agent task").click()
     result = page.get_by_role("region", name="Result")
-    expect(result.get_by_text("It does the work that was asked for.").first).to_be_visible()
+    expect(result.get_by_text("It does the work that was asked for.").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("region", name="Attempts")).to_contain_text("It does the work that was asked for.")
     expect(page.get_by_role("region", name="Files").get_by_role("link", name="transcript.md")).to_be_visible()

@@ -150,6 +150,22 @@ def test_it_opens_while_somebody_types_and_by_its_button_but_not_over_a_dialog(p
     expect(palette).to_be_hidden()
 
 
+def test_a_dialog_that_is_only_fading_keeps_neither_the_palette_nor_single_keys_away(page: Page) -> None:
+    ready(page, "/app/jobs")
+    page.evaluate(
+        """() => {
+          const fading = document.createElement("div");
+          fading.className = "q-dialog fullscreen no-pointer-events q-dialog--seamless";
+          document.body.append(fading);
+        }"""
+    )
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog", name="Command palette")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
 def test_what_was_used_last_comes_first_when_nothing_is_typed(browsing: Browsing, runner: JobRunner) -> None:
     job_id = runner.submit("EMAIL_SEND", MAIL, requires_approval=True)
     page = browsing.new(viewport=DESKTOP)  # of a browser that has used nothing yet

@@ -39,6 +39,7 @@ WANTED: dict[str, tuple[dict[str, Any], dict[str, Any], Wanted]] = {
     "approval": ({"approval": Approval.PENDING}, {"approval": None}, Wanted(approval=Approval.PENDING)),
     "outcome": ({"outcome": UNKNOWN}, {}, Wanted(outcome=UNKNOWN)),
     "cause": ({"cause": "refused"}, {"cause": "refuse"}, Wanted(cause="refused")),
+    "cause and type": ({"cause": "refused"}, {"cause": "refuse"}, Wanted(cause="refused", types=("SCRIPTED",))),
     "since": ({"created_at": NOON}, {"created_at": NOON - timedelta(microseconds=1)}, Wanted(since=NOON)),
     "until": ({"created_at": NOON - timedelta(microseconds=1)}, {"created_at": NOON}, Wanted(until=NOON)),
     "ended": ({"finished_at": NOON}, {"finished_at": NOON - HOUR}, Wanted(ended_since=NOON)),
