@@ -77,6 +77,8 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still, nowhere: Callable[[], Re
     `still` looks somebody up anew; `nowhere` answers where no page is.
     """
     live = Live(atlas, still)
+    # Once its list is out of sight a select takes the keyboard back: at once, or what is typed just then is lost.
+    ui.select.default_props("transition-duration=0")
     nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}  # it has no name, and loads nothing here
     nicegui_app.add_static_file(local_file=FAVICON, url_path="/favicon.ico")
     for name in STATIC_FILES:

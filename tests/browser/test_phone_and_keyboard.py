@@ -176,3 +176,16 @@ def test_a_job_is_cancelled_by_keyboard_only(page: Page, runner: JobRunner) -> N
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(job(page, job_id)).to_have_count(0)
+
+
+def test_what_is_typed_right_after_a_choice_stands_in_the_field_that_has_the_keyboard(page: Page) -> None:
+    page.goto("/app/settings")
+    page.get_by_role("button", name="Connect a channel").click()
+    dialog = page.get_by_role("dialog", name="Connect a channel")
+    kind, name = dialog.get_by_role("combobox", name="Kind"), dialog.get_by_label("Name")
+    kind.click()
+    page.get_by_role("option", name="Mastodon").click()
+    name.focus()
+    page.keyboard.type("The channel of our news", delay=30)
+    expect(name).to_have_value("The channel of our news")
+    expect(name).to_be_focused()

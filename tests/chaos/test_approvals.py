@@ -50,7 +50,7 @@ from tests.chaos.review_model import Reviews as Model
 from tests.chaos.scale import rounds
 from tests.support.engine import scripted, settings_in
 
-EXAMPLES, STEPS = rounds(10, 100), rounds(50, 100)
+EXAMPLES, STEPS = rounds(6, 100), rounds(50, 100)
 START = datetime(2030, 1, 1, tzinfo=UTC)
 NEEDED = {"NOTE": 1, "NOTICE": 2}
 CHANNEL = "news"
