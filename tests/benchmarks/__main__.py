@@ -1,4 +1,4 @@
-"""Every benchmark, or those that are named: `python -m tests.benchmarks [start pages live engine …]`."""
+"""Every benchmark, or those that are named: `python -m tests.benchmarks [start pages engine …]`."""
 
 import sys
 import tempfile
@@ -11,7 +11,6 @@ from tests.benchmarks import (
     dashboards,
     engine,
     growth,
-    live,
     million,
     pages,
     renders,
@@ -25,7 +24,6 @@ from tests.benchmarks.table import line
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "start": start.run,
     "pages": pages.run,
-    "live": live.run,
     "engine": engine.run,
     "agents": agents.run,
     "renders": renders.run,

@@ -1,4 +1,4 @@
-"""A hundred open pages with fifty changes a second, above a long history: delay, share of a core, memory."""
+"""Open pages, up to a hundred, with fifty changes a second: delay, share of a core, memory."""
 
 import statistics
 import time
@@ -9,11 +9,13 @@ from pathlib import Path
 import psutil
 
 from tests.benchmarks.repeating import meanwhile
+from tests.benchmarks.screen import to_screen
 from tests.benchmarks.sockets import Tab, open_pages
-from tests.benchmarks.table import line, title
+from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
 PAGES, SECONDS = 100, 300
+FEWER, FEWER_SECONDS = (0, 10, 30), 8
 RUNNING, MOVES_PER_SECOND, NEW_PER_SECOND = 15, 45, 5
 PATHS = ("/app/jobs", "/app")
 SAMPLES = 10
@@ -34,13 +36,17 @@ def run(folder: Path, seconds: float = SECONDS) -> None:
         with open_pages(runner.url, 4):  # what is loaded once for all
             time.sleep(3)
         before = _memory(runner)
-        with open_pages(runner.url, PAGES, paths=PATHS) as tabs, _creating(runner, tabs[:: len(PATHS)]):
-            time.sleep(10)
-            opened = _memory(runner)
-            line("memory before, and with all pages open", f"{before:.0f}, {opened:.0f} MB")
-            share, memory = _watched(runner, seconds)
+        _fewer(runner)
+        with open_pages(runner.url, PAGES, paths=PATHS) as tabs:
+            with _creating(runner, tabs[:: len(PATHS)]):
+                time.sleep(10)
+                opened = _memory(runner)
+                line("memory before, and with all pages open", f"{before:.0f}, {opened:.0f} MB")
+                share, memory = _watched(runner, seconds)
+            screen = to_screen(runner)
         _tell_delays(tabs[:: len(PATHS)])
         line("share of a core", f"{share:.0f} %", "under 50 %")
+        line("change to screen, in Chromium beside them", spread(screen))
         line("messages to each page", f"{statistics.mean(tab.updates for tab in tabs) / (seconds + 10):.1f} a second")
         told = ", ".join(f"{each:.0f}" for each in memory)
         line("memory, a tenth of the time after another", f"{told} MB", "flat")
@@ -75,12 +81,23 @@ def _tell_delays(tabs: list[Tab]) -> None:
     line("of the changes every page was told", f"{100 * len(delays) / len(asked) / len(tabs):.1f} %")
 
 
-def _watched(runner: JobRunner, seconds: float) -> tuple[float, list[float]]:
+def _fewer(runner: JobRunner) -> None:
+    """The share of a core that few pages cost, of the renders alone."""
+    shares = []
+    for pages in FEWER:
+        with open_pages(runner.url, pages, paths=PATHS):
+            time.sleep(3)
+            shares.append(f"{_watched(runner, FEWER_SECONDS, samples=1)[0]:.0f}")
+    told = ", ".join(map(str, FEWER))
+    line(f"share of a core, {told} pages and {MOVES_PER_SECOND} changes a second", ", ".join(shares) + " %")
+
+
+def _watched(runner: JobRunner, seconds: float, samples: int = SAMPLES) -> tuple[float, list[float]]:
     process = psutil.Process(runner.pid)
     began, before = time.perf_counter(), sum(process.cpu_times()[:2])
     memory = []
-    for _ in range(SAMPLES):
-        time.sleep(seconds / SAMPLES)
+    for _ in range(samples):
+        time.sleep(seconds / samples)
         memory.append(_memory(runner))
     return 100 * (sum(process.cpu_times()[:2]) - before) / (time.perf_counter() - began), memory
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models.statement import SQLITE
 from tests.benchmarks import working
+from tests.benchmarks.growth import with_jobs
 from tests.benchmarks.history import fill
 from tests.benchmarks.reading import in_database, to_answer
 from tests.benchmarks.table import line, title
@@ -36,6 +37,8 @@ def _measure(folder: Path, few: str, many: str) -> None:
             title(f"{jobs:,} jobs, {jobs // 10:,} of them queued: in the database ({kind})")
             line("made within", f"{time.perf_counter() - began:.0f} s")
     in_database(folder, many, MANY)
+    if kind == SQLITE:
+        with_jobs(folder, (FEW, few), (MANY, many))
     title(f"{MANY:,} jobs: to the whole answer ({kind})")
     with JobRunner(folder, POLL_SECONDS=NEVER_SECONDS, DATABASE_URL=many) as runner:
         to_answer(runner, MANY)
