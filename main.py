@@ -2,7 +2,7 @@
 
 import gc
 
-gc.disable()  # what is imported stays: looking through it again and again is a seventh of a start
+gc.disable()  # what is imported here stays: to look through it again and again is a tenth of a start
 
 import asyncio
 import logging

@@ -226,7 +226,7 @@ def _statuses(criteria: Criteria) -> tuple[Status, ...] | None:
     fitting = NEEDS.get(criteria.needs, frozenset(Status))
     if criteria.cause:
         fitting = fitting & {Status.FAILED}
-    asked = [status for status in criteria.statuses or Status if status in fitting]
+    asked = [status for status in dict.fromkeys(criteria.statuses or Status) if status in fitting]
     return None if len(asked) == len(Status) else tuple(asked)
 
 

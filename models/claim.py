@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -12,18 +12,16 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from models.approval import void_approval
 from models.content import content_hashes
 from models.database import loaded_json
-from models.statement import POSTGRES, Statement, quoted
-
-TEXTS_KEPT = 128  # one for each set of types that have a place and number of places
+from models.statement import POSTGRES, Statement
 
 # INDEXED BY: left alone, SQLite takes the index on status and sorts the whole queue at every look.
 _OF_ONE_TYPE = """
 SELECT * FROM (
     SELECT id, priority, created_at FROM job {index}
-    WHERE type = {type} AND status = 'queued' AND due_at IS NULL AND (approval IS NULL OR approval = 'approved')
+    WHERE type = ? AND status = 'queued' AND due_at IS NULL AND (approval IS NULL OR approval = 'approved')
         AND NOT blocked
     ORDER BY priority DESC, created_at, id
-    LIMIT {least}(?, COALESCE((SELECT places FROM open_type WHERE type = {type}), ?))
+    LIMIT {least}(?, COALESCE((SELECT places FROM open_type WHERE type = ?), ?))
     {lock}
 ) AS of_one_type"""
 
@@ -41,7 +39,7 @@ open_type AS (
 )"""
 
 _CLAIM = """
-WITH {open_types}, due AS ({due}), chosen AS (SELECT id FROM due ORDER BY priority DESC, created_at, id LIMIT {limit})
+WITH {open_types}, due AS ({due}), chosen AS (SELECT id FROM due ORDER BY priority DESC, created_at, id LIMIT ?)
 UPDATE job SET status = 'running', attempt = attempt + 1, progress = 0, error = NULL, outcome = NULL,
     started_at = ?, finished_at = NULL, engine_id = ?, lease_token = ?, lease_expires_at = ?
 WHERE id IN (SELECT id FROM chosen)
@@ -74,21 +72,18 @@ SELECT 1 FROM type_policy AS policy WHERE NOT paused AND concurrency IS NOT NULL
 _ONE_AT_A_TIME = Statement("SELECT 1 FROM type_policy WHERE concurrency IS NOT NULL ORDER BY type FOR UPDATE")
 
 
-# Types and limit stand in the text: what is bound then changes no plan, so PostgreSQL keeps one, and making one takes
-# longer than claiming.
-@lru_cache(TEXTS_KEPT)
-def _claim_of(types: tuple[str, ...], limit: int) -> Statement:
-    """The claim of so many from these types; rows that another engine is just claiming are passed over."""
-
-    def due(**how: str) -> str:
-        return " UNION ALL ".join(_OF_ONE_TYPE.format(type=quoted(key), **how) for key in types)
-
-    sqlite = due(index="INDEXED BY idx_job_claim", least="MIN", lock="")
-    postgres = due(index="", least="LEAST", lock="FOR UPDATE SKIP LOCKED")
+@cache
+def _claim_of(types: int) -> Statement:
+    """The claim from so many types; rows that another engine is just claiming are passed over."""
+    sqlite = _OF_ONE_TYPE.format(index="INDEXED BY idx_job_claim", least="MIN", lock="")
+    postgres = _OF_ONE_TYPE.format(index="", least="LEAST", lock="FOR UPDATE SKIP LOCKED")
     return Statement(
-        _CLAIM.format(open_types=_OPEN_TYPES.format(greatest="MAX", least="MIN"), due=sqlite, limit=limit),
+        _CLAIM.format(
+            open_types=_OPEN_TYPES.format(greatest="MAX", least="MIN"), due=" UNION ALL ".join([sqlite] * types)
+        ),
         postgres=_CLAIM.format(
-            open_types=_OPEN_TYPES.format(greatest="GREATEST", least="LEAST"), due=postgres, limit=limit
+            open_types=_OPEN_TYPES.format(greatest="GREATEST", least="LEAST"),
+            due=" UNION ALL ".join([postgres] * types),
         ),
     )
 
@@ -135,9 +130,9 @@ async def claim_due(
         return [], False
     if writer.capabilities.dialect == POSTGRES:
         await _ONE_AT_A_TIME.run(writer)
-    of_types = [value for most in places.values() for value in (most, most)]
-    values = [limit, limit, *of_types, now, engine_id, lease_token, lease_expires_at]
-    rows = await _claim_of(tuple(places), limit).run(writer, values)
+    of_types = [value for key, most in places.items() for value in (key, most, key, most)]
+    values = [limit, limit, *of_types, limit, now, engine_id, lease_token, lease_expires_at]
+    rows = await _claim_of(len(places)).run(writer, values)
     more = len(rows) == limit or bool(await _FULL_TYPES.run(writer))
     rows = await _still_approved(writer, rows, now)
     if rows:

@@ -192,6 +192,6 @@ AS found ORDER BY {part.order} LIMIT ? OFFSET ?"""  # noqa: S608 (our own names)
         if len(self._plan.stretches) > MOST_MERGED:
             return followed(self._plan, sort, only_ended=only_ended)
         wanted = self._wanted
-        only_failed = wanted.statuses == (Status.FAILED,)  # of others the index of causes has none
+        only_failed = self._plan.statuses == (Status.FAILED,)  # of others the index of causes has none
         index = "idx_job_cause" if wanted.cause and wanted.has_kinds and only_failed else ""
         return merged(self._plan, sort, index, only_ended=only_ended)

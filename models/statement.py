@@ -25,11 +25,6 @@ class Statement:
         return await writer.execute_query_dict(self._sqlite, [_of_sqlite(value) for value in values])
 
 
-def quoted(text: str) -> str:
-    """This text as it stands in a statement; it must have no question mark."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def records(name: str, columns: dict[str, str]) -> tuple[str, str]:
     """A JSON list of objects as a table to join with: for SQLite, and for PostgreSQL; the value is the list's text.
 

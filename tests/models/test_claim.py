@@ -252,7 +252,6 @@ waiting_jobs = pytest.mark.parametrize(
     ],
     ids=lambda columns: "-".join(columns) or "due",
 )
-PLANNED_ANEW = 5  # by PostgreSQL, before it compares with a plan for all
 NUMBERS = {
     SQLITE: f"(WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n)",
     POSTGRES: f"generate_series(1, {MANY // 5})",
@@ -286,24 +285,6 @@ async def test_a_look_reads_a_few_rows_however_many_jobs_wait(
         claimed = await claim(types=["SCRIPTED", "PAUSED", "OTHER"])
         assert await rows_read(writer) - before < ROWS
     assert claimed[0].id == job.id
-
-
-@pytest.mark.postgres
-@waiting_jobs
-async def test_a_look_is_planned_once_however_many_jobs_wait(
-    other_program: OtherProgram, waiting: dict[str, str]
-) -> None:
-    await an_urgent_job_among_many(other_program, waiting)
-    await other_program.run("ANALYZE")
-    plans = "SELECT SUM(custom_plans) AS n FROM pg_prepared_statements WHERE statement LIKE '%of_one_type%'"
-    async with transaction() as writer:
-        for _ in range(PLANNED_ANEW):
-            await claim(types=["SCRIPTED", "PAUSED", "OTHER"])
-        (before,), read = await writer.execute_query_dict(plans), await rows_read(writer)
-        await claim(types=["SCRIPTED", "PAUSED", "OTHER"])
-        (after,) = await writer.execute_query_dict(plans)
-        assert await rows_read(writer) - read < ROWS
-    assert (before["n"], after["n"]) == (PLANNED_ANEW, PLANNED_ANEW)
 
 
 async def rows_read(writer: BaseDBAsyncClient) -> int:

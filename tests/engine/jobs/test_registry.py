@@ -58,17 +58,6 @@ def test_a_package_cannot_take_the_key_of_another_type(
     sys.modules.pop("thief_jobs", None)
 
 
-def test_a_key_of_other_characters_is_refused_with_the_rule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    source = "from engine.jobs.email_send import EmailSend\nclass Mine(EmailSend):\n    key = 'WHO\\'S IT?'\n"
-    install(tmp_path, "asking_jobs", source, "asking = asking_jobs:Mine")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert load_registry().find("WHO'S IT?") is None
-    assert 'must have 1 to 64 letters, digits and . _ - only, not "WHO\'S IT?"' in caplog.text
-    sys.modules.pop("asking_jobs", None)
-
-
 def test_an_unknown_key_is_not_found_and_names_those_that_are() -> None:
     registry = Registry([TestNoop()])
     assert registry.find("FAX") is None
