@@ -1,7 +1,7 @@
 // What has the keyboard may vanish when it is pressed, or because of somebody else. The keyboard goes on at what stands
 // in its place, else at its like in the next row or the one before, else at the heading of its region.
 (() => {
-  const FLOATING = ".q-dialog, .q-menu, dialog[open]";
+  const FLOATING = ".q-dialog, .q-menu, dialog[open]";  // also while it fades, unlike for keys
   const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
   const REGION = "article, section, li, [role=listitem], [role=region]";
   let held = null;  // what has the keyboard, but for what floats above the page

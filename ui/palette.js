@@ -164,7 +164,7 @@
     dialog.append(field, note, list, foot, status);
     document.body.append(dialog);
     close.addEventListener("click", shut);
-    dialog.addEventListener("close", () => input.blur());
+    dialog.addEventListener("close", () => input.blur());  // however a browser came to close it
     input.addEventListener("input", () => {
       isSure = false;
       search();

@@ -19,7 +19,7 @@ from tests.benchmarks import (
     workers,
     workflows,
 )
-from tests.benchmarks.table import line
+from tests.benchmarks.table import line, title
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "start": start.run,
@@ -38,11 +38,14 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
 
 def main(names: list[str]) -> None:
     """Each in a folder of its own, which is gone afterwards."""
+    started = perf_counter()
     for name in names or list(BENCHMARKS):
         with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
             began = perf_counter()
             BENCHMARKS[name](Path(folder))
             line("this took", f"{perf_counter() - began:.0f} s")
+    title("In all")
+    line("all of this took", f"{perf_counter() - started:.0f} s", "all benchmarks: under 900 s")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from tests.api.outside import define
 from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
-RATE, SECONDS = 200, 10
+RATE, SECONDS = 200, 6
 BATCH, BATCHES = 1000, 5
-STREAMS, IDLE_SECONDS = 100, 8.0
+STREAMS, IDLE_SECONDS = 100, 5.0
 WORK, HANDFUL = 3000, 100
 
 

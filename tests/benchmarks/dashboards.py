@@ -15,7 +15,7 @@ from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
 PAGES, SECONDS = 100, 300
-FEWER, FEWER_SECONDS = (0, 10, 30), 8
+FEWER, FEWER_SECONDS = (0, 10, 30), 6
 RUNNING, MOVES_PER_SECOND, NEW_PER_SECOND = 15, 45, 5
 PATHS = ("/app/jobs", "/app")
 SAMPLES = 10

@@ -11,7 +11,7 @@ from tests.benchmarks.repeating import meanwhile
 from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
-JOBS, AT_ONCE, ROUNDS = 10_000, 10, 3
+JOBS, AT_ONCE, ROUNDS = 6_000, 10, 3
 SHORT_JOBS = 300
 
 
@@ -70,7 +70,7 @@ def _latency(folder: Path) -> None:
     """From a job's submission over HTTP to its start, with a free slot, at the engine's usual pace."""
     delays = []
     with JobRunner(folder) as runner:
-        for _ in range(4):
+        for _ in range(3):
             job = runner.until(runner.submit("TEST_NOOP"), "completed")
             created, started = (_moment(job[name]) for name in ("created_at", "started_at"))
             delays.append(1000 * (started - created))

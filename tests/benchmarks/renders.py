@@ -15,7 +15,7 @@ from engine.renders.scenes import gradient
 from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
-ROUNDS = 2
+ROUNDS = 1
 SCENES, SECONDS = 6, 5
 PAGES = 25
 WAIT_SECONDS = 300

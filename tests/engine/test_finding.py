@@ -50,6 +50,11 @@ SAID: dict[str, tuple[dict[str, Any], Sequence[dict[str, Any]], dict[str, Any]]]
     "category": ({"category": "video"}, [{}], {"types": ("video",)}),
     "a type that is gone": ({"type": "GONE"}, [{"type": "OTHER"}], {"types": ("GONE",)}),
     "status": ({"status": Status.PAUSED}, [{}], {"statuses": (Status.PAUSED,)}),
+    "status, as often as there are any": (
+        {"status": Status.PAUSED},
+        [{}],
+        {"statuses": (Status.PAUSED,) * len(Status)},
+    ),
     "creator": ({"created_by": "ada"}, [{}], {"created_by": "ada"}),
     "built-in agent": ({"type": "EMAIL_SEND"}, [{"type": "SOCIAL_POST"}, {"type": "GONE"}], {"agent": "mailer"}),
     "its type": (
