@@ -10,7 +10,6 @@ from tests.benchmarks import (
     agents,
     dashboards,
     engine,
-    growth,
     million,
     pages,
     renders,
@@ -30,7 +29,6 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "schedules": schedules.run,
     "workers": workers.run,
     "workflows": workflows.run,
-    "growth": growth.run,
     "million": million.run,
     "dashboards": dashboards.run,
 }

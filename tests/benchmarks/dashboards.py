@@ -36,7 +36,6 @@ def run(folder: Path, seconds: float = SECONDS) -> None:
         with open_pages(runner.url, 4):  # what is loaded once for all
             time.sleep(3)
         before = _memory(runner)
-        _fewer(runner)
         with open_pages(runner.url, PAGES, paths=PATHS) as tabs:
             with _creating(runner, tabs[:: len(PATHS)]):
                 time.sleep(10)
@@ -53,6 +52,7 @@ def run(folder: Path, seconds: float = SECONDS) -> None:
         line("memory, a tenth of the time after another", f"{told} MB", "flat")
         time.sleep(FORGET_SECONDS)
         line("memory after all have left", f"{_memory(runner):.0f} MB", f"as before: {before:.0f} MB")
+        _fewer(runner)
 
 
 def _creating(runner: JobRunner, tabs: list[Tab]) -> AbstractContextManager[None]:
@@ -87,7 +87,7 @@ def _fewer(runner: JobRunner) -> None:
     shares = []
     for pages in FEWER:
         with open_pages(runner.url, pages, paths=PATHS):
-            time.sleep(3)
+            time.sleep(1)
             shares.append(f"{_watched(runner, FEWER_SECONDS, samples=1)[0]:.0f}")
     told = ", ".join(map(str, FEWER))
     line(f"share of a core, {told} pages and {MOVES_PER_SECOND} changes a second", ", ".join(shares) + " %")

@@ -11,7 +11,7 @@ from tests.benchmarks.repeating import meanwhile
 from tests.benchmarks.table import line, spread, title
 from tests.support.server import JobRunner
 
-JOBS, AT_ONCE, ROUNDS = 6_000, 10, 3
+JOBS, AT_ONCE, ROUNDS = 10_000, 10, 2
 SHORT_JOBS = 300
 
 

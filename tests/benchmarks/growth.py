@@ -1,10 +1,7 @@
-"""How cost grows: with jobs (told by `million`), and with files; `dashboards` tells it of open pages."""
+"""How cost grows with jobs."""
 
 import asyncio
-import hashlib
-import os
 import statistics
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ from engine.engine import Atlas
 from engine.finding import Criteria
 from engine.queries import PAGE_SIZE
 from engine.settings import Settings
-from engine.storage import CONTENTS
 from models.states import Status
 from models.wanted import Sort
 from tests.benchmarks.history import fill
@@ -22,15 +18,7 @@ from tests.benchmarks.table import line, title
 from tests.support.engine import opened, settings_in
 
 BETWEEN = (10_000, 100_000)
-FILES = (10_000,)
 ROUNDS = 9
-
-
-def run(folder: Path) -> None:
-    """How long the hourly look for contents that nothing names takes, where all are still too young to go."""
-    title("Files: " + ", ".join(f"{files:,}" for files in FILES))
-    times = [asyncio.run(_sweep(settings_in(folder / str(files)), files)) for files in FILES]
-    line("a sweep of all contents", ", ".join(f"{seconds:.1f}" for seconds in times) + " s")
 
 
 def with_jobs(folder: Path, few: tuple[int, str], many: tuple[int, str]) -> None:
@@ -64,17 +52,3 @@ def _questions(atlas: Atlas, jobs: int) -> dict[str, Callable[[], Awaitable[Any]
         "counts by status": queries.counts_by_status,
         "Dashboard": queries.board,
     }
-
-
-async def _sweep(settings: Settings, files: int) -> float:
-    for number in range(files):
-        digest = hashlib.sha256(os.urandom(8)).hexdigest()
-        file = settings.data_dir / CONTENTS / digest[:2] / digest
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(str(number).encode())
-    async with opened(settings):
-        pruner = Atlas(settings)._pruner
-        pruner._cluster.leading.set()
-        began = time.perf_counter()
-        await pruner.sweep()
-        return time.perf_counter() - began

@@ -12,7 +12,7 @@ from tests.support.other_program import ask
 from tests.support.server import JobRunner
 
 ROUNDS = 30  # of which no browser opens a socket: a person may have so many loading
-FEW_ROUNDS = 12  # of each way to look, for the same reason
+FEW_ROUNDS = 8  # of each way to look, for the same reason
 PASSWORD = "correct horse"
 SIZES = (3, 200)
 LOOKED_FOR = {

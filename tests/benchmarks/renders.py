@@ -17,7 +17,7 @@ from tests.support.server import JobRunner
 
 ROUNDS = 1
 SCENES, SECONDS = 6, 5
-PAGES = 25
+PAGES = 20
 WAIT_SECONDS = 300
 COLOURS = ["#312E81", "#065F46", "#7C2D12", "#0F172A", "#9D174D", "#155E75"]
 
