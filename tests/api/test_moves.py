@@ -116,4 +116,5 @@ def test_resolving_needs_a_clear_answer(runner: JobRunner, body: Any) -> None:
 
 @pytest.mark.parametrize("name", ["explode", "delete", ""])
 def test_a_move_that_does_not_exist_is_a_404(runner: JobRunner, name: str) -> None:
-    assert_problem(runner.http.post(f"/api/v1/jobs/{later(runner)}/{name}"), 404)
+    answer = runner.http.post(f"/api/v1/jobs/{later(runner)}/{name}", extensions={"nowhere": True})
+    assert_problem(answer, 404)
