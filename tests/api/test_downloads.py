@@ -52,7 +52,8 @@ class Files:
 
     def get(self, name: str = "result.txt", **headers: str) -> httpx.Response:
         """Fetch a file."""
-        return self.runner.http.get(f"/api/v1/jobs/{self.job_id}/artifacts/{name}", headers=headers)
+        address = f"/api/v1/jobs/{self.job_id}/artifacts/{name}"
+        return self.runner.http.get(address, headers=headers, extensions={"nowhere": True})
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from engine.actors import local
 from engine.engine import Atlas
 from engine.errors import InvalidInput
 from engine.jobs.webhook_call import WebhookCall
+from engine.retry import RetryPolicy
 from engine.settings import Settings
 from engine.stored_secrets import HIDDEN
 from engine.views import JobView
@@ -47,9 +48,15 @@ def service() -> Iterator[Service]:
         yield server
 
 
+class QuicklyRepeated(WebhookCall):
+    """Waits no ten seconds until it is tried again."""
+
+    retry = RetryPolicy(base=0.1)
+
+
 async def called(settings: Settings, status: Status = Status.COMPLETED, **payload: Any) -> JobView:
     """The job, once it has come to this status."""
-    async with running(settings, WebhookCall()) as atlas:
+    async with running(settings, QuicklyRepeated()) as atlas:
         return await in_the_end(atlas, status, **payload)
 
 
@@ -125,7 +132,7 @@ async def test_a_server_that_asks_to_wait_or_is_not_there_is_tried_again_under_t
 
 async def test_looking_has_no_effect_and_may_be_repeated(settings: Settings, service: Service) -> None:
     service.fail_next("/", status=500, headers={"Retry-After": "0"})
-    async with running(settings, WebhookCall()) as atlas:
+    async with running(settings, QuicklyRepeated()) as atlas:
         job = await in_the_end(atlas, Status.COMPLETED, method="GET", url=service.url)
         assert await atlas.queries.effects(job.id) == []
     assert [request.method for request in service.requests] == ["GET", "GET"]
@@ -179,7 +186,7 @@ async def test_our_own_network_is_not_called(settings: Settings, service: Servic
 async def test_a_secret_that_was_removed_meanwhile_fails_the_job_and_nothing_is_sent(
     settings: Settings, service: Service
 ) -> None:
-    async with running(settings, WebhookCall()) as atlas:
+    async with running(settings, QuicklyRepeated()) as atlas:
         await atlas.secrets.put("GONE", TOKEN, ["*"], "ada")
         job_id = await submitted(
             atlas, "WEBHOOK_CALL", {"url": service.url, "body": "{{ secrets.GONE }}"}, requires_approval=True
