@@ -15,7 +15,7 @@ from tests.benchmarks.table import line, spread, title
 from tests.support.postgres import DURABLE, PostgresServer
 from tests.support.server import ROOT, JobRunner, WorkerProcess, environment, free_port
 
-JOBS, AT_ONCE, WORKERS, ROUNDS = 1_500, 10, (1, 4), 1
+JOBS, AT_ONCE, WORKERS, ROUNDS = 1_000, 10, (1, 4), 1
 CHANGES = 20
 _NAME = re.compile(r"Across \d+\.")
 
