@@ -19,7 +19,7 @@ FEWER, FEWER_SECONDS = (0, 10, 30), 6
 RUNNING, MOVES_PER_SECOND, NEW_PER_SECOND = 15, 45, 5
 PATHS = ("/app/jobs", "/app")
 SAMPLES = 10
-FORGET_SECONDS = 100  # in which pages that were left are forgotten, and their memory is given back
+FORGET_SECONDS = 90  # in which pages that were left are forgotten, and their memory is given back
 
 
 def run(folder: Path, seconds: float = SECONDS) -> None:

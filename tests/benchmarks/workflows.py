@@ -15,7 +15,7 @@ from tests.browser.chromium import LAUNCH_ARGS, ensure_chromium
 from tests.support.server import JobRunner
 
 STEPS, DRAWN = 1000, 200
-ROUNDS = 5
+ROUNDS = 3
 WAIT_SECONDS = 180
 
 Before = Callable[[int], list[int]]

@@ -17,7 +17,7 @@ from tests.benchmarks.table import line
 from tests.plugin.job_runner_test_jobs import TestNoop
 from tests.support.engine import opened, settings_in
 
-ROUNDS, SUBMITTED, CLAIMS, AT_ONCE = 7, 250, 20, 10
+ROUNDS, SUBMITTED, CLAIMS, AT_ONCE = 5, 250, 20, 10
 BOUND = "at most 1.2 times"
 
 
