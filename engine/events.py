@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.states import Move
 
@@ -11,9 +11,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobChanged:
-    """A job was created or moved."""
+    """A job was created or moved; `has_begun` if all that happened is that its next attempt began."""
 
     job_id: int
+    has_begun: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

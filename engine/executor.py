@@ -165,7 +165,7 @@ class Executor:
         running.context.pause_asked = pause
         self.stop(job.id)  # an earlier attempt whose lease ran out may still be at it
         self.running[job.id] = running
-        self._bus.publish(JobChanged(job.id))
+        self._bus.publish(JobChanged(job.id, has_begun=True))
         try:
             if is_tracing():
                 async with attempt_span(job) as traced:

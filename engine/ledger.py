@@ -6,7 +6,7 @@ and a slow one costs one flush for many jobs.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +29,7 @@ T = TypeVar("T")
 Operation = Callable[[BaseDBAsyncClient], Awaitable[T]]
 
 RETRY_SECONDS = 0.5
+ROUNDS = 2
 
 _Closing = tuple[Ending, asyncio.Future[bool]]
 
@@ -50,6 +51,7 @@ class Ledger:
         self.metrics = health.metrics
         self._endings: list[_Closing] = []
         self._entries: list[_Entry[Any]] = []
+        self.on_ended: Callable[[Mapping[int, AttemptEnd]], None] = _nothing  # what it enqueues shares their commit
         self._wake = asyncio.Event()
         self._closing = False
         self._closed = False
@@ -98,10 +100,14 @@ class Ledger:
         Raises:
             LedgerClosed: the process is ending, and nothing more is written.
         """
+        return await self.enqueue(operation)
+
+    def enqueue(self, operation: Operation[T]) -> asyncio.Future[T]:
+        """As `write`, for whoever waits later."""
         written: asyncio.Future[T] = self._promise()
         self._entries.append(_Entry(operation, written))
         self._wake.set()
-        return await written
+        return written
 
     async def close_lost(self, lease: Lease, told: str) -> None:
         """Close an attempt that owns its job no more, see there; it is counted once that is stored."""
@@ -118,22 +124,29 @@ class Ledger:
                 return
 
     async def _commit(self, endings: list[_Closing], entries: list[_Entry[Any]] | None = None) -> None:
-        """Write the endings, then these entries, or those that wait by then: freed slots are claimed in one go."""
+        """Write the endings, then these entries, or those that wait by then and what the first of them ask for.
+
+        So freed slots are claimed in one go, and the next step of a chain in the commit of the one before it.
+        """
         won: dict[int, AttemptEnd] = {}
+        taken, results = list(entries or ()), []
         try:
             async with transaction() as writer:
                 if endings:
                     won = await _write_endings(writer, [ending for ending, _ in endings])
-                entries = self._take_entries() if entries is None else entries
-                results = [await entry.write(writer) for entry in entries]
+                    self.on_ended(won)
+                results = [await entry.write(writer) for entry in taken]
+                for _ in range(ROUNDS if entries is None else 0):
+                    taken += (waiting := self._take_entries())
+                    results += [await entry.write(writer) for entry in waiting]
         except Exception as error:
-            await self._after(error, endings, self._take_entries() if entries is None else entries)
+            await self._after(error, endings, taken if entries is not None else taken + self._take_entries())
             return
         self._health.worked("storing")
         self.metrics.ended(won.values())
         for ending, written in endings:
             _tell(written, ending.lease.job_id in won)
-        for entry, result in zip(entries, results, strict=True):
+        for entry, result in zip(taken, results, strict=True):
             _tell(entry.written, result)
 
     def _take_entries(self) -> list[_Entry[Any]]:
@@ -207,6 +220,10 @@ async def _what_had_happened(job_id: int) -> str:
     if unsure:
         told.append(f"May or may not have gone out: {', '.join(unsure)}")
     return f"Cancelled while running. {'. '.join(told) or 'Nothing had gone out'}."
+
+
+def _nothing(_: Mapping[int, AttemptEnd]) -> None:
+    return None
 
 
 def _tell(future: asyncio.Future[Any], result: Any) -> None:

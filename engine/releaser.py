@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,8 +30,9 @@ from engine.templates import TemplateFault, holds
 from models.cause import cause_of
 from models.database import storable, stored_json
 from models.dependency import is_any_blocked, meet, ready, release, waiting_for_any
+from models.ended import AttemptEnd
 from models.job import Job, NewJob
-from models.states import Priority, Status
+from models.states import AttemptOutcome, Priority, Status
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +66,26 @@ class Releaser:
         self._cluster = cluster
         self._look_now = look_now
         self._changed: set[int] = set()
+        self._looks: deque[asyncio.Future[_Found]] = deque()
+        self._looked_at: set[int] = set()  # in the commit of their endings, which are yet to be told
         self._wake = asyncio.Event()
+        if not settings.is_shared:
+            ledger.on_ended = self._on_ended
         bus.subscribe(self._on_event)
 
+    def _on_ended(self, ends: Mapping[int, AttemptEnd]) -> None:
+        """With one writer the next step shares the commit; beside others, locks on both could cross theirs."""
+        if ends:
+            self._looks.append(self._ledger.enqueue(partial(self._follow, ends)))
+            self._looked_at.update(ends)
+            self._wake.set()
+
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, JobChanged) and self._cluster.leading.is_set():
+        if not isinstance(event, JobChanged) or event.has_begun or not self._cluster.leading.is_set():
+            return
+        if event.job_id in self._looked_at:
+            self._looked_at.discard(event.job_id)
+        else:
             self._changed.add(event.job_id)
             self._wake.set()
 
@@ -83,9 +100,13 @@ class Releaser:
             self._wake.clear()
             if everything := everything or monotonic() - looked_at >= LOOK_SECONDS:
                 looked_at = monotonic()
+                self._looked_at.clear()
             changed, self._changed = self._changed, set()
             try:
-                more = await self.look(None if everything else changed)
+                more = False
+                while self._looks:
+                    more |= await self._let_go(await self._looks.popleft())
+                more |= await self.look(None if everything else changed)
                 self._health.worked("releasing")
             except Exception as error:
                 self._health.failed("releasing", error)
@@ -104,13 +125,15 @@ class Releaser:
         """
         if concerned is not None and not concerned:
             return False
-        found = await self._ledger.write(partial(self._release, concerned))
+        return await self._let_go(await self._ledger.write(partial(self._release, concerned)))
+
+    async def _let_go(self, found: "_Found") -> bool:
         for job_id in found.released:
             self._tell(job_id)
         for job_id in found.to_fill:
             await self._fill(job_id)
-        if found.released or found.to_fill:
-            self._look_now()  # a chain of a hundred steps waits for no look between them
+        if found.to_fill:
+            self._look_now()
         for job_id in found.waiting:  # they tell why they wait, which may have changed
             self._tell(job_id)
         return found.more
@@ -125,12 +148,25 @@ class Releaser:
     async def _release(self, concerned: Collection[int] | None, writer: BaseDBAsyncClient) -> "_Found":
         closer = await meet(writer, clock.now(), concerned)
         if not await is_any_blocked(writer):
-            return _Found([], [], set(), False)
-        among = None if concerned is None else closer | set(concerned)
+            return NOTHING
+        return await self._go_on(writer, None if concerned is None else closer | set(concerned), concerned or ())
+
+    async def _follow(self, ends: Mapping[int, AttemptEnd], writer: BaseDBAsyncClient) -> "_Found":
+        """Let go what these ends were waited for; they do not wait themselves, as they ran."""
+        closer = await meet(writer, clock.now(), ends)
+        missed = [job_id for job_id, end in ends.items() if end.outcome is not AttemptOutcome.SUCCEEDED]
+        return await self._go_on(writer, closer, missed) if closer or missed else NOTHING
+
+    async def _go_on(
+        self, writer: BaseDBAsyncClient, among: Collection[int] | None, parents: Collection[int]
+    ) -> "_Found":
         waiting = await ready(writer, among, STEP)
         released = await release(writer, [job_id for job_id, fills in waiting.items() if not fills])
+        if released:
+            self._look_now()
+            await asyncio.sleep(0)  # the dispatcher asks for its claim now, which then shares this commit
         to_fill = [job_id for job_id, fills in waiting.items() if fills]
-        told = await waiting_for_any(writer, concerned or ())
+        told = await waiting_for_any(writer, parents) if parents else set[int]()
         return _Found(released, to_fill, told - set(released) - set(to_fill), len(waiting) == STEP)
 
     async def _fill(self, job_id: int) -> None:
@@ -215,3 +251,6 @@ class _Found:
     to_fill: list[int]
     waiting: set[int]
     more: bool
+
+
+NOTHING = _Found([], [], set(), False)

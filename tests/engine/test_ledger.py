@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 
 import pytest
@@ -15,11 +15,10 @@ from engine.events import Bus, Event
 from engine.health import Health
 from engine.ledger import Ledger, Operation
 from models.attempt import Attempt, LogLine
-from models.database import transaction
 from models.ending import Ending, Lease
 from models.job import Job
 from models.states import AttemptOutcome, Status
-from tests.support.engine import stored_job, until_set
+from tests.support.engine import counted_commits, stored_job, until_set
 from tests.support.other_program import LOCKED, OtherProgram
 
 pytestmark = pytest.mark.usefixtures("impatient", "database")
@@ -259,20 +258,6 @@ async def test_the_database_is_free_for_others_after_a_write_that_failed(book: L
 def no_transaction() -> AbstractAsyncContextManager[BaseDBAsyncClient]:
     """As while the database is away."""
     raise BaseORMException("the database is away")
-
-
-def counted_commits(monkeypatch: pytest.MonkeyPatch) -> list[BaseDBAsyncClient]:
-    """Fills with every commit of the ledger from now on."""
-    commits: list[BaseDBAsyncClient] = []
-
-    @asynccontextmanager
-    async def counted() -> AsyncIterator[BaseDBAsyncClient]:
-        async with transaction() as writer:
-            yield writer
-        commits.append(writer)
-
-    monkeypatch.setattr(ledger, "transaction", counted)
-    return commits
 
 
 async def _ended(book: Ledger, ending: Ending) -> None:

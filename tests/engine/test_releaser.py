@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine import clock
+from engine import clock, releaser
 from engine.engine import Atlas
 from engine.errors import InvalidInput, PermanentError
 from engine.events import JobChanged
@@ -16,11 +16,12 @@ from engine.jobs import Registry
 from engine.jobs.base import Context
 from engine.settings import Settings
 from engine.submission import After
+from models.attempt import Attempt
 from models.database import storable
-from models.dependency import Dependency
+from models.dependency import Dependency, ready
 from models.job import Job
 from models.states import Status
-from tests.support.engine import changed, opened, running, scripted, submitted, until, until_status
+from tests.support.engine import changed, counted_commits, opened, running, scripted, submitted, until, until_status
 
 MADE = {"url": "https://films.test/7", "files": ["a.png", "b.png"], "length": 3}
 
@@ -230,11 +231,12 @@ async def test_what_is_still_to_come_of_a_job_waits_for_its_time_after_its_filli
     assert child not in world.begun
 
 
-async def test_what_is_let_go_starts_at_once_and_not_at_the_next_look(settings: Settings) -> None:
-    async def work(_: Context) -> dict[str, Any]:
-        return MADE
+async def _made(_: Context) -> dict[str, Any]:
+    return MADE
 
-    atlas = Atlas(changed(settings, poll_seconds=60), Registry([scripted(work)]))
+
+async def test_what_is_let_go_starts_at_once_and_not_at_the_next_look(settings: Settings) -> None:
+    atlas = Atlas(changed(settings, poll_seconds=60), Registry([scripted(_made)]))
     async with opened(settings):
         last = await submitted(atlas)
         for _ in range(3):
@@ -244,3 +246,46 @@ async def test_what_is_let_go_starts_at_once_and_not_at_the_next_look(settings: 
             await until_status(atlas, last, Status.COMPLETED)
         finally:
             await atlas.stop()
+
+
+@pytest.mark.sqlite
+async def test_where_one_process_writes_the_next_step_is_let_go_and_claimed_in_the_commit_that_ends_the_one_before_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = counted_commits(monkeypatch)
+    atlas = Atlas(changed(settings, poll_seconds=60), Registry([scripted(_made)]))
+    async with opened(settings):
+        last = first = await submitted(atlas)
+        for _ in range(20):
+            last = await submitted(atlas, after=(After(last),))
+        await atlas.start()
+        try:
+            await until_status(atlas, first, Status.COMPLETED)
+            commits.clear()
+            await until_status(atlas, last, Status.COMPLETED)
+        finally:
+            await atlas.stop()
+    assert len(commits) <= 25, "one for each step, and what else there is to be written"
+
+
+async def test_a_look_that_fails_spoils_no_ending_and_is_made_up_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = await world.parent()
+    child = await world.child(After(parent))
+    failed = asyncio.Event()
+
+    async def fail_once(*values: Any) -> dict[int, bool]:
+        if failed.is_set():
+            return await ready(*values)
+        if parent in [job.id for job in await Job.filter(status=Status.COMPLETED)]:
+            failed.set()
+            raise ValueError("a fault of ours")
+        return {}
+
+    monkeypatch.setattr(releaser, "ready", fail_once)
+    monkeypatch.setattr(releaser, "RETRY_SECONDS", 0.01)
+    world.go_on.set()
+    await until_status(world.atlas, child, Status.COMPLETED)
+    assert failed.is_set()
+    assert await Attempt.filter(job_id=parent).count() == 1

@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from engine import clock
+import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from engine import clock, ledger
 from engine.engine import Atlas
 from engine.events import Event
 from engine.jobs import AnyJobType, Registry, load_registry
@@ -14,7 +17,7 @@ from engine.jobs.base import Context, EffectKind, JobType, Payload
 from engine.settings import Settings, load_settings
 from engine.views import JobView
 from models.attempt import Attempt
-from models.database import close_database, open_database
+from models.database import close_database, open_database, transaction
 from models.job import Job
 from models.states import Status
 
@@ -157,3 +160,17 @@ class Recorder:
     def __init__(self, atlas: Atlas) -> None:
         self.events: list[Event] = []
         atlas.bus.subscribe(self.events.append)
+
+
+def counted_commits(monkeypatch: pytest.MonkeyPatch) -> list[BaseDBAsyncClient]:
+    """Fills with every commit of the ledger from now on."""
+    commits: list[BaseDBAsyncClient] = []
+
+    @asynccontextmanager
+    async def counted() -> AsyncIterator[BaseDBAsyncClient]:
+        async with transaction() as writer:
+            yield writer
+        commits.append(writer)
+
+    monkeypatch.setattr(ledger, "transaction", counted)
+    return commits
