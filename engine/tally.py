@@ -103,12 +103,14 @@ class Tally:
         self._slots: defaultdict[int, dict[str, Count]] = defaultdict(dict)
         self._run_times: defaultdict[int, dict[str, dict[int, int]]] = defaultdict(dict)
         self._sums: dict[tuple[str, int, int], dict[int, int]] = {}
+        self._counted: dict[tuple[Span, int, str | None], tuple[Slot, ...]] = {}  # until more is added
         self._types: defaultdict[int, dict[tuple[str, str], Count]] = defaultdict(dict)
         self._last: defaultdict[str, list[Last]] = defaultdict(list)  # the latest first
         self._forgotten_at = 0
 
     def add(self, agent: str, row: Ended) -> None:
         """Count one attempt."""
+        self._counted.clear()
         ran = row.finished_at - row.started_at
         self._add_last(agent, Last(row.finished_at, row.id, row.job_id, row.outcome, ran))
         has_succeeded = row.outcome in SUCCEEDED
@@ -128,6 +130,7 @@ class Tally:
             return
         self._forgotten_at = moment // MINUTE
         self._sums.clear()
+        self._counted.clear()
         week = moment - int(WEEK.total_seconds()) - HOUR
         _drop(self._minutes, (moment - 2 * HOUR) // MINUTE)
         _drop(self._slots, week // FIVE_MINUTES)
@@ -141,11 +144,15 @@ class Tally:
         """The slots of the span that ends now, of everybody or of one agent."""
         width, many = SLOTS[span]
         last = int(now.timestamp()) // width
-        counts = {number: _nothing() for number in range(last - many + 1, last + 1)}
-        for slot, completed, failed in self._counts(span, counts, agent):
-            counts[slot][0] += completed
-            counts[slot][1] += failed
-        return tuple(Slot(datetime.fromtimestamp(number * width, UTC), *count) for number, count in counts.items())
+        if (asked := (span, last, agent)) not in self._counted:
+            counts = {number: _nothing() for number in range(last - many + 1, last + 1)}
+            for slot, completed, failed in self._counts(span, counts, agent):
+                counts[slot][0] += completed
+                counts[slot][1] += failed
+            self._counted[asked] = tuple(
+                Slot(datetime.fromtimestamp(number * width, UTC), *count) for number, count in counts.items()
+            )
+        return self._counted[asked]
 
     def of_agent(self, agent: str, span: Span, now: datetime) -> AgentStats:
         """What one agent did in the span that ends now."""

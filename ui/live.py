@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.25
 COLLECT_SECONDS = 0.03
-SHARE = 2.5  # times as long as a flush took there is no other one of its kind: with many pages, others have their turn
+SHARE = 3.25  # times as long as a flush took there is no other one of its kind: with many pages, others have their turn
 AT_ONCE = 10  # pages that are drawn before somebody else has a turn
 REFRESH_SECONDS = 10.0
 ENGINE_SECONDS = 2.0

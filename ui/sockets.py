@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from nicegui import Client, core
 from socketio.exceptions import ConnectionRefusedError as Refused  # type: ignore[import-untyped]  # ships no types
+from socketio.packet import Packet  # type: ignore[import-untyped]
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,6 +29,14 @@ def bind_sockets() -> None:
         handlers[name] = _only_in_its_room(handlers[name])
     handlers["handshake"] = _only_by_its_owner(handlers["handshake"])
     handlers["connect"] = _connected(handlers["connect"])
+    TextPacket.json = core.sio.packet_class.json
+    core.sio.packet_class = TextPacket
+
+
+class TextPacket(Packet):  # type: ignore[misc]  # its base has no types
+    """Pages are told texts alone, so nobody goes through every message to look for bytes in it."""
+
+    uses_binary_events = False
 
 
 def _only_in_its_room(handler: Handler) -> Handler:

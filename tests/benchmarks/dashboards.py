@@ -19,7 +19,7 @@ FEWER, FEWER_SECONDS = (0, 10, 30), 6
 RUNNING, MOVES_PER_SECOND, NEW_PER_SECOND = 15, 45, 5
 PATHS = ("/app/jobs", "/app")
 SAMPLES = 10
-FORGET_SECONDS = 90  # in which pages that were left are forgotten, and their memory is given back
+FORGET_SECONDS = 75  # in which pages that were left are forgotten, and their memory is given back
 
 
 def run(folder: Path, seconds: float = SECONDS) -> None:
@@ -75,7 +75,7 @@ _begun: dict[str, float] = {}
 
 def _tell_delays(tabs: list[Tab]) -> None:
     """From the request that creates a job to the message that shows it; a page may pass over what was soon replaced."""
-    asked = sorted(_begun)[:-NEW_PER_SECOND]
+    asked = sorted(_begun, key=lambda name: _begun[name])[:-NEW_PER_SECOND]
     delays = sorted(1000 * (at - _begun[name]) for tab in tabs for name in asked if (at := tab.awaited[name]))
     p50, p95, p99 = (delays[int(len(delays) * share)] for share in (0.5, 0.95, 0.99))
     line("change to page", f"p50 {p50:.0f}, p95 {p95:.0f}, p99 {p99:.0f} ms", "p95 under 500 ms")

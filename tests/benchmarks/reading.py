@@ -17,7 +17,7 @@ from tests.benchmarks.table import line, spread
 from tests.support.engine import opened, settings_in
 from tests.support.server import JobRunner
 
-ROUNDS = 7
+ROUNDS = 5
 LAST = 10**9  # a page that far back is the last one
 IN_DATABASE, TO_ANSWER = "under 50 ms", "under 150 ms"
 FILTERS = {

@@ -46,6 +46,7 @@ class JobList:
         self._name, self._selection = name, selection
         self._cards: dict[int, AnyCard] = {}
         self._jobs: dict[int, JobView] = {}  # as they were heard of last, in their order
+        self._picked: set[int] = set()  # as their boxes show it
         self._shown_empty: tuple[object] | None = ("loading",)
         self.page: Page | None = None
         with Node("section", "", "region", aria_label=title):
@@ -68,6 +69,7 @@ class JobList:
         wanted = [job.id for job in page.jobs]
         for job_id in self._cards.keys() - set(wanted):
             self._cards.pop(job_id).root.delete()
+            self._picked.discard(job_id)
         for position, job in enumerate(page.jobs):
             if job.id in self._cards:
                 self._cards[job.id].show(job, now)
@@ -113,9 +115,11 @@ class JobList:
         """Bring the boxes up to date."""
         if self._selection is None or self._all is None:
             return
-        for job_id, card in self._cards.items():
-            card.show_pick(picked=self._selection.has(self._name, job_id))
-        every = bool(self._cards) and self.picked() == len(self._cards)
+        picked = {job_id for job_id in self._cards if self._selection.has(self._name, job_id)}
+        for job_id in picked ^ self._picked:
+            self._cards[job_id].show_pick(picked=job_id in picked)
+        self._picked = picked
+        every = bool(self._cards) and len(picked) == len(self._cards)
         self._all.change(checked=True if every else None, hidden=None if self._cards else True)
 
     def _page_box(self) -> Node:

@@ -27,6 +27,10 @@ vars(helpers)["expects_arguments"] = _known
 class Node(ui.element):
     """`Node("a", "Jobs", "nav-link", href="/app/jobs")`; text is only ever text. Underscores in names become dashes."""
 
+    visible: Any = (
+        True  # what hides has the attribute `hidden`: an observed value for each would cost more than it does
+    )
+
     def __init__(self, tag: str, text: str = "", classes: str = "", **attributes: Any) -> None:
         super().__init__(tag)
         self._text = text or None
@@ -48,15 +52,14 @@ class Node(ui.element):
         changed = False
         if text is not None and text != (self._text or ""):
             self._text, changed = text, True
-        if classes is not None and (wanted := classes.split()) != list(self.classes):
-            self.classes[:] = wanted
+        if classes is not None and (wanted := classes.split()) != self._classes:
+            self._classes[:] = wanted
             changed = True
-        with self.props.suspend_updates():
-            for name, value in attributes.items():
-                key = name.replace("_", "-")
-                if self.props.get(key) != value:
-                    self.props.set_optional(key, value)
-                    changed = True
+        for name, value in attributes.items():
+            key = name.replace("_", "-")
+            if self._props.get(key) != value:
+                self._props.set_optional(key, value)
+                changed = True
         if changed:
             self.update()
         return self
