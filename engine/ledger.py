@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
@@ -29,7 +29,6 @@ T = TypeVar("T")
 Operation = Callable[[BaseDBAsyncClient], Awaitable[T]]
 
 RETRY_SECONDS = 0.5
-ROUNDS = 2
 
 _Closing = tuple[Ending, asyncio.Future[bool]]
 
@@ -38,6 +37,16 @@ _Closing = tuple[Ending, asyncio.Future[bool]]
 class _Entry(Generic[T]):
     write: Operation[T]
     written: asyncio.Future[T]
+
+
+class Follower(Protocol[T]):
+    """Whoever has something to write that follows from endings."""
+
+    async def follow(self, ends: Mapping[int, AttemptEnd], writer: BaseDBAsyncClient) -> T:
+        """Write it in their transaction; what it raises spoils none of them, but then nothing followed."""
+
+    def on_followed(self, ends: Mapping[int, AttemptEnd], found: T) -> None:
+        """It is committed, and nobody has been told of the endings yet."""
 
 
 class Ledger:
@@ -51,7 +60,7 @@ class Ledger:
         self.metrics = health.metrics
         self._endings: list[_Closing] = []
         self._entries: list[_Entry[Any]] = []
-        self.on_ended: Callable[[Mapping[int, AttemptEnd]], None] = _nothing  # what it enqueues shares their commit
+        self.follower: Follower[Any] | None = None
         self._wake = asyncio.Event()
         self._closing = False
         self._closed = False
@@ -100,14 +109,10 @@ class Ledger:
         Raises:
             LedgerClosed: the process is ending, and nothing more is written.
         """
-        return await self.enqueue(operation)
-
-    def enqueue(self, operation: Operation[T]) -> asyncio.Future[T]:
-        """As `write`, for whoever waits later."""
         written: asyncio.Future[T] = self._promise()
         self._entries.append(_Entry(operation, written))
         self._wake.set()
-        return written
+        return await written
 
     async def close_lost(self, lease: Lease, told: str) -> None:
         """Close an attempt that owns its job no more, see there; it is counted once that is stored."""
@@ -124,26 +129,29 @@ class Ledger:
                 return
 
     async def _commit(self, endings: list[_Closing], entries: list[_Entry[Any]] | None = None) -> None:
-        """Write the endings, then these entries, or those that wait by then and what the first of them ask for.
+        """Write the endings, what follows from them, and these entries alone, or those that wait by then.
 
         So freed slots are claimed in one go, and the next step of a chain in the commit of the one before it.
         """
         won: dict[int, AttemptEnd] = {}
-        taken, results = list(entries or ()), []
+        follower = self.follower if endings and entries is None else None
+        taken = list(entries or ())
         try:
             async with transaction() as writer:
                 if endings:
                     won = await _write_endings(writer, [ending for ending, _ in endings])
-                    self.on_ended(won)
+                found = await follower.follow(won, writer) if follower else None
+                if entries is None:
+                    taken = self._take_entries()
                 results = [await entry.write(writer) for entry in taken]
-                for _ in range(ROUNDS if entries is None else 0):
-                    taken += (waiting := self._take_entries())
-                    results += [await entry.write(writer) for entry in waiting]
         except Exception as error:
-            await self._after(error, endings, taken if entries is not None else taken + self._take_entries())
+            taken = taken if entries is not None else taken + self._take_entries()
+            await self._after(error, endings, taken, alone=follower is None)
             return
         self._health.worked("storing")
         self.metrics.ended(won.values())
+        if follower:
+            follower.on_followed(won, found)
         for ending, written in endings:
             _tell(written, ending.lease.job_id in won)
         for entry, result in zip(taken, results, strict=True):
@@ -153,15 +161,17 @@ class Ledger:
         taken, self._entries = self._entries, []
         return [entry for entry in taken if not entry.written.cancelled()]
 
-    async def _after(self, error: Exception, endings: list[_Closing], entries: list[_Entry[Any]]) -> None:
+    async def _after(
+        self, error: Exception, endings: list[_Closing], entries: list[_Entry[Any]], *, alone: bool
+    ) -> None:
         if trouble(error) and not self._closing:
             self._health.failed("storing", error)
             self._endings = endings + self._endings
             self._entries = entries + self._entries
             await asyncio.sleep(RETRY_SECONDS)
-        elif trouble(error) or len(endings) + len(entries) == 1:
+        elif trouble(error) or (alone and len(endings) + len(entries) == 1):
             _refuse([written for _, written in endings] + [entry.written for entry in entries], error)
-        else:  # one of them is at fault: each by itself
+        else:  # one of them is at fault, or what was to follow: each by itself
             for one in endings:
                 await self._commit([one], [])
             for entry in entries:
@@ -220,10 +230,6 @@ async def _what_had_happened(job_id: int) -> str:
     if unsure:
         told.append(f"May or may not have gone out: {', '.join(unsure)}")
     return f"Cancelled while running. {'. '.join(told) or 'Nothing had gone out'}."
-
-
-def _nothing(_: Mapping[int, AttemptEnd]) -> None:
-    return None
 
 
 def _tell(future: asyncio.Future[Any], result: Any) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -66,18 +65,24 @@ class Releaser:
         self._cluster = cluster
         self._look_now = look_now
         self._changed: set[int] = set()
-        self._looks: deque[asyncio.Future[_Found]] = deque()
-        self._looked_at: set[int] = set()  # in the commit of their endings, which are yet to be told
+        self._found: list[_Found] = []  # in the commits of endings
+        self._looked_at: set[int] = set()  # there, and yet to be told
         self._wake = asyncio.Event()
-        if not settings.is_shared:
-            ledger.on_ended = self._on_ended
+        if not settings.is_shared:  # beside other writers, locks on both ends of a wait could cross theirs
+            ledger.follower = self
         bus.subscribe(self._on_event)
 
-    def _on_ended(self, ends: Mapping[int, AttemptEnd]) -> None:
-        """With one writer the next step shares the commit; beside others, locks on both could cross theirs."""
-        if ends:
-            self._looks.append(self._ledger.enqueue(partial(self._follow, ends)))
-            self._looked_at.update(ends)
+    async def follow(self, ends: Mapping[int, AttemptEnd], writer: BaseDBAsyncClient) -> "_Found":
+        """Let go what these ends were waited for; they do not wait themselves, as they ran."""
+        closer = await meet(writer, clock.now(), ends) if ends else set[int]()
+        missed = [job_id for job_id, end in ends.items() if end.outcome is not AttemptOutcome.SUCCEEDED]
+        return await self._go_on(writer, closer, missed) if closer or missed else NOTHING
+
+    def on_followed(self, ends: Mapping[int, AttemptEnd], found: "_Found") -> None:
+        """What is told of these ends is no reason to look once more."""
+        self._looked_at.update(ends)
+        if found is not NOTHING:
+            self._found.append(found)
             self._wake.set()
 
     def _on_event(self, event: Event) -> None:
@@ -103,9 +108,8 @@ class Releaser:
                 self._looked_at.clear()
             changed, self._changed = self._changed, set()
             try:
-                more = False
-                while self._looks:
-                    more |= await self._let_go(await self._looks.popleft())
+                found, self._found = self._found, []
+                more = any([await self._let_go(each) for each in found])
                 more |= await self.look(None if everything else changed)
                 self._health.worked("releasing")
             except Exception as error:
@@ -150,12 +154,6 @@ class Releaser:
         if not await is_any_blocked(writer):
             return NOTHING
         return await self._go_on(writer, None if concerned is None else closer | set(concerned), concerned or ())
-
-    async def _follow(self, ends: Mapping[int, AttemptEnd], writer: BaseDBAsyncClient) -> "_Found":
-        """Let go what these ends were waited for; they do not wait themselves, as they ran."""
-        closer = await meet(writer, clock.now(), ends)
-        missed = [job_id for job_id, end in ends.items() if end.outcome is not AttemptOutcome.SUCCEEDED]
-        return await self._go_on(writer, closer, missed) if closer or missed else NOTHING
 
     async def _go_on(
         self, writer: BaseDBAsyncClient, among: Collection[int] | None, parents: Collection[int]

@@ -103,7 +103,7 @@ class Tally:
         self._slots: defaultdict[int, dict[str, Count]] = defaultdict(dict)
         self._run_times: defaultdict[int, dict[str, dict[int, int]]] = defaultdict(dict)
         self._sums: dict[tuple[str, int, int], dict[int, int]] = {}
-        self._counted: dict[tuple[Span, int, str | None], tuple[Slot, ...]] = {}  # until more is added
+        self._counted: dict[tuple[Span, int], tuple[Slot, ...]] = {}  # of everybody, until more is added
         self._types: defaultdict[int, dict[tuple[str, str], Count]] = defaultdict(dict)
         self._last: defaultdict[str, list[Last]] = defaultdict(list)  # the latest first
         self._forgotten_at = 0
@@ -142,17 +142,20 @@ class Tally:
 
     def slots(self, span: Span, now: datetime, agent: str | None = None) -> tuple[Slot, ...]:
         """The slots of the span that ends now, of everybody or of one agent."""
+        last = int(now.timestamp()) // SLOTS[span][0]
+        if agent is not None:
+            return self._slots_until(span, last, agent)
+        if (span, last) not in self._counted:
+            self._counted[span, last] = self._slots_until(span, last, None)
+        return self._counted[span, last]
+
+    def _slots_until(self, span: Span, last: int, agent: str | None) -> tuple[Slot, ...]:
         width, many = SLOTS[span]
-        last = int(now.timestamp()) // width
-        if (asked := (span, last, agent)) not in self._counted:
-            counts = {number: _nothing() for number in range(last - many + 1, last + 1)}
-            for slot, completed, failed in self._counts(span, counts, agent):
-                counts[slot][0] += completed
-                counts[slot][1] += failed
-            self._counted[asked] = tuple(
-                Slot(datetime.fromtimestamp(number * width, UTC), *count) for number, count in counts.items()
-            )
-        return self._counted[asked]
+        counts = {number: _nothing() for number in range(last - many + 1, last + 1)}
+        for slot, completed, failed in self._counts(span, counts, agent):
+            counts[slot][0] += completed
+            counts[slot][1] += failed
+        return tuple(Slot(datetime.fromtimestamp(number * width, UTC), *count) for number, count in counts.items())
 
     def of_agent(self, agent: str, span: Span, now: datetime) -> AgentStats:
         """What one agent did in the span that ends now."""

@@ -21,6 +21,7 @@ from models.statement import POSTGRES, SQLITE
 from tests.servers.s3 import S3Server
 from tests.support.engine import changed, opened, settings_in
 from tests.support.other_program import OtherProgram
+from tests.support.passwords import hash_cheaply
 from tests.support.postgres import SETTING, Postgres, PostgresServer
 from tests.support.server import JobRunner, WorkerProcess, free_port
 
@@ -40,6 +41,7 @@ def _no_settings_from_outside() -> None:
 def pytest_configure() -> None:
     """Here, who is started inherits what it would import; benchmarks start everything anew."""
     JobRunner.by_fork = WorkerProcess.by_fork = True
+    hash_cheaply()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

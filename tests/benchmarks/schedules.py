@@ -13,7 +13,7 @@ from tests.benchmarks.table import line, title
 from tests.support.server import JobRunner
 
 SCHEDULES, AT_ONCE = 10_000, 2_000
-SECONDS = 8.0
+SECONDS = 5.0
 DAY = timedelta(days=1)
 PAUSE_SECONDS, GIVE_UP_SECONDS = 0.05, 20.0
 TARGET = '{"job": {"type": "TEST_NOOP", "payload": {}, "priority": "medium", "name": null, "requires_approval": false}}'

@@ -9,7 +9,7 @@ import time
 
 import main
 from engine.engine import Atlas
-from tests.benchmarks.engine import JOBS
+from tests.benchmarks.engine import SUBMITTED
 
 
 class SubmittingAtlas(Atlas):
@@ -17,9 +17,9 @@ class SubmittingAtlas(Atlas):
 
     async def start(self) -> None:
         """Submit the first half, start, then submit the second half beside the work."""
-        await self._submit(JOBS // 2)
+        await self._submit(SUBMITTED // 2)
         await super().start()
-        self._client = asyncio.create_task(self._submit(JOBS - JOBS // 2))
+        self._client = asyncio.create_task(self._submit(SUBMITTED - SUBMITTED // 2))
 
     async def _submit(self, count: int) -> None:
         began = time.perf_counter()

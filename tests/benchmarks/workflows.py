@@ -28,9 +28,11 @@ def run(folder: Path) -> None:
         _save(runner, "parked", STEPS, lambda number: [number - 1] if number else [], when="{{ jobs.s0.id == 0 }}")
         times = [_timed(lambda: _start(runner, "parked")) for _ in range(ROUNDS)]
         line(f"starting {STEPS:,} steps", spread(times), "under 1,000 ms")
-    for name, before in (("chain", _chain), ("layers", _layers)):
-        with JobRunner(folder / name) as runner:
-            _measure(runner, name, before)
+    with JobRunner(folder / "in-turn") as runner:
+        alone = _measured(runner, "alone", lambda _: [])
+        for name, before in (("chain", _chain), ("layers", _layers)):
+            cost = _measured(runner, name, before)
+            line(f"what waiting adds to a step of the {name}", f"{cost - alone:.2f} ms", "under 2 ms")
     with JobRunner(folder / "page") as runner:
         _save(runner, "drawn", DRAWN, _layers)
         _draw(runner, _start(runner, "drawn"))
@@ -44,20 +46,17 @@ def _layers(number: int) -> list[int]:
     return [] if number < 10 else [number - 10, number - 10 - number % 10 + (number + 3) % 10]
 
 
-def _measure(runner: JobRunner, name: str, before: Before) -> None:
-    """What a step costs beside what the same jobs cost that wait for nobody."""
-    for kind, waits in (("alone", lambda _: []), (name, before)):
-        _save(runner, kind, STEPS, waits)
-        process = psutil.Process(runner.pid)
-        spent, began = _cpu(process), perf_counter()
-        run_id = _start(runner, kind)
-        _until_over(runner, run_id)
-        cost = 1000 * (_cpu(process) - spent) / STEPS
-        line(f"{STEPS:,} steps, {kind}: processor time a step", f"{cost:.2f} ms")
-        line(f"{STEPS:,} steps, {kind}: to the end", f"{perf_counter() - began:.1f} s")
-        if kind == "alone":
-            alone = cost
-    line(f"what waiting adds to a step of the {name}", f"{cost - alone:.2f} ms", "under 2 ms")
+def _measured(runner: JobRunner, name: str, before: Before) -> float:
+    """What a step costs, in milliseconds of the engine's process."""
+    _save(runner, name, STEPS, before)
+    process = psutil.Process(runner.pid)
+    spent, began = _cpu(process), perf_counter()
+    run_id = _start(runner, name)
+    _until_over(runner, run_id)
+    cost = 1000 * (_cpu(process) - spent) / STEPS
+    line(f"{STEPS:,} steps, {name}: processor time a step", f"{cost:.2f} ms")
+    line(f"{STEPS:,} steps, {name}: to the end", f"{perf_counter() - began:.1f} s")
+    return cost
 
 
 def _save(runner: JobRunner, name: str, steps: int, before: Before, **more: Any) -> None:

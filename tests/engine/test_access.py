@@ -1,9 +1,13 @@
 """People and sessions: who is recognised, for how long, and what is kept of a secret."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
+from argon2 import extract_parameters
+from argon2.profiles import get_default_parameters
 
 from engine import access as access_module
 from engine import clock
@@ -13,6 +17,7 @@ from engine.errors import InvalidInput, NotFound
 from engine.events import AccessChanged, Bus, Event
 from models.person import Person, Session
 from models.rights import Right, Role
+from tests.support.fork_server import ROOT
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -107,6 +112,13 @@ async def test_a_name_that_does_not_exist_costs_a_guess_as_much(
     for name in ("admin", "nobody"):
         assert await access.by_password(name, "wrong") is None
     assert len(compared) == 2
+
+
+@pytest.mark.either
+def test_where_no_test_runs_a_password_is_hashed_as_argon2_advises() -> None:
+    asked = "from engine.access import _hasher; print(_hasher.hash('correct horse'))"
+    told = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert extract_parameters(told.stdout.strip()) == get_default_parameters()
 
 
 @pytest.mark.either

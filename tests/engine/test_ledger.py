@@ -1,8 +1,9 @@
 """The ledger: many writes in one commit, nothing lost while the database is in trouble, nobody spoilt by another."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, suppress
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,8 @@ from engine.events import Bus, Event
 from engine.health import Health
 from engine.ledger import Ledger, Operation
 from models.attempt import Attempt, LogLine
+from models.database import transaction
+from models.ended import AttemptEnd
 from models.ending import Ending, Lease
 from models.job import Job
 from models.states import AttemptOutcome, Status
@@ -149,6 +152,62 @@ async def test_an_operation_that_fails_spoils_nobody_elses_write(book: Ledger, h
     assert [repr(result) for result in results] == ["None", "ValueError('no such colour')", "True", "None", "None"]
     assert [job.name for job in await Job.all().order_by("id")][1:] == ["number 0", "number 1", "number 2"]
     assert health.fault is None
+
+
+class Following:
+    """Whoever follows endings; told of them once that is committed."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.fault = fault
+        self.asked: list[list[int]] = []
+        self.told: list[tuple[list[int], str]] = []
+
+    async def follow(self, ends: Mapping[int, AttemptEnd], _: BaseDBAsyncClient) -> str:
+        self.asked.append(list(ends))
+        await stored(f"after {list(ends)}")
+        if self.fault:
+            raise self.fault
+        return "found"
+
+    def on_followed(self, ends: Mapping[int, AttemptEnd], found: str) -> None:
+        self.told.append((list(ends), found))
+
+
+@pytest.mark.sqlite
+async def test_what_follows_from_an_ending_is_told_once_however_often_the_commit_was_tried(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = book.follower = Following()
+    ending = await an_ending()
+    failed: list[BaseDBAsyncClient] = []
+    disk_full = sqlite3.OperationalError("database or disk is full")
+    disk_full.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    @asynccontextmanager
+    async def full() -> AsyncIterator[BaseDBAsyncClient]:
+        async with transaction() as writer:
+            yield writer
+            if len(failed) < 3:
+                failed.append(writer)
+                raise disk_full
+
+    monkeypatch.setattr(ledger, "transaction", full)
+    assert await book.end(ending)
+    job_id = ending.lease.job_id
+    assert follower.asked == [[job_id]] * 4
+    assert follower.told == [([job_id], "found")]
+    assert await Job.filter(name=f"after {[job_id]}").count() == 1
+
+
+@pytest.mark.parametrize("many", [1, 3])
+async def test_what_cannot_follow_spoils_no_ending_and_has_not_followed(book: Ledger, many: int) -> None:
+    follower = book.follower = Following(ValueError("no such colour"))
+    endings = [await an_ending() for _ in range(many)]
+    assert await asyncio.gather(*(book.end(ending) for ending in endings)) == [True] * many
+    assert len(follower.asked) == 1
+    assert follower.told == []
+    assert await Job.filter(status=Status.COMPLETED).count() == many
+    assert await Job.filter(name__startswith="after").count() == 0
 
 
 async def test_an_operation_gives_back_what_it_found_once_it_is_committed(book: Ledger) -> None:

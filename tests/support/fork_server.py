@@ -149,6 +149,8 @@ def _become(request: dict[str, Any]) -> NoReturn:
 if __name__ == "__main__":
     import main
     import ui.app  # noqa: F401 (so that nobody who is started has to)
+    from tests.support.passwords import hash_cheaply
 
+    hash_cheaply()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _serve(socket.socket(fileno=int(sys.argv[1])))
