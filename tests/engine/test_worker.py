@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine import clock
+from engine import clock, executor
 from engine.engine import Atlas
 from engine.errors import SettingsError
 from engine.jobs import AnyJobType, Registry
@@ -24,6 +24,7 @@ from models.job import Job
 from models.message import MAX_QUEUE, queue_of, send, take_up
 from models.states import Category, Move, Phase, ProcessRole, Status
 from tests.support.engine import (
+    SECONDS,
     changed,
     held,
     opened,
@@ -177,7 +178,8 @@ async def test_the_page_is_told_how_many_engines_and_workers_are_online(settings
         assert (await atlas.queries.engine()).workers == 0
 
 
-async def test_work_of_a_worker_that_stops_is_put_back(settings: Settings) -> None:
+async def test_work_of_a_worker_that_stops_is_put_back(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "RELEASE_SECONDS", SECONDS)  # a busy database takes its time to note it
     begun = asyncio.Event()
 
     async def first_waits(context: Context) -> dict[str, Any]:
