@@ -76,7 +76,8 @@ class Releaser:
         """Let go what these ends were waited for; they do not wait themselves, as they ran."""
         closer = await meet(writer, clock.now(), ends) if ends else set[int]()
         missed = [job_id for job_id, end in ends.items() if end.outcome is not AttemptOutcome.SUCCEEDED]
-        return await self._go_on(writer, closer, missed) if closer or missed else NOTHING
+        released = await release(writer, closer)
+        return await self._go_on(writer, closer - set(released), missed, released) if closer or missed else NOTHING
 
     def on_followed(self, ends: Mapping[int, AttemptEnd], found: "_Found") -> None:
         """What is told of these ends is no reason to look once more."""
@@ -153,13 +154,17 @@ class Releaser:
         closer = await meet(writer, clock.now(), concerned)
         if not await is_any_blocked(writer):
             return NOTHING
-        return await self._go_on(writer, None if concerned is None else closer | set(concerned), concerned or ())
+        return await self._go_on(writer, None if concerned is None else closer | set(concerned), concerned or (), [])
 
     async def _go_on(
-        self, writer: BaseDBAsyncClient, among: Collection[int] | None, parents: Collection[int]
+        self,
+        writer: BaseDBAsyncClient,
+        among: Collection[int] | None,
+        parents: Collection[int],
+        released: list[int],
     ) -> "_Found":
-        waiting = await ready(writer, among, STEP)
-        released = await release(writer, [job_id for job_id, fills in waiting.items() if not fills])
+        waiting = {} if among is not None and not among else await ready(writer, among, STEP)
+        released = released + await release(writer, [job_id for job_id, fills in waiting.items() if not fills])
         if released:
             self._look_now()
             await asyncio.sleep(0)  # the dispatcher asks for its claim now, which then shares this commit

@@ -99,7 +99,10 @@ _READY_SOME = Statement(
 )
 _READY_ALL = Statement(_READY.format(which=""))
 
-_RELEASE = "UPDATE job SET blocked = FALSE WHERE blocked AND template IS NULL AND id IN ({ids}) RETURNING id"
+_RELEASE = """UPDATE job SET blocked = FALSE
+WHERE blocked AND status = 'queued' AND template IS NULL AND id IN ({ids})
+    AND NOT EXISTS (SELECT 1 FROM dependency WHERE dependency.job_id = job.id AND met_at IS NULL)
+RETURNING id"""
 _RELEASE_JOBS = Statement(_RELEASE.format(ids=_SQLITE_IDS), postgres=_RELEASE.format(ids=_POSTGRES_IDS))
 
 _PARENTS = """SELECT dependency.job_id, parent_id, dependency.name AS name, any_outcome, met_at IS NOT NULL AS met,
@@ -165,7 +168,7 @@ async def is_any_blocked(writer: BaseDBAsyncClient) -> bool:
 
 
 async def release(writer: BaseDBAsyncClient, ids: Collection[int]) -> list[int]:
-    """Let jobs be claimed that have nothing to be filled in; returns those that were blocked until now."""
+    """Let those of these be claimed that wait for nobody and have nothing to be filled in; returns them."""
     if not ids:
         return []
     return [int(row["id"]) for row in await _RELEASE_JOBS.run(writer, [json.dumps(list(ids))])]

@@ -1,12 +1,13 @@
 """Jobs that wait for jobs: none starts before its parents are over; what they made is filled in, checked and judged."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock, releaser
 from engine.engine import Atlas
@@ -18,7 +19,7 @@ from engine.settings import Settings
 from engine.submission import After
 from models.attempt import Attempt
 from models.database import storable
-from models.dependency import Dependency, ready
+from models.dependency import Dependency, release
 from models.job import Job
 from models.states import Status
 from tests.support.engine import changed, counted_commits, opened, running, scripted, submitted, until, until_status
@@ -275,15 +276,13 @@ async def test_a_look_that_fails_spoils_no_ending_and_is_made_up_for(
     child = await world.child(After(parent))
     failed: list[int] = []
 
-    async def fail(*values: Any) -> dict[int, bool]:
-        if len(failed) == 3:
-            return await ready(*values)
-        if await Job.exists(id=parent, status=Status.COMPLETED):
-            failed.append(parent)
+    async def fail(writer: BaseDBAsyncClient, ids: Collection[int]) -> list[int]:
+        if child in ids and len(failed) < 3:
+            failed.append(child)
             raise ValueError("a fault of ours")
-        return {}
+        return await release(writer, ids)
 
-    monkeypatch.setattr(releaser, "ready", fail)
+    monkeypatch.setattr(releaser, "release", fail)
     monkeypatch.setattr(releaser, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(releaser, "LOOK_SECONDS", 60)
     world.go_on.set()
