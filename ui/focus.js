@@ -2,6 +2,7 @@
 // in its place, else at its like in the next row or the one before, else at the heading of its region.
 (() => {
   const FLOATING = ".q-dialog, .q-menu, dialog[open]";  // also while it fades, unlike for keys
+  const TYPED_IN = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]";
   const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
   const REGION = "article, section, li, [role=listitem], [role=region]";
   let held = null;  // what has the keyboard, but for what floats above the page
@@ -104,6 +105,18 @@
     if (document.activeElement === document.body) held = null;  // somebody has put the keyboard down
     else note(document.activeElement);
   }, true);
+
+  // -- asked for by the server -----------------------------------------------------------------------------------
+
+  // Told a while after somebody pressed something: who has begun to type elsewhere meanwhile goes on there.
+  window.giveKeyboard = (id) => {
+    const component = getElement(id);
+    const shown = component?.$refs?.qRef ?? component;
+    const root = shown?.$el ?? shown;
+    const fields = root ? allIn(root) : [];
+    const field = fields.find((node) => node.matches(TYPED_IN)) ?? fields[0];
+    if (!document.activeElement?.matches(TYPED_IN)) field?.focus();
+  };
 
   // Whether whoever uses the keyboard would not miss it where it is.
   window.isFocusFree = () => isNowhere() || document.activeElement === moved;

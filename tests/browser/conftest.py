@@ -12,6 +12,10 @@ from tests.conftest import new_database
 from tests.support.server import JobRunner
 
 SHOWN_OUTPUT = 6000
+KEYBOARD_AND_LOAD = """() => {
+  const [load] = performance.getEntriesByType("navigation");
+  return `keyboard: ${document.activeElement?.cloneNode().outerHTML}; ${load.type} ${Math.round(performance.now())} ms ago`;
+}"""
 PATIENCE_MS = 10_000  # two shared cores may be slow; what must be fast is measured on its own
 
 
@@ -90,5 +94,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
                 report.sections.append((f"output of {name}", value.output[-SHOWN_OUTPUT:]))
             elif isinstance(value, Page):
                 with suppress(Exception):  # it may be closed
-                    report.sections.append((f"{name} at {value.url}", value.locator("body").aria_snapshot()))
+                    told = value.evaluate(KEYBOARD_AND_LOAD)
+                    report.sections.append(
+                        (f"{name} at {value.url}", f"{told}\n{value.locator('body').aria_snapshot()}")
+                    )
     return report

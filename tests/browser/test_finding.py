@@ -179,6 +179,7 @@ def test_the_order_is_chosen_and_stands_in_the_address(page: Page, runner: JobRu
     page.get_by_role("button", name="Sort: By priority").click()
     page.get_by_role("menuitem", name="Oldest first").click()
     expect(cards(active(page)).first).to_have_attribute("data-job-id", str(ids[0]))
+    expect(page).to_have_url(re.compile("sort=oldest"))
     page.go_back()
     expect(page.get_by_role("button", name="Sort: By priority")).to_be_visible()
     expect(cards(active(page)).first).to_have_attribute("data-job-id", str(ids[1]))

@@ -78,3 +78,31 @@ def test_the_bars_of_many_jobs_give_the_keyboard_back_to_the_list(page: Page, ru
     runner.http.post(f"/api/v1/jobs/{second}/cancel")  # somebody else is quicker
     expect(job(page, second)).to_have_count(0)
     expect(job(page, first).get_by_role("button", name="Cancel job")).to_be_focused()
+
+
+def test_a_field_that_is_refused_takes_the_keyboard_but_not_from_who_types_in_another_meanwhile(
+    page: Page, runner: JobRunner
+) -> None:
+    page.goto("/app/workflows")
+    page.get_by_role("button", name="Run Article to post").click()
+    dialog = page.get_by_role("dialog")
+    title, article = dialog.get_by_label("Title"), dialog.get_by_label("Article")
+    run = dialog.get_by_role("button", name="Run")
+    run.click()
+    expect(title).to_be_focused()
+    title.fill("How we work")
+    run.click()
+    expect(article).to_be_focused()
+    title.fill("")
+    dialog.evaluate(
+        """(dialog) => {
+          [...dialog.querySelectorAll("button")].find((node) => node.textContent.includes("Run")).click();
+          dialog.querySelectorAll("textarea")[1].focus();
+        }"""
+    )
+    expect(dialog).to_contain_text("Title is required")
+    is_dark = page.locator("#mode-switch")
+    former = is_dark.get_attribute("aria-label") or ""
+    is_dark.evaluate("(node) => node.click()")  # what the server says to that comes after what it said to the other
+    expect(is_dark).not_to_have_attribute("aria-label", former)
+    expect(dialog.get_by_label("Teaser")).to_be_focused()

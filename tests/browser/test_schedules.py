@@ -65,6 +65,7 @@ def test_somebody_makes_a_schedule_runs_pauses_changes_and_removes_it(browsing: 
     says(film, "Once, 1 March 2027 at 09:30, Europe/Berlin")
     film.get_by_role("link", name="Render a test video").click()
     expect(page.get_by_role("region", name="Facts").get_by_role("link", name="Film of the day")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/app/jobs/\d+$"))
     page.go_back()
     film.get_by_role("button", name="Remove Film of the day").click()
     page.get_by_role("button", name="Remove schedule").click()

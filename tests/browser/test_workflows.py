@@ -13,6 +13,7 @@ from tests.support.server import JobRunner
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 RENDERED = 30_000
+OF_A_JOB = re.compile(r"/app/jobs/\d+$")
 CHAIN = """\
 name: film-then-mail
 title: Film, then mail
@@ -54,6 +55,7 @@ def test_an_article_becomes_a_page_a_pdf_a_card_and_a_post_once_somebody_approve
     step(page, "post", "Comes later")
     page.get_by_role("region", name="What needs you").get_by_role("link").click()
     page.get_by_role("button", name="Approve job").click()
+    expect(page).to_have_url(OF_A_JOB)
     page.go_back()
     step(page, "post", "Completed")
     expect(page.get_by_text("5 of 5 done")).to_be_visible()
@@ -79,6 +81,7 @@ def test_a_script_becomes_a_film_and_a_post_that_is_tried_again_once_its_channel
     runner.http.post("/api/v1/channels", json={"name": "feed", "kind": "feed", "url": ""})
     page.locator('[data-step="post"]').click()
     page.get_by_role("button", name="Retry job").click()
+    expect(page).to_have_url(OF_A_JOB)
     page.go_back()
     step(page, "post", "Completed")
     assert "A short film" in runner.http.get("/feed.xml").text
@@ -110,6 +113,7 @@ def test_somebody_writes_a_workflow_and_mends_the_step_that_fails(page: Page, ru
     page.get_by_role("dialog").get_by_role("button", name="Run").click()
     step(page, "film", "Failed")
     expect(page.get_by_text("Stuck")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/app/runs/\d+$"))
     run_url = page.url
     page.locator('[data-step="film"]').click()
     page.get_by_role("button", name="Correct and retry").click()

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from engine.errors import AttemptError, JobRunnerError
 from ui.components.fields import TextField
+from ui.components.keyboard import give_keyboard
 from ui.components.node import Node, button
 
 
@@ -51,7 +52,7 @@ class DraftField(TextField):
         is_open = not self._brief_box.props.get("hidden")
         self._brief_box.change(hidden=True if is_open else None)
         if not is_open:
-            self._brief.run_method("focus")
+            give_keyboard(self._brief)
 
     async def _write(self) -> None:
         brief = (self._brief.value or "").strip()

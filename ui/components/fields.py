@@ -12,6 +12,7 @@ from nicegui import ui
 
 from engine.engine import Atlas
 from models.states import Priority
+from ui.components.keyboard import give_keyboard
 from ui.components.node import Node
 
 
@@ -69,7 +70,7 @@ class Field(ABC):
 
     def focus(self) -> None:
         """Move the keyboard here."""
-        self._input.run_method("focus")
+        give_keyboard(self._input)
 
     def fill(self, value: Any) -> None:
         """Begin with this value."""

@@ -10,6 +10,7 @@ from engine.errors import FieldError, InvalidInput
 from engine.faults import shown
 from models.approval import Creators, RuleKind
 from ui.components.form_dialog import FormDialog, Values
+from ui.components.keyboard import give_keyboard
 from ui.components.people import listed
 from ui.layout import Shell
 
@@ -37,7 +38,7 @@ class _RuleForm(FormDialog):
         await super()._submit()
         faulty = [node for node, label in self._inputs.values() if label.fault.text]
         if faulty:  # it may be far up in a form as long as this
-            faulty[0].run_method("focus")
+            give_keyboard(faulty[0])
 
     def begin(self, kind: str) -> None:
         """Show it for this kind, and follow when another is chosen."""

@@ -13,6 +13,7 @@ from engine.workflows.views import WorkflowView
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import PriorityField, labelled
 from ui.components.inputs_form import InputsForm
+from ui.components.keyboard import give_keyboard
 from ui.components.node import Node, button
 from ui.components.payload_form import PayloadForm
 from ui.components.schedule_when import BROWSERS_ZONE, When, show_fault
@@ -146,9 +147,9 @@ class ScheduleForm:
         rest = [self._payload.show_faults(of_payload) if self._payload else "", *left.values()]
         self._fault.change(text="; ".join(each for each in rest if each))
         if self._name_label.fault.text:
-            self._name.run_method("focus")
+            give_keyboard(self._name)
         elif not of_payload and not self._when.focus_fault() and self._missed_label.fault.text:
-            self._missed.run_method("focus")
+            give_keyboard(self._missed)
 
 
 def _choice(title: str, options: dict[str, str], value: str) -> tuple[Any, ui.select]:

@@ -14,6 +14,7 @@ from engine.faults import shown
 from engine.schedules.cron import time_zones
 from engine.schedules.views import Coming, ScheduleView
 from ui.components.fields import Label, labelled
+from ui.components.keyboard import give_keyboard
 from ui.components.marks import time_node
 from ui.components.node import Node
 from ui.components.redrawn import Redrawn
@@ -85,7 +86,7 @@ class When:
         fields = ((self._cron_label, self._cron), (self._at_label, self._at), (self._zone_label, self._zone))
         faulty = [node for label, node in fields if label.fault.text]
         if faulty:
-            faulty[0].run_method("focus")
+            give_keyboard(faulty[0])
         return bool(faulty)
 
     def _choose(self, kind: Kind) -> None:

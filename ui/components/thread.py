@@ -13,6 +13,7 @@ from models.approval import ReviewKind
 from models.rights import Right
 from ui.components.changes import Change, changes_between, show_changes
 from ui.components.fields import labelled
+from ui.components.keyboard import give_keyboard
 from ui.components.marks import time_node
 from ui.components.node import Node, button
 from ui.components.redrawn import Redrawn
@@ -58,12 +59,12 @@ class Thread:
 
     def focus(self) -> None:
         """Go to the comment."""
-        self._text.run_method("focus")
+        give_keyboard(self._text)
 
     async def _comment(self) -> None:
         text = (self._text.value or "").strip()
         if not text or self._job is None:
-            self._text.run_method("focus")
+            give_keyboard(self._text)
             return
         await tell(self._shell.desk.comment(self._job.id, text), "Comment added")
         self._text.set_value("")

@@ -13,6 +13,7 @@ from engine.workflows.definition import STEP_NAME, STEP_NAME_RULE
 from ui.components.dialogs import dialog_frame
 from ui.components.fields import labelled
 from ui.components.form_dialog import FormDialog, Values
+from ui.components.keyboard import give_keyboard
 from ui.components.node import Node, button
 from ui.components.payload_form import PayloadForm
 from ui.layout import Shell
@@ -117,7 +118,7 @@ class StepForm:
             name = _checked_name(self._name.value or "", self._steps)
         except InvalidInput as error:
             self._fault.change(text=str(error))
-            self._name.run_method("focus")
+            give_keyboard(self._name)
             return
         part: dict[str, Any] = {"type": self._type.value}
         if self._after.value:
