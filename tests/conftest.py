@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import uuid
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -56,12 +57,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever touches a database is run on each kind, unless its mark says that one kind will do."""
+    """Whatever touches a database is run on the kinds of `_kinds_of` it."""
     if "kind" in metafunc.fixturenames:
-        own = [kind for kind in KINDS if metafunc.definition.get_closest_marker(kind)]
-        if metafunc.definition.get_closest_marker("either") and "EVERY_KIND" not in os.environ:
-            own = own or [SQLITE]
-        metafunc.parametrize("kind", own or KINDS, indirect=True, scope="session")
+        metafunc.parametrize("kind", _kinds_of(metafunc.definition), indirect=True, scope="session")
+
+
+def _kinds_of(test: pytest.Function) -> list[str]:
+    """What is about SQL is run on each kind, the rest on one: now this, now that, and always the same for a test."""
+    if own := [kind for kind in KINDS if test.get_closest_marker(kind)]:
+        return own
+    is_long = "chaos" in test.path.parts and os.environ.get("CHAOS") == "long"
+    if is_long or "EVERY_KIND" in os.environ:
+        return KINDS
+    if test.get_closest_marker("either"):
+        return [SQLITE]
+    if test.get_closest_marker("each") or "models" in test.path.parts:
+        return KINDS
+    return [KINDS[zlib.crc32(test.nodeid.encode()) % len(KINDS)]]
 
 
 @pytest.fixture(scope="session")

@@ -110,6 +110,7 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still, nowhere: Callable[[], Re
         favicon=FAVICON,
         dark=None,
         language="en-US",
+        tailwind=False,  # it reads every class on every change, and we use none of its own
         reconnect_timeout=RECONNECT_SECONDS,
         message_history_length=MESSAGES_KEPT,
     )

@@ -99,6 +99,7 @@ GO_KEYS = {
 """What is typed to go to a page."""
 
 STATIC_FILES = (
+    "reset.css",
     "theme.css",
     "theme.js",
     "focus.js",
@@ -112,8 +113,11 @@ _FILES = [Path(__file__).with_name(name).read_bytes() for name in STATIC_FILES]
 VERSION = sha256(b"".join(_FILES)).hexdigest()[:12]
 """Changes with the files, so that browsers may keep them for ever."""
 
-HEAD = f'<link rel="stylesheet" href="/static/theme.css?v={VERSION}">' + "".join(
-    f'<script defer src="/static/{name}?v={VERSION}"></script>' for name in STATIC_FILES[1:]
+HEAD = "".join(
+    f'<link rel="stylesheet" href="/static/{name}?v={VERSION}">'
+    if name.endswith(".css")
+    else f'<script defer src="/static/{name}?v={VERSION}"></script>'
+    for name in STATIC_FILES
 )
 
 FAVICON = Path(__file__).with_name("favicon.svg")

@@ -14,7 +14,8 @@ from tests.support.server import JobRunner
 SHOWN_OUTPUT = 6000
 KEYBOARD_AND_LOAD = """() => {
   const [load] = performance.getEntriesByType("navigation");
-  return `keyboard: ${document.activeElement?.cloneNode().outerHTML}; ${load.type} ${Math.round(performance.now())} ms ago`;
+  const age = Math.round(performance.now());
+  return `keyboard: ${document.activeElement?.cloneNode().outerHTML}; ${load.type} ${age} ms ago`;
 }"""
 PATIENCE_MS = 10_000  # two shared cores may be slow; what must be fast is measured on its own
 

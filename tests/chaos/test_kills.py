@@ -14,13 +14,15 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from models.statement import SQLITE
 from tests.chaos.flow import Settler, SlowMail, SlowMastodon, Submitter, World
 from tests.chaos.scale import rounds
 from tests.chaos.watch import read, until
 from tests.support.server import JobRunner
 
-KILLS = rounds(8, 1000)
+KILLS = rounds(6, 1000)
 MOST_KILLS = KILLS + 60  # some kill has to come between a server's taking and the engine's noting it
 JOBS_PER_KILL = 4
 IN_START_UP = 0.4  # the share of kills that come before the process answers
@@ -32,6 +34,7 @@ OPEN_ATTEMPTS = "SELECT job_id, number FROM attempt WHERE outcome IS NULL"
 MISSING_ATTEMPTS = "SELECT id FROM job WHERE attempt != (SELECT count(*) FROM attempt WHERE attempt.job_id = job.id)"
 
 
+@pytest.mark.each
 def test_whatever_the_moment_of_a_kill_every_job_is_done_and_nothing_goes_out_twice(
     tmp_path: Path, kind: str, own_database: str
 ) -> None:

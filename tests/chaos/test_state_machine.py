@@ -658,6 +658,7 @@ class Machine(RuleBasedStateMachine):
         return at if at is None or self.chosen.is_shared else stored_time(at)
 
 
+@pytest.mark.each
 def test_any_order_of_commands_claims_crashes_and_time_does_what_the_model_says(
     tmp_path: Path, new_copy: Callable[[], AbstractContextManager[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
