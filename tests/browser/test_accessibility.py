@@ -15,7 +15,7 @@ from tests.support.server import JobRunner
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 Look = tuple[str, dict[str, int], str]
-ALL, COLOURS = "undefined", "{type: 'tag', values: ['cat.color']}"
+ALL, COLOURS = "undefined", "{type: 'rule', values: ['color-contrast', 'link-in-text-block']}"
 LOOKS: list[Look] = [("light", DESKTOP, ALL), ("dark", DESKTOP, COLOURS), ("dark", PHONE, ALL)]
 PHONE_LOOKS: list[Look] = [("light", PHONE, ALL), ("dark", PHONE, ALL)]
 """A scheme, a size and the rules: the scheme changes nothing but colours."""
