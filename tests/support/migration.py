@@ -232,7 +232,7 @@ def change(file: Path, *statements: str, **values: Any) -> None:
             writer.execute(statement, values)
 
 
-def add_jobs(file: Path, count: int, *, payload_bytes: int = 20) -> None:
+def add_jobs(file: Path, count: int) -> None:
     """So many completed jobs more, each with an attempt."""
     change(
         file,
@@ -240,11 +240,10 @@ def add_jobs(file: Path, count: int, *, payload_bytes: int = 20) -> None:
             created_by, created_at, attempt, max_attempts, deaths)
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
         SELECT 'TEST_NOOP', 'task', 'Job ' || i, '', 'completed', 2, 1.0,
-            '{"note": "' || printf('%0*d', :bytes, i) || '"}', 0, 'many', :at, 1, 5, 0 FROM n""",
+            '{"note": "' || i || '"}', 0, 'many', :at, 1, 5, 0 FROM n""",
         """INSERT INTO attempt (job_id, number, lease_token, engine_id, started_at, finished_at, outcome)
         SELECT id, 1, 'token', 'engine', :at, :at, 'succeeded' FROM job WHERE created_by = 'many'""",
         count=count,
-        bytes=payload_bytes,
         at=stored_time(LONG_AGO),
     )
 
