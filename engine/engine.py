@@ -57,6 +57,7 @@ from engine.schedules.workflow_starter import WORKFLOW, WorkflowStarter
 from engine.settings import Settings
 from engine.stored_secrets import StoredSecrets
 from engine.system.health import System
+from engine.templated_jobs import TemplatedJobs
 from engine.tokens import Tokens
 from engine.webhooks import Webhooks
 from engine.workflows.catalog import Workflows
@@ -128,16 +129,9 @@ class Atlas:
         self._heartbeat = Heartbeat(settings, self.id, self._executor, self.bus, health)
         self._rescuer = Rescuer(settings, self.id, self._executor, self._ledger, self.bus, health, self._cluster)
         self._pruner = Pruner(settings, self._ledger, health, self._cluster)
+        templated = TemplatedJobs(settings, self.registry, self._policy, self.bus, self.audit, self._ledger)
         self._releaser = Releaser(
-            settings,
-            self.registry,
-            self._policy,
-            self.bus,
-            self.audit,
-            self._ledger,
-            health,
-            self._cluster,
-            self._dispatcher.look_now,
+            settings, templated, self.bus, self._ledger, health, self._cluster, self._dispatcher.look_now
         )
         self._scheduler = Scheduler(settings, self.bus, self.audit, self._ledger, starters, health, self._cluster)
         self._reminders = Reminders(settings, self.bus, self._ledger, self.audit, self.webhooks, health, self._cluster)

@@ -1,39 +1,24 @@
-"""Lets jobs go that waited for other jobs, once these are over, and fills their results in."""
+"""Lets jobs go that waited for other jobs, once these are over."""
 
 import asyncio
-import json
-import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock
-from engine.approvals.policy import Policy
-from engine.approvals.trust import note_trusted
-from engine.audit import Audit
 from engine.cluster import Cluster
-from engine.errors import FieldError, InvalidInput
 from engine.events import Bus, Event, JobChanged
-from engine.health import Health, trouble
-from engine.jobs import Registry
+from engine.health import Health
 from engine.ledger import Ledger
-from engine.parents import known_to
 from engine.settings import Settings
-from engine.submission import Submission, made_of
-from engine.templates import TemplateFault, holds
-from models.cause import cause_of
-from models.database import storable, stored_json
+from engine.templated_jobs import TemplatedJobs
 from models.dependency import is_any_blocked, meet, ready, release, waiting_for_any
 from models.ended import AttemptEnd
-from models.job import Job, NewJob
-from models.states import AttemptOutcome, Priority, Status
-
-log = logging.getLogger(__name__)
+from models.states import AttemptOutcome
 
 LOOK_SECONDS = 5.0  # between looks at everything, for what an event was lost of
 RETRY_SECONDS = 2.0
@@ -46,20 +31,15 @@ class Releaser:
     def __init__(
         self,
         settings: Settings,
-        registry: Registry,
-        policy: Policy,
+        templated: TemplatedJobs,
         bus: Bus,
-        audit: Audit,
         ledger: Ledger,
         health: Health,
         cluster: Cluster,
         look_now: Callable[[], None],
     ) -> None:
-        self._settings = settings
-        self._registry = registry
-        self._policy = policy
+        self._templated = templated
         self._bus = bus
-        self._audit = audit
         self._ledger = ledger
         self._health = health
         self._cluster = cluster
@@ -136,7 +116,7 @@ class Releaser:
         for job_id in found.released:
             self._tell(job_id)
         for job_id in found.to_fill:
-            await self._fill(job_id)
+            await self._templated.fill(job_id)
         if found.to_fill:
             self._look_now()
         for job_id in found.waiting:  # they tell why they wait, which may have changed
@@ -171,81 +151,6 @@ class Releaser:
         to_fill = [job_id for job_id, fills in waiting.items() if fills]
         told = await waiting_for_any(writer, parents) if parents else set[int]()
         return _Found(released, to_fill, told - set(released) - set(to_fill), len(waiting) == STEP)
-
-    async def _fill(self, job_id: int) -> None:
-        """Make of the template a payload, which is checked and judged by the policy as any other."""
-        job = await Job.get_or_none(id=job_id)
-        if job is None or job.template is None:
-            return
-        try:
-            new = await self._filled(job)
-            made = partial(self._become, job_id, new) if new else partial(_skip, job_id, job.template["when"])
-            await self._ledger.write(made)
-        except InvalidInput as error:
-            await self._ledger.write(partial(_fail, job_id, f"What it waited for does not fit: {error}"))
-        except Exception as error:
-            if trouble(error):
-                raise
-            log.exception("job %d could not be filled in", job_id)  # and keeps no other from its turn
-            await self._ledger.write(partial(_fail, job_id, f"It could not be filled in: {error}"))
-        self._bus.publish(JobChanged(job_id))
-
-    async def _filled(self, job: Job) -> NewJob | None:
-        """What it becomes; None if its condition does not hold."""
-        template = job.template or {}
-        values = await known_to(job)
-        if (when := template.get("when", "")) and not await asyncio.to_thread(_holds, when, values):
-            return None
-        payload, job_type = template["payload"], self._registry.find(job.type)
-        if not template.get("is_filled"):
-            payload = await asyncio.to_thread(made_of, job_type, payload, values)
-        asked = Submission(
-            job.type,
-            payload,
-            Priority(job.priority).word,
-            job.name,
-            created_by=job.created_by,
-            requires_approval=template["requires_approval"],
-            agent=template["agent"],
-            on_behalf_of=template.get("on_behalf_of", ""),
-        )
-        new = await asked.accept(self._registry, self._settings, self._policy)
-        return replace(new, payload=json.loads(stored_json(new.payload)), summary=storable(new.summary))
-
-    async def _become(self, job_id: int, new: NewJob, writer: BaseDBAsyncClient) -> None:
-        blocked = Job.filter(id=job_id, blocked=True, status=Status.QUEUED)
-        changed = await blocked.update(
-            blocked=False,
-            template=None,
-            payload=new.payload,
-            summary=new.summary,
-            approval=new.approval,
-            approval_terms=new.approval_terms,
-            approval_asked_at=new.approval_asked_at,
-            content_hash=new.content_hash,
-            approved_hash=new.approved_hash,
-        )
-        if changed:
-            await note_trusted(writer, self._audit, {job_id: new})
-
-
-def _holds(when: str, values: Mapping[str, Any]) -> bool:
-    try:
-        return holds(when, values)
-    except TemplateFault as fault:
-        raise InvalidInput([FieldError("when", f"when {fault}")]) from None
-
-
-async def _skip(job_id: int, when: str, _: BaseDBAsyncClient) -> None:
-    """It is over, and nothing was done: what comes after it goes on."""
-    result = {"message": f"Skipped: {storable(when)} does not hold", "skipped": True}
-    over = {"status": Status.COMPLETED, "blocked": False, "template": None, "progress": 100, "finished_at": clock.now()}
-    await Job.filter(id=job_id, blocked=True, status=Status.QUEUED).update(result=result, **over)
-
-
-async def _fail(job_id: int, error: str, _: BaseDBAsyncClient) -> None:
-    blocked, error = Job.filter(id=job_id, blocked=True, status=Status.QUEUED), storable(error)
-    await blocked.update(status=Status.FAILED, error=error, cause=cause_of(error), finished_at=clock.now())
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """The people's door: one single-page application under /app."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Response
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import PlainTextResponse
 from nicegui import PageArguments, ui
 from nicegui import app as nicegui_app
@@ -113,6 +115,8 @@ def add_pages(app: FastAPI, atlas: Atlas, still: Still, nowhere: Callable[[], Re
         tailwind=False,  # it reads every class on every change, and we use none of its own
         reconnect_timeout=RECONNECT_SECONDS,
         message_history_length=MESSAGES_KEPT,
+        # Half the work of the highest level, for 1 % more bytes.
+        gzip_middleware_factory=partial(GZipMiddleware, minimum_size=500, compresslevel=5),
     )
     return live
 

@@ -289,3 +289,23 @@ async def test_a_look_that_fails_spoils_no_ending_and_is_made_up_for(
     await until_status(world.atlas, child, Status.COMPLETED)
     assert len(failed) == 3
     assert await Attempt.filter(job_id=parent).count() == 1
+
+
+async def test_that_an_attempt_begins_is_no_reason_to_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Collection[int]] = []
+
+    async def look(self: releaser.Releaser, concerned: Collection[int] | None) -> bool:
+        looks.append(concerned or ())
+        return await found(self, concerned)
+
+    found = releaser.Releaser.look
+    monkeypatch.setattr(releaser.Releaser, "look", look)
+    first = await world.parent()
+    await until_status(world.atlas, first, Status.RUNNING)
+    second = await world.parent()
+
+    async def is_looked_at() -> bool:
+        return any(second in concerned for concerned in looks)
+
+    await until(world.atlas, is_looked_at)
+    assert sum(first in concerned for concerned in looks) <= 1, "when it was created, and no more"
