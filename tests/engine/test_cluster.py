@@ -139,7 +139,8 @@ async def test_many_events_at_once_are_told_in_a_few_messages(settings: Settings
         for job_id in chain(range(many), range(many)):
             one.bus.publish(JobChanged(job_id))
         await two.until_heard(*[JobChanged(job_id) for job_id in range(many)])
-        assert len(two.heard) == many, "what happened twice meanwhile is told once"
+        told = [event for event in two.heard if isinstance(event, JobChanged)]
+        assert len(told) == many, "what happened twice meanwhile is told once"
 
 
 @pytest.mark.postgres
