@@ -9,6 +9,7 @@ from nicegui import ui
 from ui.components.node import Node, button
 
 OnConfirm = Callable[[], Awaitable[None]]
+MOTION_MS = 140  # as --fast in theme.css
 
 
 @contextmanager
@@ -16,7 +17,7 @@ def dialog_frame(title: str, *, narrow: bool = False) -> Iterator[tuple[ui.dialo
     """An open-able dialog named by its title; yields it and the body to fill."""
     heading = f"dialog-{uuid.uuid4().hex[:8]}"
     with ui.dialog() as dialog, Node("div", "", "dialog narrow" if narrow else "dialog"):
-        dialog.props(f"aria-labelledby={heading}")
+        dialog.props(f"aria-labelledby={heading} transition-duration={MOTION_MS}")
         Node("h2", title, id=heading)
         with Node("div", "", "dialog-body") as body:
             pass
