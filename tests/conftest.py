@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever touches a database is run on the kinds of `_kinds_of` it."""
+    """Whatever touches a database is run on each of the kinds that are meant for it."""
     if "kind" in metafunc.fixturenames:
         metafunc.parametrize("kind", _kinds_of(metafunc.definition), indirect=True, scope="session")
 
@@ -66,13 +66,12 @@ def _kinds_of(test: pytest.Function) -> list[str]:
     """What is about SQL is run on each kind, the rest on one: now this, now that, and always the same for a test."""
     if own := [kind for kind in KINDS if test.get_closest_marker(kind)]:
         return own
-    is_long = "chaos" in test.path.parts and os.environ.get("CHAOS") == "long"
-    if is_long or "EVERY_KIND" in os.environ:
+    folder = test.path.relative_to(Path(__file__).parent).parts[0]
+    is_long = folder == "chaos" and os.environ.get("CHAOS") == "long"
+    if is_long or folder == "models" or test.get_closest_marker("each") or "EVERY_KIND" in os.environ:
         return KINDS
     if test.get_closest_marker("either"):
         return [SQLITE]
-    if test.get_closest_marker("each") or "models" in test.path.parts:
-        return KINDS
     return [KINDS[zlib.crc32(test.nodeid.encode()) % len(KINDS)]]
 
 

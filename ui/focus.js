@@ -108,14 +108,25 @@
 
   // -- asked for by the server -----------------------------------------------------------------------------------
 
-  // Told a while after somebody pressed something: who has begun to type elsewhere meanwhile goes on there.
+  let pressedIn = null;  // the field that had the keyboard when somebody pressed last, and nothing was typed since
+  let given = null;  // the one that was given it last, and nothing was typed since
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.(TYPED_IN)) pressedIn = document.activeElement;
+  }, true);
+  document.addEventListener("keydown", (event) => { if (event.key === "Enter") pressedIn = document.activeElement; }, true);
+  document.addEventListener("input", () => { pressedIn = given = null; }, true);
+  const isTypedIn = (node) => !isNowhere() && node.matches(TYPED_IN) && node !== pressedIn && node !== given;
+
+  // Told a while after somebody pressed something: who has gone to another field meanwhile stays there.
   window.giveKeyboard = (id) => {
     const component = getElement(id);
     const shown = component?.$refs?.qRef ?? component;
     const root = shown?.$el ?? shown;
     const fields = root ? allIn(root) : [];
     const field = fields.find((node) => node.matches(TYPED_IN)) ?? fields[0];
-    if (!document.activeElement?.matches(TYPED_IN)) field?.focus();
+    if (!field || isTypedIn(document.activeElement)) return;
+    given = field;
+    field.focus();
   };
 
   // Whether whoever uses the keyboard would not miss it where it is.

@@ -95,8 +95,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
                 report.sections.append((f"output of {name}", value.output[-SHOWN_OUTPUT:]))
             elif isinstance(value, Page):
                 with suppress(Exception):  # it may be closed
-                    told = value.evaluate(KEYBOARD_AND_LOAD)
-                    report.sections.append(
-                        (f"{name} at {value.url}", f"{told}\n{value.locator('body').aria_snapshot()}")
-                    )
+                    report.sections.append((f"{name} at {value.url}", value.locator("body").aria_snapshot()))
+                    report.sections.append((f"keyboard and load of {name}", value.evaluate(KEYBOARD_AND_LOAD)))
     return report

@@ -101,8 +101,8 @@ def test_a_field_that_is_refused_takes_the_keyboard_but_not_from_who_types_in_an
         }"""
     )
     expect(dialog).to_contain_text("Title is required")
-    is_dark = page.locator("#mode-switch")
-    former = is_dark.get_attribute("aria-label") or ""
-    is_dark.evaluate("(node) => node.click()")  # what the server says to that comes after what it said to the other
-    expect(is_dark).not_to_have_attribute("aria-label", former)
+    switch = page.locator("#mode-switch")
+    former = switch.get_attribute("aria-label") or ""
+    switch.evaluate("(node) => node.click()")  # what the server says to that comes after what it said to the other
+    expect(switch).not_to_have_attribute("aria-label", former)
     expect(dialog.get_by_label("Teaser")).to_be_focused()

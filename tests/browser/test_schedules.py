@@ -30,6 +30,10 @@ def test_somebody_makes_a_schedule_runs_pauses_changes_and_removes_it(browsing: 
     page.get_by_role("button", name="New schedule").click()
     dialog = page.get_by_role("dialog", name="New schedule")
     expect(dialog.get_by_role("combobox", name="Time zone")).to_have_value("Europe/Berlin")
+    choose(page, "Job type or workflow", "EMAIL_SEND")
+    dialog.get_by_role("button", name="Create schedule").click()
+    expect(dialog.get_by_text("Recipient is required")).to_be_visible()
+    expect(dialog.get_by_label("Name")).to_be_focused()  # the uppermost of those that are refused
     choose(page, "Job type or workflow", "TEST_RENDER")
     coming = dialog.get_by_role("status", name="Next runs")
     expect(coming.get_by_role("listitem")).to_have_count(5)

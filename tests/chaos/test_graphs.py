@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from engine.engine import Atlas
 from engine.errors import PermanentError
 from engine.jobs.base import Context
@@ -18,6 +20,8 @@ from models.job import Job
 from models.states import Status
 from tests.chaos.scale import rounds
 from tests.support.engine import changed, running, scripted, until
+
+pytestmark = pytest.mark.each
 
 GRAPHS = rounds(12, 200)
 MOST_JOBS = 12

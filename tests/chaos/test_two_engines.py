@@ -7,10 +7,14 @@ first, and each process made some of them.
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.scale import rounds
 from tests.chaos.watch import read, until
 from tests.support.other_program import ask, connected
 from tests.support.server import JobRunner
+
+pytestmark = pytest.mark.each
 
 JOBS = rounds(3000, 10_000)
 SECONDS = rounds(120, 900)

@@ -17,6 +17,8 @@ from tests.plugin.job_runner_test_jobs import TestNoop, TestRender
 from tests.support.engine import changed, opened, running, scripted, stored_job, submitted, until, until_status
 from tests.support.other_program import LOCKED, OtherProgram
 
+pytestmark = pytest.mark.each
+
 
 async def done(context: Context) -> dict[str, Any]:
     return {}

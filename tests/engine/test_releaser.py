@@ -24,6 +24,8 @@ from models.job import Job
 from models.states import Status
 from tests.support.engine import changed, counted_commits, opened, running, scripted, submitted, until, until_status
 
+pytestmark = pytest.mark.each
+
 MADE = {"url": "https://films.test/7", "files": ["a.png", "b.png"], "length": 3}
 
 
@@ -300,6 +302,7 @@ async def test_that_an_attempt_begins_is_no_reason_to_look(world: World, monkeyp
 
     found = releaser.Releaser.look
     monkeypatch.setattr(releaser.Releaser, "look", look)
+    monkeypatch.setattr(releaser, "LOOK_SECONDS", 60)  # no look at everything
     first = await world.parent()
     await until_status(world.atlas, first, Status.RUNNING)
     second = await world.parent()

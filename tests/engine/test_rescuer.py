@@ -36,6 +36,8 @@ from tests.support.engine import (
     until_status,
 )
 
+pytestmark = pytest.mark.each
+
 LONG_AGO, LATER = clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=1)
 
 

@@ -64,9 +64,24 @@ async def engine_of(job_id: int) -> str | None:
     return (await Job.get(id=job_id)).engine_id
 
 
+async def two_more_looks(atlas: Atlas) -> None:
+    looks = asyncio.Semaphore(0)
+    real = atlas._dispatcher._claim
+
+    async def counted(writer: Any) -> Any:
+        looks.release()
+        return await real(writer)
+
+    atlas._dispatcher._claim = counted  # type: ignore[method-assign]
+    for _ in range(2):
+        await looks.acquire()
+    atlas._dispatcher._claim = real  # type: ignore[method-assign]
+
+
 async def test_a_job_is_executed_by_the_worker_and_its_message_is_gone(settings: Settings) -> None:
     job_type = scripted(nothing)
     async with running(settings, job_type) as atlas, working(settings, job_type) as worker:
+        await two_more_looks(atlas)  # of which the second knows the worker
         job_id = await submitted(atlas)
         await until_status(atlas, job_id, Status.COMPLETED)
         assert await engine_of(job_id) == worker.id
@@ -91,6 +106,7 @@ async def test_without_a_worker_the_engine_executes_jobs_itself(settings: Settin
 async def test_a_worker_for_some_types_leaves_the_others_to_the_engine(settings: Settings) -> None:
     mail, video = scripted(nothing, key="MAIL"), scripted(nothing, key="FILM", category=Category.VIDEO)
     async with running(settings, mail, video) as atlas, working(settings, mail, video, only=["video"]) as worker:
+        await two_more_looks(atlas)  # of which the second knows the worker
         jobs = [await submitted(atlas, key) for key in ("MAIL", "FILM")]
         for job_id in jobs:
             await until_status(atlas, job_id, Status.COMPLETED)
@@ -107,6 +123,7 @@ async def test_no_more_jobs_are_sent_than_the_worker_has_places(settings: Settin
 
     job_type = scripted(wait)
     async with running(settings, job_type) as atlas, working(changed(settings, concurrency=2), job_type):
+        await two_more_looks(atlas)  # of which the second knows the worker
         jobs = [await submitted(atlas) for _ in range(5)]
         for _ in range(2):
             await begun.acquire()
@@ -115,19 +132,6 @@ async def test_no_more_jobs_are_sent_than_the_worker_has_places(settings: Settin
         go_on.set()
         for job_id in jobs:
             await until_status(atlas, job_id, Status.COMPLETED)
-
-
-async def two_more_looks(atlas: Atlas) -> None:
-    looks = asyncio.Semaphore(0)
-    real = atlas._dispatcher._claim
-
-    async def counted(writer: Any) -> Any:
-        looks.release()
-        return await real(writer)
-
-    atlas._dispatcher._claim = counted  # type: ignore[method-assign]
-    for _ in range(2):
-        await looks.acquire()
 
 
 @pytest.mark.parametrize("move", [Move.CANCEL, Move.PAUSE])
@@ -191,6 +195,7 @@ async def test_work_of_a_worker_that_stops_is_put_back(settings: Settings, monke
     job_type = scripted(first_waits)
     async with running(settings, job_type) as atlas:
         async with working(settings, job_type):
+            await two_more_looks(atlas)  # of which the second knows the worker
             job_id = await submitted(atlas)
             await until_set(begun)
         await until_status(atlas, job_id, Status.COMPLETED)

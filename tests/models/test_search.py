@@ -177,7 +177,6 @@ def _is_found(said: list[str], asked: list[str]) -> bool:
     return all(any(has == word or (len(word) > 1 and has.startswith(word)) for has in said) for word in asked)
 
 
-@pytest.mark.either
 @given(_texts, st.lists(_word, min_size=1, max_size=3), st.sampled_from(["name", "payload", "result", "error"]))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_jobs_are_found_as_a_plain_search_would_find_them(

@@ -5,4 +5,5 @@ from nicegui.element import Element
 
 def give_keyboard(element: Element) -> None:
     """Move the keyboard there, but not from a field that somebody types in by the time this is told."""
-    element.client.run_javascript(f"giveKeyboard({element.id})")
+    if not element.is_deleted:
+        element.client.run_javascript(f"giveKeyboard({element.id})")

@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.budgets.spacing import LATE, Rate, go, may_go, next_time, plan
 from models.rate_limit import Clock
+
+pytestmark = pytest.mark.each
 
 START = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -21,6 +21,8 @@ from tests.engine.operations.support import carried_out, desk, done, jobs, someb
 from tests.support.engine import changed, running, submitted, until
 from tests.support.other_program import OtherProgram
 
+pytestmark = pytest.mark.each
+
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
 
 

@@ -20,6 +20,8 @@ from models.rights import Right
 from models.workflow import WorkflowRun
 from tests.support.engine import running, scripted, until
 
+pytestmark = pytest.mark.each
+
 ADA = Actor("ada", Kind.PERSON, frozenset(Right))
 
 CHAIN = """
