@@ -28,7 +28,7 @@ def server() -> Iterator[MastodonServer]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=httpx.Timeout(5, read=0.5), trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=httpx.Timeout(5), trust_env=False) as client:
         yield client
 
 
