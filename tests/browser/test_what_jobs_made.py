@@ -116,6 +116,8 @@ def test_an_article_is_written_found_by_its_words_and_told_what_changed(page: Pa
     search.fill("long voice")
     page.get_by_role("article", name="Tone of voice").get_by_role("link", name="Tone of voice").click()
     article = page.get_by_role("region", name="Article")
+    title = page.get_by_role("heading", level=2, name="Tone of voice")
+    assert title.evaluate("node => node.getClientRects()[0].height < 2 * parseFloat(getComputedStyle(node).lineHeight)")
     expect(article.locator("em")).to_have_text("long")
     versions = page.get_by_role("region", name="Versions")
     versions.get_by_role("button", name="What changed in version 2").click()

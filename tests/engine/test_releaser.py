@@ -1,8 +1,6 @@
-"""Jobs that wait for jobs: none starts before its parents are over; what they made is filled in, checked and judged."""
+"""Jobs that wait for jobs: none starts before its parents are over, and whoever waits tells why."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -11,64 +9,26 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from engine import clock, releaser
 from engine.engine import Atlas
-from engine.errors import InvalidInput, PermanentError
+from engine.errors import InvalidInput
 from engine.events import JobChanged
 from engine.jobs import Registry
 from engine.jobs.base import Context
 from engine.settings import Settings
 from engine.submission import After
 from models.attempt import Attempt
-from models.database import storable
 from models.dependency import Dependency, release
-from models.job import Job
 from models.states import Status
-from tests.support.engine import changed, counted_commits, opened, running, scripted, submitted, until, until_status
+from tests.support.engine import changed, counted_commits, opened, scripted, submitted, until, until_status
+from tests.support.waiting import MADE, World, world_of
 
 pytestmark = pytest.mark.each
-
-MADE = {"url": "https://films.test/7", "files": ["a.png", "b.png"], "length": 3}
-
-
-@dataclass
-class World:
-    """An engine whose jobs are held until told, and fail if told."""
-
-    atlas: Atlas
-    go_on: asyncio.Event = field(default_factory=asyncio.Event)
-    begun: list[int] = field(default_factory=list)
-    failing: bool = False
-    made: dict[str, Any] = field(default_factory=lambda: MADE)
-
-    async def parent(self) -> int:
-        """A job that runs until it is let go."""
-        return await submitted(self.atlas)
-
-    async def child(self, *after: After, note: str = "", **more: Any) -> int:
-        """A job that waits for these."""
-        return await submitted(self.atlas, payload={"note": note}, after=after, **more)
-
-    async def waits(self, job_id: int) -> str | None:
-        """What the job waits for, in words."""
-        return (await self.atlas.queries.job(job_id)).waiting_for
 
 
 @pytest.fixture
 async def world(settings: Settings) -> AsyncIterator[World]:
     """Its engine claims what it may, and has begun nothing yet."""
-    made: list[World] = []
-
-    async def work(context: Context) -> dict[str, Any]:
-        world = made[0]
-        world.begun.append(context.job_id)
-        if len(world.begun) == 1:
-            await world.go_on.wait()
-            if world.failing:
-                raise PermanentError("The footage is missing")
-        return world.made
-
-    async with running(settings, scripted(work)) as atlas:
-        made.append(World(atlas))
-        yield made[0]
+    async with world_of(settings) as made:
+        yield made
 
 
 async def test_a_job_starts_when_all_that_it_waits_for_are_done_and_has_what_they_made(world: World) -> None:
@@ -116,21 +76,6 @@ async def test_a_child_that_takes_any_outcome_goes_when_its_parent_failed_or_was
     await world.atlas.commands.cancel(cancelled)
     await until_status(world.atlas, after_cancelled, Status.COMPLETED)
     assert await world.waits(strict) == f"Waits for job {cancelled}, Scripted, which was cancelled: cancel this one too"
-
-
-async def test_what_does_not_fit_fails_the_child_in_words_and_a_retry_looks_again(world: World) -> None:
-    parent = await world.parent()
-    child = await world.child(After(parent, "film"), note="{{ jobs.film.result.missing }}")
-    world.go_on.set()
-    failed = await until_status(world.atlas, child, Status.FAILED)
-    assert failed.error == (
-        "What it waited for does not fit: note cannot be filled in: jobs.film.result.missing has no value"
-    )
-    await Job.filter(id=parent).update(result={"missing": "found"})
-    await world.atlas.commands.retry(child)
-    done = await until_status(world.atlas, child, Status.COMPLETED)
-    assert done.payload["note"] == "found"
-    assert child in world.begun
 
 
 async def test_a_paused_child_stays_paused_and_goes_when_it_is_resumed(world: World) -> None:
@@ -181,57 +126,12 @@ async def test_whoever_looks_at_a_waiting_job_is_told_when_the_reason_changes(wo
     await until(world.atlas, is_told)
 
 
-async def test_a_template_that_nobody_can_read_keeps_no_other_job_waiting(world: World) -> None:
-    parent = await world.parent()
-    broken = await world.child(After(parent, "a"), note="{{ jobs.a.id }}")
-    child = await world.child(After(parent, "a"), note="{{ jobs.a.id }}")
-    await Job.filter(id=broken).update(template={"of": "another version"})
-    world.go_on.set()
-    await until_status(world.atlas, child, Status.COMPLETED)
-    assert "could not be filled in" in ((await world.atlas.queries.job(broken)).error or "")
-
-
 async def test_without_parents_a_text_about_jobs_is_a_text_and_the_policy_is_asked(world: World) -> None:
     note = "{{ jobs.render.id }} x {{ jobs }}"
     job_id = await world.child(note=note, requires_approval=True)
     job = await world.atlas.queries.job(job_id)
     assert (job.approval, job.blocked, job.payload["note"]) == ("pending", False, note)
     assert world.begun == []
-
-
-@pytest.mark.parametrize("said", ["{{ jobs }}", "{{ jobs.other.id }}", "\ud800 \x00"])
-async def test_whatever_a_parent_made_the_filled_job_is_judged_by_the_policy(world: World, said: str) -> None:
-    world.made = {"said": said}
-    parent = await world.parent()
-    child = await world.child(After(parent, "film"), note="Seen: {{ jobs.film.result.said }}", requires_approval=True)
-    world.go_on.set()
-
-    async def is_filled() -> bool:
-        return not (await world.atlas.queries.job(child)).blocked
-
-    await until(world.atlas, is_filled)
-    job = await world.atlas.queries.job(child)
-    assert (job.approval, job.payload["note"]) == ("pending", f"Seen: {storable(said)}")
-    assert child not in world.begun
-
-
-async def test_what_is_still_to_come_of_a_job_waits_for_its_time_after_its_filling_in_was_tried_again(
-    world: World,
-) -> None:
-    parent = await world.parent()
-    soon = clock.now() + timedelta(hours=1)
-    child = await world.child(After(parent, "film"), note="{{ jobs.film.result.missing }}", run_at=soon)
-    world.go_on.set()
-    await until_status(world.atlas, child, Status.FAILED)
-    await Job.filter(id=parent).update(result={"missing": "found"})
-    await world.atlas.commands.retry(child)
-
-    async def is_filled() -> bool:
-        return not (await world.atlas.queries.job(child)).blocked
-
-    await until(world.atlas, is_filled)
-    assert (await world.atlas.queries.job(child)).due_at == soon
-    assert child not in world.begun
 
 
 async def _made(_: Context) -> dict[str, Any]:

@@ -109,8 +109,8 @@ class ArticlePage(StillView):
         return partial(self._shown.show, (shown, len(lines)), partial(self._draw, shown, lines, html))
 
     def _draw(self, shown: VersionView, lines: list[VersionLine], html: str) -> None:
-        with Node("div", "", "job-head"):
-            Node("h2", shown.title)
+        with Node("div", "", "article-head"):
+            Node("h2", shown.title, dir="auto")
             for tag in shown.tags[:8]:
                 Node("a", tag, "chip", href=f"{PATH}?{urlencode({'tag': tag})}")
         with Node("p", "", "muted"):
