@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 SOURCES := main.py job_runner_client.py models engine api ui tests
 UV := uv==0.13.9
-WORKERS ?= 3
+WORKERS ?= 2
 
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.venv/hypothesis
@@ -27,7 +27,7 @@ run: ## Serve on http://127.0.0.1:8080, data in ./data
 	@sh -c "$$SETUP" setup requirements.lock
 	@exec $(PY) main.py $(ARGS)
 
-test: ## Run every test, browser tests included (ARGS='-k words', WORKERS=3 files at once)
+test: ## Run every test, browser tests included (ARGS='-k words', WORKERS=2 files at once)
 	@sh -c "$$SETUP" setup requirements-dev.lock
 	@$(PY) -m tests.browser.chromium
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
