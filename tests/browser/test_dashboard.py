@@ -37,9 +37,9 @@ SHOWN = """() => {
 @pytest.fixture
 def varied(runner: JobRunner, tmp_path: Path) -> Iterator[dict[str, int]]:
     """Jobs in every state, old and new failures of several causes, and questions that wait for a person."""
+    before = ended(told(runner))
     jobs = {f"{name}{number}": runner.submit("TEST_RENDER", {"fail": error}) for name, error, number in FAILING}
-    for _ in range(3):
-        runner.submit("TEST_NOOP")
+    noops = [runner.submit("TEST_NOOP") for _ in range(3)]
     for _ in range(2):
         runner.submit("EMAIL_SEND", MAIL, requires_approval=True)
     jobs["paused"] = runner.submit("TEST_NOOP", **LATER)
@@ -53,6 +53,8 @@ def varied(runner: JobRunner, tmp_path: Path) -> Iterator[dict[str, int]]:
     execute(runner, f"UPDATE job SET outcome = 'unknown' WHERE id = {jobs['farm1']}")
     execute(runner, f"UPDATE job SET outcome = 'poisonous' WHERE id = {jobs['disk1']}")
     execute(runner, f"UPDATE job SET finished_at = '{LONG_AGO}' WHERE id IN ({jobs['farm2']}, {jobs['disk1']})")
+    many = before + len(FAILING) + len(noops)
+    runner.until_told("/api/v1/dashboard", lambda dashboard: ended(dashboard) == many)
     yield jobs
     go_on.touch()
 
@@ -67,6 +69,11 @@ FAILING = [
 def told(runner: JobRunner, span: str = "day") -> dict[str, Any]:
     document: dict[str, Any] = runner.http.get("/api/v1/dashboard", params={"span": span}).json()
     return document
+
+
+def ended(dashboard: dict[str, Any]) -> int:
+    """How many attempts are counted."""
+    return int(dashboard["throughput"]["completed"] + dashboard["throughput"]["failed"])
 
 
 def panel(page: Page, name: str) -> Locator:

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -122,12 +122,16 @@ class JobRunner:
 
     def until(self, job_id: int, *statuses: str) -> dict[str, Any]:
         """The job, once it has one of these statuses."""
+        return self.until_told(f"/api/v1/jobs/{job_id}", lambda job: job["status"] in statuses)
+
+    def until_told(self, path: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """What the API tells at this address, once that holds."""
         for _ in range(int(JOB_SECONDS / 0.05)):
-            job = self.job(job_id)
-            if job["status"] in statuses:
-                return job
+            document: dict[str, Any] = self.http.get(path).json()
+            if holds(document):
+                return document
             _pause()
-        raise AssertionError(f"{' or '.join(statuses)} expected within {JOB_SECONDS:g} s, got {job}")
+        raise AssertionError(f"{path} has not told it within {JOB_SECONDS:g} s, but {document}")
 
     def raw(self, *lines: str, body: bytes = b"") -> str:
         """The answer to a request that no client would make; Host is added unless it is there."""
