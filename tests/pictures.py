@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from engine.demo import REPORT, SCRIPT
 from tests.browser.chromium import LAUNCH_ARGS, ensure_chromium
 from tests.servers.smtp import SmtpTestServer
+from tests.support.moments import LATER
 from tests.support.server import ROOT, JobRunner
 
 FOLDER = ROOT / "docs" / "guide" / "pictures"
@@ -73,7 +74,7 @@ def _fill(runner: JobRunner) -> int:
     runner.submit("EMAIL_SEND", _mail("Release 4.2 is out", "press"), name="Tell the press", **ask)
     hiring = {"text": "We are hiring: two engineers for the agents team.", "channels": ["feed"]}
     runner.submit("SOCIAL_POST", hiring, name="Hiring", **ask)
-    later = {"run_at": "2027-06-01T08:00:00Z", "created_by": "Mira"}
+    later = {"run_at": LATER, "created_by": "Mira"}
     runner.submit("EMAIL_SEND", _mail("Happy summer", "team"), name="Happy summer", **later)
     paused = runner.submit("EMAIL_SEND", _mail("Agenda", "board"), name="Agenda for the board", **later)
     runner.http.post(f"/api/v1/jobs/{paused}/pause").raise_for_status()
@@ -129,7 +130,7 @@ def _schedule(runner: JobRunner) -> None:
         "Weekly numbers": {"target": {"job": mail}, "cron": "0 9 * * MON"},
         "Office hours": {"target": {"job": post}, "cron": "0 8 * * TUE,THU"},
         "Card of the month": {"target": {"job": card}, "cron": "0 7 1 * *"},
-        "Greetings of the season": {"target": {"job": mail}, "at": "2027-12-20T08:00:00Z"},
+        "Greetings of the season": {"target": {"job": mail}, "at": LATER},
     }
     made = {}
     for name, times_of in times.items():

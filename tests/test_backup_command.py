@@ -19,6 +19,7 @@ import pytest
 from models.sqlite import read_only
 from tests.servers.smtp import SmtpTestServer
 from tests.support.command import command
+from tests.support.moments import LATER
 from tests.support.server import ROOT, JobRunner, environment
 from tests.test_main import assert_one_line
 
@@ -26,7 +27,6 @@ pytestmark = pytest.mark.sqlite
 
 SUBMITTERS = 4
 JOBS_BEFORE, JOBS_AFTER = 200, 100  # accepted before the backup begins, and while it is made
-FOR_LATER = "2027-01-01T00:00:00Z"
 MAILS = ("Queued", "For later", "To be approved", "Paused")
 
 
@@ -121,7 +121,7 @@ def test_a_killed_server_is_backed_up_and_restored_with_all_that_it_accepted(tmp
     data, early, late = tmp_path / "data", tmp_path / "early.db", tmp_path / "late.db"
     with JobRunner(data, POLL_SECONDS=3600, LEASE_SECONDS=1) as runner:
         done("backup", early, DATA_DIR=data)
-        ids = {runner.submit("TEST_NOOP", run_at=FOR_LATER) for _ in range(5)}
+        ids = {runner.submit("TEST_NOOP", run_at=LATER) for _ in range(5)}
         assert runner.kill() == -signal.SIGKILL
         assert_one_line(run("restore", early, DATA_DIR=data), "an engine is at work on", "wait 10 s")
         done("backup", late, DATA_DIR=data)
@@ -279,12 +279,12 @@ def submit_mails(runner: JobRunner) -> list[int]:
     queued, later, pending, paused = MAILS
     ids = [
         runner.submit("EMAIL_SEND", mail(queued)),
-        runner.submit("EMAIL_SEND", mail(later), run_at=FOR_LATER),
+        runner.submit("EMAIL_SEND", mail(later), run_at=LATER),
         runner.submit("EMAIL_SEND", mail(pending), requires_approval=True),
         runner.submit("EMAIL_SEND", mail(paused)),
     ]
     runner.http.post(f"/api/v1/jobs/{ids[-1]}/pause").raise_for_status()
-    runner.submit("TEST_NOOP", run_at=FOR_LATER)
+    runner.submit("TEST_NOOP", run_at=LATER)
     return ids
 
 

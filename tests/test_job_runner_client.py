@@ -30,12 +30,12 @@ from job_runner_client import (
 )
 from tests.api.outside import define
 from tests.chaos.watch import until
+from tests.support.moments import LATER
 from tests.support.server import ROOT, JobRunner
 
 pytestmark = pytest.mark.either
 
 ANYTHING = {"type": "object"}
-LATER = "2027-01-02T03:04:05Z"
 
 
 @pytest.fixture

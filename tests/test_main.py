@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import new_database
 from tests.servers.smtp import SmtpTestServer
 from tests.support.command import command
+from tests.support.moments import LATER
 from tests.support.other_program import ask
 from tests.support.server import ROOT, WEBSOCKET, JobRunner, environment, free_port
 
@@ -190,7 +191,7 @@ def killed(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.
             server.wait_until(lambda: "EHLO" in server.held)
             render = runner.submit("TEST_RENDER", {"title": "Trailer", "hold": str(go_on)})
             runner.until(render, "running")
-            scheduled = [runner.submit("TEST_NOOP", run_at="2027-01-01T00:00:00Z") for _ in range(20)]
+            scheduled = [runner.submit("TEST_NOOP", run_at=LATER) for _ in range(20)]
             assert runner.kill() == -signal.SIGKILL
             server.release()
             go_on.touch()

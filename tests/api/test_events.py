@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.api.test_jobs import assert_problem
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 from tests.support.stream import Stream, Told
 
@@ -75,7 +76,7 @@ def test_nothing_is_missed_however_many_write_at_once(runner: JobRunner) -> None
 
 def test_a_stream_of_one_job_or_type_tells_of_nothing_else(runner: JobRunner) -> None:
     with Stream(runner.url, type="TEST_NOOP") as of_type:
-        runner.submit("TEST_RENDER", run_at="2027-01-01T00:00:00Z")
+        runner.submit("TEST_RENDER", run_at=LATER)
         job_id = runner.submit("TEST_NOOP")
         assert of_type.next().data["job_id"] == job_id
         with Stream(runner.url, job_id=job_id, after=of_type.last_id) as of_job:

@@ -12,10 +12,10 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.api.outside import SCHEMA, define, definition
 from tests.api.test_jobs import assert_problem
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
-LATER = "2027-01-02T03:04:05Z"
 
 
 @asynccontextmanager

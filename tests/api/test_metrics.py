@@ -14,6 +14,7 @@ from tests.benchmarks.sockets import open_pages
 from tests.chaos.test_broken_database import lock_of_another
 from tests.chaos.watch import until
 from tests.support.command import command
+from tests.support.moments import LATER
 from tests.support.server import JobRunner, WorkerProcess, free_port
 
 SECONDS = 15
@@ -70,7 +71,7 @@ def test_what_attempts_came_to_and_how_long_they_took_is_counted_by_type(runner:
 
 def test_how_many_jobs_could_be_claimed_and_how_old_they_are_is_told_by_type(runner: JobRunner) -> None:
     assert runner.http.patch("/api/v1/job-types/TEST_NOOP", json={"paused": True}).json()["paused"] is True
-    runner.submit("TEST_NOOP", run_at="2027-06-01T00:00:00Z")
+    runner.submit("TEST_NOOP", run_at=LATER)
     runner.submit("TEST_NOOP", requires_approval=True)
     for _ in range(3):
         runner.submit("TEST_NOOP")

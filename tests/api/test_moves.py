@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_jobs import LATER, assert_problem
+from tests.api.test_jobs import assert_problem
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
@@ -19,7 +20,7 @@ def move(runner: JobRunner, job_id: int, name: str, **body: Any) -> dict[str, An
 
 
 def later(runner: JobRunner, **more: Any) -> int:
-    return runner.submit("TEST_RENDER", run_at=LATER.isoformat(), **more)
+    return runner.submit("TEST_RENDER", run_at=LATER, **more)
 
 
 def test_a_queued_job_pauses_resumes_and_is_cancelled(runner: JobRunner) -> None:

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.chaos.scale import rounds
 from tests.conftest import new_database
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -28,7 +29,7 @@ def asked(kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.F
     folder = tmp_path_factory.mktemp("openapi") / "data"
     with new_database(kind, request, folder) as url, JobRunner(folder, POLL_SECONDS=0.1, DATABASE_URL=url) as runner:
         runner.submit("TEST_NOOP")
-        runner.submit("TEST_NOOP", run_at="2027-01-02T03:04:05Z")
+        runner.submit("TEST_NOOP", run_at=LATER)
         yield runner
         assert "Traceback" not in runner.output
 

@@ -12,6 +12,7 @@ import psutil
 from job_runner_client import AsyncJobRunner
 from tests.api.outside import define
 from tests.benchmarks.table import line, spread, title
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 RATE, SECONDS = 200, 6
@@ -59,7 +60,7 @@ async def _submissions(runner: JobRunner) -> None:
 
 
 async def _batches(runner: JobRunner) -> None:
-    jobs = [{"type": "TEST_NOOP", "payload": {}, "run_at": "2027-01-02T03:04:05Z"}] * BATCH
+    jobs = [{"type": "TEST_NOOP", "payload": {}, "run_at": LATER}] * BATCH
     times = []
     async with httpx.AsyncClient(base_url=runner.url, timeout=60, trust_env=False) as http:
         for _ in range(BATCHES):

@@ -12,6 +12,7 @@ from tests.benchmarks.repeating import meanwhile
 from tests.benchmarks.screen import to_screen
 from tests.benchmarks.sockets import Tab, open_pages
 from tests.benchmarks.table import line, spread, title
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 PAGES, SECONDS = 100, 300
@@ -65,7 +66,7 @@ def _creating(runner: JobRunner, tabs: list[Tab]) -> AbstractContextManager[None
         began = time.perf_counter()
         for tab in tabs:
             tab.awaited[name] = 0
-        runner.submit("TEST_NOOP", name=name, run_at="2027-10-01T08:00:00Z")
+        runner.submit("TEST_NOOP", name=name, run_at=LATER)
         _begun[name] = began
 
     return meanwhile(create, 1 / NEW_PER_SECOND)

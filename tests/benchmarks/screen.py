@@ -5,6 +5,7 @@ import time
 from playwright.sync_api import sync_playwright
 
 from tests.browser.chromium import LAUNCH_ARGS, ensure_chromium
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 CREATED = 10
@@ -30,7 +31,7 @@ def to_screen(runner: JobRunner) -> list[float]:
             name = f"Watched {number}"
             page.evaluate("([watch, name]) => { window.seen = eval(watch)(name) }", [WATCH, name])
             asked_at = 1000 * time.time()
-            runner.submit("TEST_NOOP", name=name, run_at="2027-06-01T08:00:00Z")
+            runner.submit("TEST_NOOP", name=name, run_at=LATER)
             delays.append(page.evaluate("() => window.seen") - asked_at)
             time.sleep(0.4)  # another moment between two flushes
         browser.close()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from models.job import Job
+from tests.support import moments
 from tests.support.other_program import ask, keeping_all_from_writing
 from tests.support.server import JobRunner
 
@@ -19,7 +20,7 @@ PATHS += ["/app/settings/audit", "/app/workflows", "/app/workflows/article-to-po
 PATHS += ["/app/schedules", "/app/settings/system"]
 
 MAIL = {"to": "ada@example.org", "subject": "Numbers", "body": "Here they are."}
-LATER: dict[str, Any] = {"run_at": "2027-03-01T09:00:00Z"}
+LATER: dict[str, Any] = {"run_at": moments.LATER}
 """More of a job that waits for its time as long as the tests take."""
 
 _REPORT_VIOLATIONS = """
@@ -129,10 +130,10 @@ def icon(page: Page, job_id: int, name: str) -> Locator:
     return page.locator(f"{here}[data-icon={name}], {here} [data-icon={name}]").first
 
 
-def says(where: Locator, *words: str) -> None:
-    """Each of these stands there, as a text of its own."""
+def says(where: Locator, *words: str, timeout: float | None = None) -> None:
+    """Each of these stands there, as a text of its own; `timeout` in milliseconds."""
     for word in words:
-        expect(where.get_by_text(word, exact=True).first).to_be_visible()
+        expect(where.get_by_text(word, exact=True).first).to_be_visible(timeout=timeout)
 
 
 def toast(page: Page, text: str | re.Pattern[str]) -> Locator:

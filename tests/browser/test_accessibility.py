@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.pages import DESKTOP, PATHS, PHONE, Browsing, choose, completed, held_job, job, ready, says
 from tests.servers.smtp import SmtpTestServer
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
@@ -48,11 +49,11 @@ def full(runner: JobRunner, mail_server: SmtpTestServer, tmp_path: Path) -> Iter
         "failed": runner.submit("TEST_RENDER", {"title": "Film", "fail": "The encoder refused frame 17"}),
         "retrying": runner.submit("TEST_RENDER", {"title": "Film", "fail_for_now": "The farm answered 503"}),
         "approval": runner.submit("EMAIL_SEND", mail, requires_approval=True),
-        "scheduled": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z", priority="high"),
-        "paused": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z"),
+        "scheduled": runner.submit("TEST_NOOP", run_at=LATER, priority="high"),
+        "paused": runner.submit("TEST_NOOP", run_at=LATER),
         "pausing": runner.submit("TEST_RENDER", {"title": "Slow", "seconds": 600}),
         "post": runner.submit("SOCIAL_POST", {"text": "Spring", "channels": ["feed"]}),
-        "cancelled": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z"),
+        "cancelled": runner.submit("TEST_NOOP", run_at=LATER),
     }
     for _ in range(16):
         runner.submit("TEST_NOOP")

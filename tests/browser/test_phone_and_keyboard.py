@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pages import PATHS, PHONE, Browsing, active, choose, held_job, job
+from tests.support.moments import LATER
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
@@ -25,7 +26,7 @@ def later_jobs(runner: JobRunner) -> dict[str, int]:
         "plain failed": runner.submit("TEST_RENDER", {"title": "Film", "fail": "No"}),
         "retrying": runner.submit("TEST_RENDER", {"title": "Film", "fail_for_now": "The farm answered 503"}),
         "approval": runner.submit("EMAIL_SEND", mail, requires_approval=True, **more),
-        "scheduled": runner.submit("TEST_NOOP", run_at="2027-03-01T09:00:00Z", priority="high", **more),
+        "scheduled": runner.submit("TEST_NOOP", run_at=LATER, priority="high", **more),
         "mail": runner.submit("EMAIL_SEND", {**mail, "subject": "Hello"}),
         "post": runner.submit("SOCIAL_POST", {"text": LONG[:290], "channels": ["feed"]}, **more),
     }

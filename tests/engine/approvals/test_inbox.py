@@ -15,7 +15,7 @@ from models.job import Job
 from models.states import POISONOUS, UNKNOWN, Approval, Priority, Status
 from tests.support.engine import running, stored_job, submitted
 
-OPEN_WITHIN = 0.15  # seconds
+ROUNDS = 10
 MANY = 10_000
 
 
@@ -87,20 +87,24 @@ async def test_an_item_has_its_steps_its_versions_and_what_its_approval_still_ta
             await atlas.queries.inbox.item(job_id + 1)
 
 
-async def test_an_inbox_of_ten_thousand_opens_an_item_within_150_ms(settings: Settings) -> None:
+async def test_to_open_an_item_takes_no_longer_beside_ten_thousand_others(settings: Settings) -> None:
     async with running(settings) as atlas:
         payload = {"title": "Words", "body": "word " * 300}
-        rows = [_row(payload) for _ in range(MANY)]
-        await Job.bulk_create(rows, batch_size=500)
-        middle = int((await Job.all().offset(MANY // 2).first()).id)  # type: ignore[union-attr]
-        taken = []
-        for job_id in range(middle, middle + 3):
-            begun = perf_counter()
-            item = await atlas.queries.inbox.item(job_id)
-            preview = await atlas.queries.preview(item.job)
-            taken.append(perf_counter() - begun)
-            assert getattr(preview, "body", None) == payload["body"]
-        assert min(taken) < OPEN_WITHIN
+
+        async def opening() -> float:
+            middle = (await atlas.queries.inbox.page(1)).jobs[INBOX_PAGE // 2].id
+            taken = []
+            for _ in range(ROUNDS):
+                begun = perf_counter()
+                preview = await atlas.queries.preview((await atlas.queries.inbox.item(middle)).job)
+                taken.append(perf_counter() - begun)
+                assert getattr(preview, "body", None) == payload["body"]
+            return min(taken)
+
+        await Job.bulk_create([_row(payload) for _ in range(INBOX_PAGE)])
+        beside_few = await opening()
+        await Job.bulk_create([_row(payload) for _ in range(MANY - INBOX_PAGE)], batch_size=500)
+        assert await opening() < beside_few * 5
         assert (await atlas.queries.inbox.page(7)).total == MANY
 
 
