@@ -262,6 +262,8 @@ class Agents:
             free = min(limit, agent.concurrency - running)
             if free < 1 or not types or monotonic() > give_up_at:
                 return []
+            if not await _is_valid(agent.token_id, until_commit=True):
+                return []
             now = clock.now()
             allowance = await self._budgets.allowance(writer, now, agent.engine_id)
             places = within(Places(dict.fromkeys(types, free), free), allowance)
@@ -316,11 +318,15 @@ class Agents:
             self._news.set()
 
 
-async def _is_valid(token_id: int) -> bool:
-    """Whether a token still holds; 0 stands for none, which will do where nobody signs in."""
+async def _is_valid(token_id: int, *, until_commit: bool = False) -> bool:
+    """Whether a token still holds; 0 stands for none, which will do where nobody signs in.
+
+    With `until_commit` nobody can revoke it before the transaction is over.
+    """
     if token_id == 0:
         return not await Person.exists()
-    row = await Token.get_or_none(id=token_id)
+    rows = Token.filter(id=token_id)
+    row = await (rows.select_for_update() if until_commit else rows).first()
     is_over = row is None or row.revoked_at or (row.expires_at and row.expires_at <= clock.now())
     return not is_over
 

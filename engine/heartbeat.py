@@ -89,6 +89,10 @@ class Heartbeat:
             )
             self._executor.break_off_expired(self._renewed_at)
 
+    async def offer_nothing(self) -> None:
+        """Say that this worker takes nothing more, although it lives: nothing is sent to it any longer."""
+        await EngineRecord.filter(id=self._engine_id).update(types=[])
+
     async def retire(self) -> None:
         """Say that this engine stopped on purpose."""
         await EngineRecord.filter(id=self._engine_id).update(stopped_at=clock.now(), running=0)

@@ -107,7 +107,7 @@ class TypeView:
 
 @dataclass(frozen=True)
 class EngineView:
-    """One engine or worker; `types` are what a worker runs."""
+    """One engine or worker; `types` are what a worker runs, of which one that is stopping has none left."""
 
     role: ProcessRole
     types: list[str] | None

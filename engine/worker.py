@@ -103,6 +103,9 @@ class Worker:
         """Take nothing more, let what runs finish for a while, put the rest back."""
         self.stop_receiving()
         until = monotonic() + self._settings.drain_seconds
+        with contextlib.suppress(Exception):  # a broken database must not keep the process alive
+            await self._heartbeat.offer_nothing()
+            self.bus.publish(EngineChanged())
         await asyncio.wait(self._duties[:1], timeout=self._settings.drain_seconds)
         await self._executor.drain(until - monotonic())
         await self._ledger.close()

@@ -94,9 +94,13 @@ async def send(writer: BaseDBAsyncClient, attempts: Sequence[Claimed]) -> None:
 
 
 async def living_workers(reader: BaseDBAsyncClient, heard_after: datetime) -> list[Worker]:
-    """The workers whose last heartbeat is younger; asked in a transaction in which no other engine asks."""
+    """The workers whose last heartbeat is younger, but for those that are stopping.
+
+    It is asked in a transaction in which no other engine asks.
+    """
     rows = await _WORKERS.run(reader, [heard_after])
-    return [Worker(frozenset(loaded_json(row["types"]) or ()), max(0, row["free"])) for row in rows]
+    workers = [Worker(frozenset(loaded_json(row["types"]) or ()), max(0, row["free"])) for row in rows]
+    return [worker for worker in workers if worker.types]
 
 
 async def on_the_way(reader: BaseDBAsyncClient) -> dict[str, int]:

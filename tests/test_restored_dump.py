@@ -27,7 +27,7 @@ def test_what_was_sent_since_a_dump_is_asked_about_and_what_may_be_repeated_is_d
     file = tmp_path / "jobs.dump"
     with SmtpTestServer() as mail:
         to_mail = {"SMTP_HOST": mail.host, "SMTP_PORT": mail.port, "SMTP_SECURITY": "none"}
-        settings = {"DATABASE_URL": server.create("jobs"), "POLL_SECONDS": 0.1, "LEASE_SECONDS": 1, **to_mail}
+        settings = {"DATABASE_URL": server.create("jobs"), "POLL_SECONDS": 0.1, **to_mail}
         with JobRunner(tmp_path / "data", **settings) as runner:
             pause(runner, "EMAIL_SEND", paused=True)
             pause(runner, "TEST_RENDER", paused=True)

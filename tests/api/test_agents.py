@@ -133,7 +133,7 @@ def test_a_lease_that_ran_out_is_rescued_and_tells_so_at_the_next_call(
     other, job_id = Worker(runner, key), lost["job_id"]
     taken = None
     while not taken:
-        taken = other.claim(wait_seconds=30)
+        taken = other.claim(wait_seconds=20)
     (again,) = taken
     assert (again["job_id"], again["attempt"]) == (job_id, 2)
     problem = assert_problem(silent.report(lost, status="completed", result={"message": "Late"}), 409)
@@ -347,7 +347,7 @@ def test_the_workforce_tells_what_each_agent_takes_has_in_hand_and_did(runner: J
     assert (busy["state"], busy["running"], sorted(busy["job_ids"])) == ("working", 3, job_ids)
     for job, status in zip(jobs, ("completed", "completed", "failed"), strict=True):
         worker.report(job, status=status, error="No such word", retry=False)
-    until(lambda: workforce(runner)[agent]["day"]["attempts"] == 3, 10, "three attempts are counted")
+    until(lambda: workforce(runner)[agent]["day"]["attempts"] == 3, 20, "three attempts are counted")
     stats = workforce(runner)[agent]["week"]
     assert (stats["succeeded"], round(stats["success_rate"], 2)) == (2, 0.67)
     assert 0 < stats["median_seconds"] <= stats["p95_seconds"] < 60

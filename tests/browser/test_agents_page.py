@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.api.outside import Worker, define
-from tests.browser.pages import PHONE, Browsing, active, cards, choose, held_job, toast
+from tests.browser.pages import PHONE, Browsing, active, cards, choose, held_job, ready, toast
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
@@ -73,7 +73,7 @@ def test_an_agent_is_watched_from_claim_to_result_while_somebody_else_creates_it
 
 
 def test_a_built_in_agent_shows_what_it_does_and_what_it_did(page: Page, runner: JobRunner, tmp_path: Path) -> None:
-    page.goto("/app/agents")
+    ready(page, "/app/agents")
     card = agent(page, "Operator")
     says(card, "Idle", "Built in")
     job_id, hold = held_job(runner, tmp_path, "Trailer", steps=2)
@@ -138,8 +138,8 @@ def test_the_jobs_of_a_paused_agent_wait_until_it_is_resumed(page: Page, runner:
     pause = card.get_by_role("button", name="Pause Operator")
     pause.focus()
     page.keyboard.press("Enter")
-    says(card, "Paused")
     expect(toast(page, "Operator: paused")).to_be_visible()
+    says(card, "Paused")
     job_id = runner.submit("TEST_NOOP", name="Held back")
     expect(rows(page).filter(has_text="Held back")).to_have_count(1)
     assert "paused" in runner.job(job_id)["waiting_for"]
@@ -197,7 +197,7 @@ def test_an_agent_that_is_not_there_is_a_404_in_words(browsing: Browsing, page: 
 
 
 def test_many_events_do_not_flood_the_page(page: Page, runner: JobRunner) -> None:
-    page.goto("/app/agents")
+    ready(page, "/app/agents")
     says(agent(page, "Operator"), "Idle")
     jobs = [{"type": "TEST_NOOP", "payload": {}} for _ in range(200)]
     assert runner.http.post("/api/v1/jobs:batch", json={"jobs": jobs}).status_code == 201

@@ -172,7 +172,7 @@ def test_approvers_see_what_is_suggested_and_administrators_decide_and_say_who_i
     with JobRunner(tmp_path / "data", POLL_SECONDS=60, DRAIN_SECONDS=0, **settings) as runner:
         token = runner.token("writer", "jobs:write", password=PASSWORD)
         own = {"Origin": runner.url}
-        with httpx.Client(base_url=runner.url, trust_env=False, headers=own) as admin:
+        with httpx.Client(base_url=runner.url, trust_env=False, timeout=30, headers=own) as admin:
             admin.post("/login", data={"name": "admin", "password": PASSWORD})
             admin.post("/api/v1/people", json={"name": "anna", "role": "approver", "password": PASSWORD})
             for _ in range(5):

@@ -18,8 +18,8 @@ MAIL = {"to": ["ada@example.org"], "subject": "Old numbers", "body": "Here they 
 
 
 @pytest.fixture(scope="module")
-def mail_server() -> Iterator[SmtpTestServer]:
-    """Where the mail of this module goes."""
+def mail_server(kind: str) -> Iterator[SmtpTestServer]:
+    """Where the mail of this module goes, with each kind of database."""
     with SmtpTestServer() as server:
         yield server
 
@@ -41,14 +41,14 @@ def runner(server: JobRunner) -> JobRunner:
 def agent(server: JobRunner) -> Iterator[httpx.Client]:
     """An agent's token."""
     headers = {"Authorization": f"Bearer {server.token('Mailer', 'jobs:write', password=PASSWORD)}"}
-    with httpx.Client(base_url=server.url, trust_env=False, headers=headers) as client:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30, headers=headers) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def anna(server: JobRunner) -> None:
     """A second reviewer, besides the administrator."""
-    with httpx.Client(base_url=server.url, trust_env=False, headers={"Origin": server.url}) as admin:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30, headers={"Origin": server.url}) as admin:
         assert admin.post("/login", data={"name": "admin", "password": PASSWORD}).status_code == 303
         person = {"name": "anna", "role": "approver", "password": PASSWORD}
         assert admin.post("/api/v1/people", json=person).status_code == 201
@@ -138,6 +138,7 @@ def test_a_rejected_post_is_revised_by_its_agent_and_approved(
     expect(page.get_by_text("Nothing needs you")).to_be_visible()
     time_passes(runner, job_id)
     expect(page.get_by_role("button", name="Undo the approval of Publish post")).to_have_count(0)
+    runner.until_told(f"/api/v1/jobs/{job_id}", lambda told: told["status"] == "completed", http=agent)
     assert "Spring is here" in agent.get("/feed.xml").text
 
 
@@ -150,6 +151,7 @@ def test_of_two_approvers_one_decides_and_the_other_is_told_by_whom(
     expect(answer(first, "Approve")).to_be_visible()
     answer(second, "Reject").click()  # the question keeps standing while somebody else decides
     dialog = second.get_by_role("dialog", name="Reject job?")
+    expect(dialog).to_be_visible()
     answer(first, "Approve").click()
     expect(first.get_by_role("status", name="Just approved")).to_contain_text("Send email: approved")
     dialog.get_by_role("button", name="Reject job").click()

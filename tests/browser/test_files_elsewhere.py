@@ -11,6 +11,8 @@ from tests.servers.relay import Relay
 from tests.servers.s3 import S3Server
 from tests.support.server import JobRunner
 
+LESS_THAN_STORAGE_IS_WAITED_FOR_MS = 10_000
+
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 
 ATTACHED = {"name": "numbers.csv", "data": "MSwyLDMK"}
@@ -57,7 +59,9 @@ def test_while_the_storage_is_away_files_are_named_and_everything_else_stays_liv
         link = page.get_by_role("region", name="Files").get_by_role("link", name="result.txt")
         expect(link).to_be_visible()
         another = runner.submit("TEST_NOOP")
-        expect(completed(other).locator(f"[data-job-id='{another}']")).to_be_visible(timeout=3000)
+        expect(completed(other).locator(f"[data-job-id='{another}']")).to_be_visible(
+            timeout=LESS_THAN_STORAGE_IS_WAITED_FOR_MS
+        )
     finally:
         relay.mend()
 

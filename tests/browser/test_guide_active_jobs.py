@@ -58,6 +58,7 @@ def test_a_progress_bar_never_goes_back_when_the_lists_are_read_again(
         other = runner.submit("EMAIL_SEND", MAIL, run_at=later(), name=f"Other {number}")
         expect(job(page, other)).to_be_visible()
         expect(bar).to_have_attribute("aria-valuenow", "75")
+    runner.until_told(f"/api/v1/jobs/{job_id}", lambda told: told["progress"] == 75)  # progress is stored now and then
     page.reload()
     expect(bar).to_have_attribute("aria-valuenow", "75")
 

@@ -92,12 +92,12 @@ def test_pause_and_resume_a_queued_job(page: Page, runner: JobRunner) -> None:
     job_id = waiting(runner)
     page.goto("/app/jobs")
     press(job(page, job_id), "Pause job")
-    says(job(page, job_id), "Paused")
     expect(toast(page, "Do nothing: paused")).to_be_visible()
+    says(job(page, job_id), "Paused")
     expect(job(page, job_id).get_by_role("button", name="Pause job")).to_have_count(0)
     press(job(page, job_id), "Resume job")
-    says(job(page, job_id), "Queued")
     expect(toast(page, "Do nothing: resumed")).to_be_visible()
+    says(job(page, job_id), "Queued")
 
 
 def test_a_running_job_pauses_at_its_next_safe_point_and_resumes(page: Page, runner: JobRunner, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_retry_brings_a_failed_job_back_to_the_queue(page: Page, runner: JobRunn
 
 
 def test_what_is_not_allowed_is_disabled_with_the_reason(page: Page, runner: JobRunner) -> None:
-    job_id = runner.submit("TEST_RENDER", {"title": "Slow", "seconds": 20, "steps": 1})  # no safe point for 20 s
+    job_id = runner.submit("TEST_RENDER", {"title": "Slow", "seconds": 600, "steps": 1})  # no safe point all the while
     page.goto("/app/jobs")
     says(job(page, job_id), "Running")
     press(job(page, job_id), "Pause job")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import completed, execute, job
+from tests.browser.pages import completed, execute, job, toast
 from tests.support.server import JobRunner
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
@@ -26,5 +26,6 @@ def test_a_waiting_job_tells_whom_it_waits_for_and_why_and_goes_once_that_is_ret
     expect(facts.get_by_role("link", name=f"#{child} Tell Ada · queued")).to_be_visible()
     execute(runner, f"""UPDATE job SET payload = '{{"title": "Trailer"}}' WHERE id = {film}""")  # the footage is there
     page.get_by_role("button", name="Retry job").click()
+    expect(toast(page, "queued again")).to_be_visible()
     page.goto("/app/jobs")
     expect(completed(page).get_by_role("article", name="Tell Ada")).to_be_visible()

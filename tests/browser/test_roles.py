@@ -20,13 +20,13 @@ PEOPLE = {"vera": "viewer", "olga": "operator", "anna": "approver"}
 @pytest.fixture(scope="module")
 def server_settings() -> dict[str, object]:
     """Sign-in is asked for, and mails wait."""
-    return {"POLL_SECONDS": 60, "HOST": "0.0.0.0", "ADMIN_PASSWORD": PASSWORD}
+    return {"POLL_SECONDS": 3600, "HOST": "0.0.0.0", "ADMIN_PASSWORD": PASSWORD}
 
 
 @pytest.fixture
 def admin(server: JobRunner) -> Iterator[httpx.Client]:
     """The administrator, by the programs' door; everybody else is there, too, as at the beginning."""
-    with httpx.Client(base_url=server.url, trust_env=False, headers={"Origin": server.url}) as admin:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=30, headers={"Origin": server.url}) as admin:
         assert admin.post("/login", data={"name": "admin", "password": PASSWORD}).status_code == 303
         there = {person["name"]: person["id"] for person in admin.get("/api/v1/people").json()["items"]}
         for name, role in PEOPLE.items():
@@ -202,7 +202,7 @@ def test_signing_out_everywhere_else_ends_the_other_browser_and_not_this_one(
     browsing.expect_fault("WebSocket|401")
     here, there = signed_in(browsing, "anna", "/app/settings"), signed_in(browsing, "anna")
     here.get_by_role("button", name="Sign out everywhere else").click()
-    expect(there).to_have_url(re.compile("/login"))
     expect(toast(here, "Signed out everywhere else")).to_be_visible()
+    expect(there).to_have_url(re.compile("/login"))
     here.reload()
     expect(here.get_by_role("region", name="You")).to_contain_text("Signed in as anna, approver")

@@ -34,8 +34,7 @@ def title(page: Page, name: str) -> Locator:
 def test_g_and_a_letter_go_to_a_page_whose_title_takes_the_focus(page: Page) -> None:
     ready(page, "/app")
     for letter, (name, path) in GOES.items():
-        page.keyboard.press("g")
-        page.keyboard.press(letter)
+        page.keyboard.type(f"g{letter}")
         expect(title(page, name)).to_be_focused()
         expect(page).to_have_url(re.compile(f"{path}$"))
 
@@ -107,6 +106,7 @@ def test_single_keys_are_turned_off_for_every_page_and_on_again(browsing: Browsi
     page.keyboard.press("?")
     told(page).get_by_role("button", name="Turn single keys off").click()
     expect(told(page).get_by_role("status")).to_contain_text("are off in this browser")
+    page.wait_for_function("document.cookie.includes('job_runner_keys=off')")
     page.keyboard.press("Escape")
     expect(told(page)).to_have_count(0)
     for tab in (page, other):
@@ -120,6 +120,7 @@ def test_single_keys_are_turned_off_for_every_page_and_on_again(browsing: Browsi
     other.get_by_role("button", name="Keyboard shortcuts").click()
     told(other).get_by_role("button", name="Turn single keys on").click()
     expect(told(other).get_by_role("status")).to_contain_text("work while nobody types")
+    other.wait_for_function("!document.cookie.includes('job_runner_keys=off')")
     other.keyboard.press("Escape")
     expect(told(other)).to_have_count(0)
     page.keyboard.press("?")

@@ -121,6 +121,7 @@ def test_somebody_writes_a_workflow_and_mends_the_step_that_fails(page: Page, ru
     expect(dialog).to_contain_text("It failed: No footage")
     dialog.get_by_label("Fail", exact=True).fill("")
     dialog.get_by_role("button", name="Try again with this").click()
+    expect(dialog).to_be_hidden()
     page.goto(run_url)
     step(page, "mail", "Completed")
     sent = list(Path(runner.data_dir, "outbox").glob("*.eml"))

@@ -54,7 +54,7 @@ BEFORE_THE_EFFECT = ("CONNECT", "EHLO", "STARTTLS", "AUTH")  # nothing is commit
 TAKEN = {("CONTENT", DROP), ("CONTENT", SILENCE)}  # the server has the message, and does not say so
 
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
-IMPATIENT = 0.3  # seconds
+IMPATIENT, IN_TIME_FOR_THE_STEPS_BEFORE = 0.3, 3.0  # seconds
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def give_up_early(patch: pytest.MonkeyPatch, stage: str) -> None:
         assert server
         if after_the_go_ahead:
             return replace(server, answer_timeout=IMPATIENT)
-        return replace(server, timeout=IMPATIENT)
+        return replace(server, timeout=IMPATIENT if stage in BEFORE_THE_EFFECT else IN_TIME_FOR_THE_STEPS_BEFORE)
 
     patch.setattr(email_send, "mail_server", impatient)
 

@@ -21,7 +21,7 @@ def test_two_engines_of_which_one_is_killed_let_out_no_more_than_the_limit_and_l
         JobRunner(tmp_path / "data", **settings) as first,
         JobRunner(tmp_path / "data", **settings) as second,
     ):
-        limit = {"count": LIMIT, "per_seconds": 60, "burst": BURST}
+        limit = {"count": LIMIT, "per_seconds": 3600, "burst": BURST}
         assert first.http.put("/api/v1/rate-limits/mail", json=limit).status_code == 200
         jobs = [(first if number % 2 else second).submit("EMAIL_SEND", MAIL) for number in range(MAILS)]
         second.kill()

@@ -6,6 +6,7 @@ process left it, and a mail has gone out once.
 """
 
 import signal
+import smtplib
 import sqlite3
 from contextlib import closing, suppress
 from os import kill
@@ -63,6 +64,28 @@ def test_when_an_engine_slept_past_its_lease_its_mail_is_unknown_and_its_render_
             server.wait_until(lambda: not server.connections)
             assert rows(rescuer) == before
             assert len(server.messages) == 1
+
+
+@again_and_again
+def test_when_an_engine_slept_past_its_lease_the_go_ahead_for_a_mail_that_waits_there_is_not_taken(
+    tmp_path: Path, own_database: str, turn: int
+) -> None:
+    with (
+        SmtpTestServer() as server,
+        Sleeper(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as sleeper,
+    ):
+        server.hold("DATA")
+        mail = sleeper.submit("EMAIL_SEND", MAIL)
+        server.wait_until(lambda: "DATA" in server.held)
+        sleeper.fall_asleep()
+        with JobRunner(tmp_path / "data", DATABASE_URL=own_database, **PACE, **settings_for(server)) as rescuer:
+            until(lambda: rescuer.job(mail)["outcome"] == "unknown", RESCUE_SECONDS, "somebody is asked")
+            server.release()
+            with smtplib.SMTP(server.host, server.port) as other:
+                other.noop()  # answered after the go-ahead, which waits for the one that is asleep
+            sleeper.wake(mail)
+            server.wait_until(lambda: not server.connections)
+            assert server.messages == [], "whoever was asked may have answered that it did not go out"
 
 
 @again_and_again

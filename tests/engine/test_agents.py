@@ -76,6 +76,20 @@ async def test_a_claim_that_waits_ends_with_its_token(atlas: Atlas) -> None:
     assert (await atlas.queries.job(job_id)).status is Status.QUEUED
 
 
+async def test_a_token_that_is_revoked_while_it_is_answered_is_handed_nothing(atlas: Atlas) -> None:
+    actor = await a_token(atlas, "gone")
+    agent = await registered(atlas, actor)
+
+    async def is_revoked_meanwhile() -> bool:
+        await atlas.tokens.revoke(actor.key)
+        return False
+
+    job_id = (await atlas.commands.submit(KEY, {})).id
+    claim = atlas.agents.claim(actor, agent, limit=1, wait_seconds=0, is_gone=is_revoked_meanwhile)
+    assert await claim == []
+    assert (await atlas.queries.job(job_id)).status is Status.QUEUED
+
+
 async def test_a_name_stays_with_the_token_that_used_it_first_until_that_is_over(atlas: Atlas) -> None:
     first, second = await a_token(atlas, "first"), await a_token(atlas, "second")
     view = await atlas.agents.register(first, "polyglot", [KEY], 1)

@@ -46,7 +46,7 @@ async def test_a_template_that_nobody_can_read_keeps_no_other_job_waiting(world:
     await Job.filter(id=broken).update(template={"of": "another version"})
     world.go_on.set()
     await until_status(world.atlas, child, Status.COMPLETED)
-    assert "could not be filled in" in ((await world.atlas.queries.job(broken)).error or "")
+    assert "could not be filled in" in ((await until_status(world.atlas, broken, Status.FAILED)).error or "")
 
 
 @pytest.mark.parametrize("said", ["{{ jobs }}", "{{ jobs.other.id }}", "\ud800 \x00"])

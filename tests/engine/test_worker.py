@@ -20,6 +20,7 @@ from models.claim import Claimed
 from models.database import connection, transaction
 from models.effect import Effect
 from models.ending import Lease
+from models.engine_record import EngineRecord
 from models.job import Job
 from models.message import MAX_QUEUE, queue_of, send, take_up
 from models.states import Category, Move, Phase, ProcessRole, Status
@@ -180,6 +181,36 @@ async def test_the_page_is_told_how_many_engines_and_workers_are_online(settings
             roles = {(view.role, tuple(view.types or ())) for view in await atlas.queries.engines()}
             assert roles == {(ProcessRole.ENGINE, ()), (ProcessRole.WORKER, ("SCRIPTED",))}
         assert (await atlas.queries.engine()).workers == 0
+
+
+async def test_a_worker_that_is_stopping_is_sent_nothing_more(settings: Settings) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def first_waits(context: Context) -> dict[str, Any]:
+        if not begun.is_set():
+            begun.set()
+            await go_on.wait()
+        return {}
+
+    job_type = scripted(first_waits)
+    async with running(settings, job_type) as atlas:
+        async with working(changed(settings, drain_seconds=60), job_type) as worker:
+            await two_more_looks(atlas)  # of which the second knows the worker
+            first = await submitted(atlas)
+            await until_set(begun)
+            stopping = asyncio.create_task(worker.stop())
+
+            async def offers_nothing() -> bool:
+                return (await EngineRecord.get(id=worker.id)).types == []
+
+            await until(atlas, offers_nothing)
+            second = await submitted(atlas)
+            await until_status(atlas, second, Status.COMPLETED)
+            assert (await atlas.queries.job(first)).status is Status.RUNNING
+            go_on.set()
+            await stopping
+        await until_status(atlas, first, Status.COMPLETED)
+        assert len(await atlas.queries.attempts(first)) == len(await atlas.queries.attempts(second)) == 1
 
 
 async def test_work_of_a_worker_that_stops_is_put_back(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

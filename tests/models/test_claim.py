@@ -80,7 +80,7 @@ async def test_the_limit_is_kept_and_takes_the_most_urgent() -> None:
     [
         {"approval": Approval.PENDING},
         {"approval": Approval.REJECTED},
-        {"due_at": NOW + timedelta(hours=1)},
+        {"due_at": NOW + timedelta(days=1)},
         *({"status": status} for status in Status if status is not Status.QUEUED),
     ],
     ids=lambda columns: "-".join(columns),

@@ -155,7 +155,7 @@ async def test_a_transaction_that_cannot_begin_or_be_committed_stores_nothing_an
         async with transaction():
             await stored_job(name="Refused")
     await raw._connection.set_authorizer(None)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         assert await Job.all().count() == 0
         async with transaction():
             await stored_job(name="Stored")

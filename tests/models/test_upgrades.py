@@ -39,7 +39,7 @@ def settings(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
     """A database without a table."""
     (tmp_path / "data").mkdir()
     with new_database(kind, request) as url:
-        yield settings_in(tmp_path / "data", **({"database_url": url} if url else {}))
+        yield settings_in(tmp_path / "data", lease_seconds=2, **({"database_url": url} if url else {}))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from tests.servers.http import FakeServer, Reply, Request
 
 PATH = "/v1/chat/completions"
-DEADLINE = 5.0  # seconds after which a test that waits has failed
+DEADLINE = 20.0  # seconds after which a test that waits has failed
 PIECE = 7  # characters in each piece of a stream
 
 Ending = Literal["end", "hang", "cut", "error", "silent end"]

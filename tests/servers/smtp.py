@@ -22,7 +22,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 Security = Literal["starttls", "tls", "none"]
 
-DEADLINE = 5.0  # seconds after which a test that waits has failed
+DEADLINE = 20.0  # seconds after which a test that waits has failed
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class _Controller(Controller):
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         owner.certificate.configure_cert(self._context)
         implicit = self._context if owner.tls == "tls" else None
-        super().__init__(_Hooks(owner), hostname=owner.host, port=0, ssl_context=implicit)
+        super().__init__(_Hooks(owner), hostname=owner.host, port=0, ssl_context=implicit, ready_timeout=30)
 
     def factory(self) -> SMTP:
         starttls = self._context if self._owner.tls == "starttls" else None

@@ -47,5 +47,7 @@ class _EngineRow:
 
     def show(self, engine: EngineView) -> None:
         show_badge(self._badge, ONLINE if engine.online else OFFLINE)
-        self._busy.change(f"{engine.running} of {engine.concurrency} slots busy{self._runs} · last beat ")
+        is_stopping = engine.online and engine.types == []
+        takes = " · is stopping, takes nothing more" if is_stopping else self._runs
+        self._busy.change(f"{engine.running} of {engine.concurrency} slots busy{takes} · last beat ")
         show_time(self._beat, engine.last_beat_at, clock.now(), show="ago")

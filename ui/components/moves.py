@@ -69,7 +69,7 @@ async def resolve(shell: Shell, job: JobView, *, went_out: bool, target: str | N
         return
     if after.outcome == UNKNOWN:
         said = f"{target} is settled; the others still wait for an answer"
-    elif after.status is Status.COMPLETED:
+    elif went_out and after.status is Status.COMPLETED:  # it may have been sent anew meanwhile
         said = "settled as gone out"
     else:
         said = "queued again, for what did not go out"

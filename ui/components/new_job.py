@@ -1,5 +1,6 @@
 """The New Job dialog: a form made from the payload model of the chosen type, empty or filled in from an earlier job."""
 
+import asyncio
 from typing import Any
 
 from nicegui import ui
@@ -31,6 +32,7 @@ class NewJobDialog:
         self._dialog: ui.dialog | None = None
         self._earlier: JobView | None = None
         self._is_submitting = self._is_submitted = False
+        self._opening = asyncio.Lock()  # a key, a button and an address may ask for it at the same time
         self._slot = ui.element("div").classes("dialog-slot")
 
     async def open(self, wanted: str | None = None, earlier: str | int | None = None) -> None:
@@ -38,6 +40,10 @@ class NewJobDialog:
 
         `earlier` is the id of a job to begin with: its type, its payload and its priority are filled in.
         """
+        async with self._opening:
+            await self._open(wanted, earlier)
+
+    async def _open(self, wanted: str | None, earlier: str | int | None) -> None:
         former, self._types = self._types, {t.key: t for t in self._atlas.queries.job_types() if t.by_hand}
         job = await self._job(earlier) if earlier else None
         if job and (job_type := type_of(self._shell, job)):

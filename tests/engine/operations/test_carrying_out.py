@@ -28,8 +28,9 @@ MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
 
 @pytest.fixture
 def _in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two jobs a transaction."""
+    """Two jobs a transaction, however long they take."""
     monkeypatch.setattr(carrier, "BATCH", 2)
+    monkeypatch.setattr(carrier, "HOLD_SECONDS", 60)
 
 
 async def audited(atlas: Atlas) -> list[tuple[str, str, Any]]:
