@@ -110,26 +110,32 @@ class Activity:
         """Read on for ever, while anybody listens."""
         while True:
             await self._wanted.wait()
-            following = asyncio.create_task(self._follow_moves())
+            following: asyncio.Task[None] | None = None
             try:
+                await self._begin()
+                following = asyncio.create_task(self._follow_moves())
                 await self._tell()
             except DRIVER_ERRORS as error:
                 log.warning("what happens cannot be read, trying again: %s", error)
                 await asyncio.sleep(1)
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                if following:
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
 
     async def _follow_moves(self) -> None:
         async for batch in self._events.follow(None, quiet_seconds=60):
             self._moves.extend(batch)
             self._woken.set()
 
-    async def _tell(self) -> None:
+    async def _begin(self) -> None:
+        """What is there already is told to nobody."""
         before = await newest_lines(MAX_LINES)
         self._line_id = before[-1].id if before else 0
         self._told = dict.fromkeys(line.id for line in before)
         self._moves.clear()
+
+    async def _tell(self) -> None:
         while self._wanted.is_set():
             await self._woken.wait()
             await asyncio.sleep(COLLECT_SECONDS)

@@ -33,7 +33,7 @@ from engine.dispatcher import Dispatcher
 from engine.downloads import Downloads
 from engine.event_log import EventLog
 from engine.events import Bus, EngineChanged
-from engine.executor import Executor
+from engine.executor import RELEASE_SECONDS, Executor
 from engine.gauges import Gauges
 from engine.health import Health, trouble
 from engine.heartbeat import Heartbeat
@@ -185,7 +185,7 @@ class Atlas:
         """Claim nothing more, let what runs finish for a while, put the rest back."""
         self.stop_claiming()
         if self._duties:  # a look that is under way hands over what it has claimed
-            await asyncio.wait(self._duties[:1], timeout=self.settings.drain_seconds)
+            await asyncio.wait(self._duties[:1], timeout=max(self.settings.drain_seconds, RELEASE_SECONDS))
         await self._dispatcher.drain()
         for duty in self._duties:
             duty.cancel()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from engine import audit
 from engine.settings import PREFIX, Settings
 from models import postgres as postgres_kind
 from models import sqlite
@@ -30,6 +31,12 @@ KINDS = [SQLITE, POSTGRES]
 SHORT_ONES = 1000.0  # the place after which only short files come
 
 T = TypeVar("T")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _audit_is_awaited() -> None:
+    """What is told to the audit log is stored before it is looked for, however busy the machine is."""
+    audit.PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="session", autouse=True)

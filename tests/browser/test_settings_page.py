@@ -104,7 +104,8 @@ def test_credentials_are_never_shown_again(page: Page, runner: JobRunner) -> Non
 
 def test_test_connection_tells_the_account_or_the_exact_fault(page: Page) -> None:
     with MastodonServer() as server:
-        connect(page, "Mastodon", Name="news", Server_address=server.url, Access_token=server.token)
+        dialog = connect(page, "Mastodon", Name="news", Server_address=server.url, Access_token=server.token)
+        expect(dialog).to_be_hidden()
         page.reload()  # what was told of connecting it leaves
         test = page.get_by_role("button", name="Test connection of news")
         test.click()

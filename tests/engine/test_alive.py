@@ -19,9 +19,13 @@ pytestmark = pytest.mark.postgres
 HEAVY = ("tortoise", "fastapi", "nicegui", "pydantic", "uvicorn")
 
 
-def ask(url: str) -> tuple[int, str]:
+PATIENT = "import sys; from engine import alive; alive.ANSWER_SECONDS = 20; sys.exit(alive.main())"
+
+
+def ask(url: str, *program: str) -> tuple[int, str]:
     """The exit code, and what it said."""
-    command = [sys.executable, "-m", "engine.alive"]
+    program = program or ("-m", "engine.alive")
+    command = [sys.executable, *program]
     env = environment({"DATABASE_URL": url} if url else {})
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=False)
     return done.returncode, (done.stdout + done.stderr).strip()
@@ -42,7 +46,7 @@ async def asked(settings: Settings, *, seconds_ago: float, host: str = "", stopp
             last_beat_at=beat,
             stopped_at=beat if stopped else None,
         )
-    return ask(settings.database)
+    return ask(settings.database, "-c", PATIENT)
 
 
 async def test_a_worker_that_beats_is_alive(settings: Settings) -> None:

@@ -128,7 +128,7 @@ async def test_an_empty_database_needs_nobody(atlas: Atlas) -> None:
 
 
 async def test_the_oldest_waiting_jobs_are_queued_and_their_time_has_come(atlas: Atlas) -> None:
-    await stored_job(due_at=NOW + timedelta(hours=1))
+    await stored_job(due_at=NOW + timedelta(days=1))
     await stored_job(status=Status.PAUSED)
     waiting = [(await stored_job(due_at=due)).id for due in (None, NOW - timedelta(hours=1), *[None] * OLDEST)]
     oldest = await atlas.queries.overview.oldest()

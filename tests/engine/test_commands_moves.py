@@ -34,7 +34,7 @@ ASK: dict[Move, Callable[[Atlas, int], Awaitable[object]]] = {
     Move.REVISE: lambda atlas, job_id: atlas.revisions.revise(local(), job_id, MAIL),
     Move.PRIORITIZE: lambda atlas, job_id: atlas.commands.set_priority(job_id, "high"),
 }
-LATER = clock.now() + timedelta(hours=1)
+LATER = clock.now() + timedelta(days=1)
 STATES: list[dict[str, Any]] = [
     *({"status": status} for status in Status),
     {"status": Status.FAILED, "outcome": UNKNOWN},

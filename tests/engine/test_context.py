@@ -362,8 +362,8 @@ async def test_no_more_programs_compute_at_once_than_processors_but_one_and_whoe
         return {"code": code}
 
     async with running(settings, scripted(work)) as atlas:
-        ids = [await submitted(atlas) for _ in range(4)]
         heard = Recorder(atlas)
+        ids = [await submitted(atlas) for _ in range(4)]
         await until(atlas, lambda: _as_many(heard, begun), "two at work, two told that they wait")
         waiting = sorted(event.job_id for event in heard.events if isinstance(event, JobLogged))
         await atlas.commands.cancel(waiting[0])

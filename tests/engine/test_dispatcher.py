@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import clock
+from engine import clock, executor
 from engine.actors import local
 from engine.jobs.base import Context
 from engine.settings import Settings
@@ -14,7 +14,7 @@ from models.job import Job
 from models.states import Approval, Priority, Status
 from models.type_policy import TypePolicy
 from tests.plugin.job_runner_test_jobs import TestNoop, TestRender
-from tests.support.engine import changed, opened, running, scripted, stored_job, submitted, until, until_status
+from tests.support.engine import SECONDS, changed, opened, running, scripted, stored_job, submitted, until, until_status
 from tests.support.other_program import LOCKED, OtherProgram
 
 pytestmark = pytest.mark.each
@@ -112,8 +112,8 @@ async def test_a_look_that_fails_is_told_with_its_reason_and_followed_by_the_nex
             return "claiming cannot go on" in caplog.text
 
         await until(atlas, told)
-        await other_program.run("ALTER TABLE job_hidden RENAME TO job")
         state = await atlas.queries.engine()
+        await other_program.run("ALTER TABLE job_hidden RENAME TO job")
         assert (state.online, state.fault) == (
             False,
             f"an unexpected OperationalError: {other_program.no_table('job')}",
@@ -200,7 +200,10 @@ def other_work() -> None:
     sum(n * n for n in range(5_000_000))
 
 
-async def test_work_that_runs_when_the_engine_stops_is_put_back_at_once(settings: Settings) -> None:
+async def test_work_that_runs_when_the_engine_stops_is_put_back_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "RELEASE_SECONDS", SECONDS)  # a busy database takes its time to note it
     async with running(settings, TestRender()) as atlas:
         job_id = await submitted(atlas, "TEST_RENDER", {"hold": str(settings.data_dir / "never")})
         await until_status(atlas, job_id, Status.RUNNING)

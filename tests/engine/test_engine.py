@@ -78,7 +78,7 @@ async def test_no_job_is_left_running_at_whatever_moment_it_stops(settings: Sett
     async with opened(settings):
         for _ in range(5):
             await stored_job(type="TEST_NOOP")
-        atlas = Atlas(changed(settings, poll_seconds=3600), Registry([TestNoop()]))
+        atlas = Atlas(changed(settings, poll_seconds=3600, drain_seconds=10), Registry([TestNoop()]))
         await atlas.start()
         for _ in range(turns):
             await asyncio.sleep(0)  # one turn of the loop

@@ -171,7 +171,7 @@ async def test_a_job_that_outlives_its_time_limit_is_stopped(settings: Settings)
             stopped.set()
         return {}
 
-    async with running(settings, scripted(work, time_limit_seconds=0.05)) as atlas:
+    async with running(settings, scripted(work, time_limit_seconds=0.5)) as atlas:
         job = await until_status(atlas, await submitted(atlas), Status.FAILED)
         assert (job.error, job.outcome) == ("It ran longer than its time limit", None)
         assert stopped.is_set()
@@ -183,7 +183,7 @@ async def test_a_time_limit_that_people_set_for_a_type_wins_over_its_own(setting
         return {}
 
     async with running(settings, scripted(work, time_limit_seconds=3600)) as atlas:
-        await TypePolicy.create(type="SCRIPTED", time_limit_seconds=0.05)
+        await TypePolicy.create(type="SCRIPTED", time_limit_seconds=0.5)
         job = await until_status(atlas, await submitted(atlas), Status.FAILED)
         assert job.error == "It ran longer than its time limit"
 
@@ -226,7 +226,7 @@ async def test_a_job_that_ignores_that_it_was_stopped_is_left_behind_and_cannot_
     settings: Settings, why: str
 ) -> None:
     deaf = Deaf()
-    types = scripted(deaf, time_limit_seconds=0.05 if why == "time limit" else 3600), scripted(done, key="OTHER")
+    types = scripted(deaf, time_limit_seconds=0.5 if why == "time limit" else 3600), scripted(done, key="OTHER")
     async with running(changed(settings, concurrency=1), *types) as atlas:
         job_id = await submitted(atlas)
         await until_set(deaf.begun)
@@ -262,6 +262,7 @@ async def test_a_job_that_is_retried_while_its_former_work_is_left_behind_has_an
     async with running(settings, scripted(work, time_limit_seconds=0.5)) as atlas:
         job_id = await submitted(atlas)
         await until_status(atlas, job_id, Status.FAILED)
+        await TypePolicy.create(type="SCRIPTED", time_limit_seconds=60)
         await atlas.commands.retry(job_id)
         job = await until_status(atlas, job_id, Status.COMPLETED)
         assert job.result == {"said": {"id": 2}}
@@ -278,7 +279,7 @@ async def test_a_time_limit_that_ends_it_while_it_speaks_leaves_the_outcome_unkn
 
         return await context.effect("world", {"id": 1}, speak)
 
-    async with running(settings, scripted(work, time_limit_seconds=0.1)) as atlas:
+    async with running(settings, scripted(work, time_limit_seconds=3)) as atlas:
         job = await until_status(atlas, await submitted(atlas), Status.FAILED)
         assert (job.error, job.outcome) == (
             "The time limit ended it before the world had given a clear answer",

@@ -43,10 +43,13 @@ async def test_an_engine_is_online_from_its_start_to_its_stop(settings: Settings
 
 @pytest.mark.parametrize(("silence", "online"), [(9, True), (11, False)])
 async def test_an_engine_that_is_silent_for_ten_seconds_is_offline(
-    settings: Settings, silence: float, online: bool
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, silence: float, online: bool
 ) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 1000)
     async with running(settings) as atlas:
-        await EngineRecord.all().update(last_beat_at=clock.now() - timedelta(seconds=silence))
+        now = clock.now()
+        monkeypatch.setattr(clock, "now", lambda: now)
+        await EngineRecord.all().update(last_beat_at=now - timedelta(seconds=silence))
         assert (await atlas.queries.engine()).online is online
         assert [engine.online for engine in await atlas.queries.engines()] == [online]
 
@@ -186,7 +189,7 @@ async def test_what_is_begun_right_after_an_outage_has_a_lease_of_its_own(
         return await context.effect("world", {"id": 1}, speak)
 
     monkeypatch.setattr(heartbeat, "beat_seconds", lambda _: 1000)
-    async with running(changed(settings, lease_seconds=1), scripted(work)) as atlas:
+    async with running(changed(settings, lease_seconds=3), scripted(work)) as atlas:
         job_id = await submitted(atlas)
         await until_set(ready)
         first = await lease_of(job_id)
@@ -205,7 +208,7 @@ async def test_while_its_lease_is_renewed_it_may_speak_for_longer_than_a_lease(s
     async def work(context: Context) -> dict[str, Any]:
         return await context.effect("world", {"id": 1}, held(begun, go_on))
 
-    async with running(changed(settings, lease_seconds=1), scripted(work)) as atlas:
+    async with running(changed(settings, lease_seconds=4), scripted(work)) as atlas:
         job_id = await submitted(atlas)
         await until_set(begun)
         first = await lease_of(job_id)

@@ -206,6 +206,6 @@ async def until_gone(pid: int) -> None:
 @pytest.mark.skipif(not shutil.which("setsid"), reason="this system has no setsid")
 async def test_a_child_that_left_the_group_with_the_output_keeps_nobody_waiting() -> None:
     lines: list[str] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await Processes().run("sh", "-c", "setsid sleep 30 & echo said", on_line=gathered(lines)) == 0
     assert lines == ["said"]

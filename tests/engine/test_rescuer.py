@@ -38,7 +38,7 @@ from tests.support.engine import (
 
 pytestmark = pytest.mark.each
 
-LONG_AGO, LATER = clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=1)
+LONG_AGO, LATER = clock.now() - timedelta(hours=1), clock.now() + timedelta(days=1)
 
 
 async def done(context: Context) -> dict[str, Any]:
