@@ -78,11 +78,37 @@ async def test_no_job_is_left_running_at_whatever_moment_it_stops(settings: Sett
     async with opened(settings):
         for _ in range(5):
             await stored_job(type="TEST_NOOP")
-        atlas = Atlas(changed(settings, poll_seconds=3600, drain_seconds=10), Registry([TestNoop()]))
+        atlas = Atlas(changed(settings, poll_seconds=3600), Registry([TestNoop()]))
         await atlas.start()
         for _ in range(turns):
             await asyncio.sleep(0)  # one turn of the loop
         await atlas.stop()
+        assert not await Job.exists(status=Status.RUNNING)
+        assert not await Attempt.exists(outcome=None)
+
+
+async def test_what_a_look_claims_while_the_engine_stops_is_put_back_though_nothing_may_finish(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed, go_on = asyncio.Event(), asyncio.Event()
+    async with opened(settings):
+        await stored_job(type="TEST_NOOP")
+        atlas = Atlas(changed(settings, drain_seconds=0), Registry([TestNoop()]))
+        real = atlas._dispatcher._claim
+
+        async def slow(writer: Any) -> Any:
+            jobs = await real(writer)
+            claimed.set()
+            await go_on.wait()
+            return jobs
+
+        monkeypatch.setattr(atlas._dispatcher, "_claim", slow)
+        await atlas.start()
+        await until_set(claimed)
+        stopping = asyncio.create_task(atlas.stop())
+        await asyncio.wait({stopping}, timeout=0.3)
+        go_on.set()
+        await stopping
         assert not await Job.exists(status=Status.RUNNING)
         assert not await Attempt.exists(outcome=None)
 
