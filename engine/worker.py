@@ -26,7 +26,7 @@ from engine.cluster import Cluster
 from engine.commands import Commands
 from engine.errors import SettingsError
 from engine.events import AttemptEnded, Bus, EngineChanged
-from engine.executor import Executor
+from engine.executor import RELEASE_SECONDS, Executor
 from engine.health import Health
 from engine.heartbeat import Heartbeat
 from engine.jobs import Registry, load_registry
@@ -103,8 +103,9 @@ class Worker:
         """Take nothing more, let what runs finish for a while, put the rest back."""
         self.stop_receiving()
         until = monotonic() + self._settings.drain_seconds
-        with contextlib.suppress(Exception):  # a broken database must not keep the process alive
-            await self._heartbeat.offer_nothing()
+        with contextlib.suppress(Exception):  # a broken database must not keep what runs from its drain
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._heartbeat.offer_nothing()
             self.bus.publish(EngineChanged())
         await asyncio.wait(self._duties[:1], timeout=self._settings.drain_seconds)
         await self._executor.drain(until - monotonic())

@@ -27,7 +27,7 @@ from tests.support.postgres import DURABLE, PostgresServer
 from tests.support.server import JobRunner, WorkerProcess, free_port
 
 MAIL = {"to": ["ada@example.org"], "subject": "Hello", "body": "Text"}
-LEASE_SECONDS = 8
+LEASE_SECONDS = 6
 PACE: dict[str, Any] = {"POLL_SECONDS": 0.2, "LEASE_SECONDS": LEASE_SECONDS, "DRAIN_SECONDS": 0, "CONCURRENCY": 4}
 PASSWORD = "correct horse"
 HEAL_SECONDS = 40.0  # until everybody is back
