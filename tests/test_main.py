@@ -128,7 +128,7 @@ def test_a_worker_without_postgresql_says_what_it_needs(tmp_path: Path) -> None:
 
 @pytest.mark.either
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
-def test_it_stops_cleanly_without_waiting_for_whoever_is_connected(
+def test_it_stops_cleanly_within_five_seconds_while_somebody_is_connected(
     tmp_path: Path, own_database: str, how: signal.Signals
 ) -> None:
     with JobRunner(tmp_path / "data", DATABASE_URL=own_database) as runner:
@@ -139,7 +139,7 @@ def test_it_stops_cleanly_without_waiting_for_whoever_is_connected(
             half.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")  # somebody never finishes a request
             asked = time.monotonic()
             code = runner.end(how)
-            assert time.monotonic() - asked < 15, "open lines are not waited for, which may be idle for 75 s"
+            assert time.monotonic() - asked < 5
         assert code == 0
         assert "Traceback" not in runner.output
 

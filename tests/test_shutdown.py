@@ -14,7 +14,7 @@ from tests.support.postgres import KEPT_WHEN_KILLED, PostgresServer
 from tests.support.server import JobRunner, WorkerProcess, free_port
 
 UNREACHABLE = "the heartbeat cannot go on, and tries again: the database server cannot be reached"
-AT_ONCE_SECONDS = 20.0  # far less than the minute that a drain may take below
+AT_ONCE_SECONDS = 3.0  # far less than the minute that a drain may take below
 
 
 def until_nobody_answers(runner: JobRunner) -> None:

@@ -11,7 +11,7 @@ from tests.servers.relay import Relay
 from tests.servers.s3 import S3Server
 from tests.support.server import JobRunner
 
-LESS_THAN_STORAGE_IS_WAITED_FOR_MS = 10_000
+LESS_THAN_STORAGE_IS_WAITED_FOR_MS = 3000
 
 pytestmark = [pytest.mark.browser, pytest.mark.either]
 

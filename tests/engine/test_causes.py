@@ -1,6 +1,7 @@
 """Failures by cause, and what else the home screen tells: as many as the lists behind it have."""
 
 from datetime import timedelta
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from engine.jobs.base import Context
 from engine.overview import FAILED_LATELY, OLDEST, Needs
 from engine.settings import Settings
 from models.cause import MAX_CAUSE, cause_of
+from models.database import connection
 from models.job import Job
 from models.states import POISONOUS, UNKNOWN, Approval, Status
 from tests.support.engine import running, scripted, stored_job, submitted, until_status
@@ -70,7 +72,7 @@ async def test_only_the_largest_groups_are_told(atlas: Atlas) -> None:
     assert groups[0].cause == f"{chr(97 + MOST_GROUPS + 2) * 4} is broken"
 
 
-async def test_ten_thousand_failures_are_grouped(atlas: Atlas) -> None:
+async def test_ten_thousand_failures_are_grouped_in_a_moment(atlas: Atlas) -> None:
     usual = {
         "category": "task",
         "name": "A job",
@@ -82,7 +84,14 @@ async def test_ten_thousand_failures_are_grouped(atlas: Atlas) -> None:
     causes = [f"{'abcdefghijklmnopqrst'[number % 20]} is broken" for number in range(10_000)]
     rows = [Job(type="T", status=Status.FAILED, cause=cause, finished_at=NOW, **usual) for cause in causes]
     await Job.bulk_create(rows, batch_size=2000)
-    groups = await atlas.queries.overview.causes()
+    if connection().capabilities.dialect == "postgres":
+        await connection().execute_script("ANALYZE job")
+    taken = []
+    for _ in range(5):
+        begun = perf_counter()
+        groups = await atlas.queries.overview.causes()
+        taken.append(perf_counter() - begun)
+    assert min(taken) < 0.25
     assert {group.jobs for group in groups} == {500}
 
 

@@ -215,12 +215,10 @@ async def test_the_past_is_read_without_keeping_the_process_from_its_work() -> N
             await asyncio.sleep(0.001)
 
     watching = asyncio.create_task(watch())
-    began = thread_time()
     counted = await caught_up()
-    whole = thread_time() - began
     watching.cancel()
     assert counted.throughput("week").completed > many / 10
-    assert max(turns) < whole / 4, "others have their turn all along"
+    assert sorted(turns)[int(len(turns) * 0.95)] < 0.02, "of each twenty turns, others have theirs at once"
 
 
 def test_what_is_older_than_a_week_is_forgotten() -> None:

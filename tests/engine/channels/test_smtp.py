@@ -280,7 +280,7 @@ async def test_trouble_after_the_answer_neither_delays_nor_spoils_the_delivery(
         server.drop("QUIT")
     else:
         server.answer("QUIT", trouble)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(3):
         assert (await send(settings(server))).accepted == (ADA,)
 
 

@@ -123,7 +123,7 @@ async def test_of_what_was_missed_at_most_a_hundred_are_made_up_for_the_latest(w
 async def test_a_year_of_missed_minutes_is_gone_over_in_no_time(wound: Wound) -> None:
     await wound.schedule(cron="* * * * *")
     wound.now = START + timedelta(days=365)
-    async with asyncio.timeout(20):  # to count half a million of them takes far longer
+    async with asyncio.timeout(2):
         await wound.atlas._scheduler.look()
     (run,) = await ScheduleRun.all()
     assert run.due_at == wound.now
